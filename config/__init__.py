@@ -1,0 +1,1 @@
+"""What varies: settings, caption rules and glossaries."""

@@ -1,0 +1,1 @@
+"""The Prefect flows, and the commands that put every part together."""

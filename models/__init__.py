@@ -1,0 +1,1 @@
+"""Which weights, where they come from, and how they are opened."""

@@ -1,0 +1,129 @@
+"""Everything that can go wrong, as one tree.
+
+::
+
+    TribuneError                       retryable: whether the same call may go through later
+    ├── SetUpError                     the machine lacks something; says what to do
+    │   ├── WeightsUnavailable         no source had the weights                       (retryable)
+    │   ├── WeightsCorrupt             a source had other bytes than the manifest pins
+    │   └── ProgramMissing             ffmpeg, a browser, the object store's binary
+    ├── RecordingRejected              the facilitator's file cannot be processed; becomes a reason beside it
+    ├── SidecarInvalid                 the facilitator's sidecar cannot be read; becomes a reason beside it
+    ├── EngineError                    a model failed
+    │   ├── OutOfMemory                … for lack of (GPU) memory; a smaller batch may do
+    │   ├── RecognitionFailed
+    │   └── DiarizationFailed
+    ├── MediaError                     ffmpeg failed on a file that probed well
+    └── StoreError                     the object store
+        ├── StoreUnavailable           … cannot be reached or is overloaded            (retryable)
+        ├── StoreRefused               … says no: credentials, policy, missing bucket
+        ├── StoreConflict              … someone else wrote first                      (retryable)
+        └── StoreCorrupt               … has other bytes than were sent
+
+Each carries a ``code`` (key in the message catalogue) and ``data`` for its placeholders, so that the same failure can be
+told to a facilitator in both languages and to an operator in a log. Each passes its arguments to ``super().__init__`` and
+so survives pickling between processes. Foreign errors become one of these where the foreign library is met.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pipeline.messages import message
+from pipeline.types import Language
+
+
+class TribuneError(Exception):
+    """A failure that this program understands.
+
+    Args:
+        code: Key in the message catalogue, e.g. ``intake.empty``.
+        data: Values for the message's placeholders.
+
+    Attributes:
+        retryable: Whether the same call may go through later without anybody changing anything.
+    """
+
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, code: str, data: dict[str, str] | None = None) -> None:
+        super().__init__(code, data or {})
+        self.code = code
+        self.data = data or {}
+
+    def message(self, language: Language) -> str:
+        """Say what happened and what to do, in that language."""
+        return message(self.code, language, **self.data)
+
+    def __str__(self) -> str:
+        return self.message("en")
+
+
+class SetUpError(TribuneError):
+    """The machine lacks something."""
+
+
+class WeightsUnavailable(SetUpError):
+    """No source that the manifest names could be reached for some weights."""
+
+    retryable = True
+
+
+class WeightsCorrupt(SetUpError):
+    """A source has other bytes than the manifest pins."""
+
+
+class ProgramMissing(SetUpError):
+    """A program that is needed is not on this machine."""
+
+
+class RecordingRejected(TribuneError):
+    """The dropped file cannot be processed, and never will be as it is."""
+
+
+class SidecarInvalid(TribuneError):
+    """The sidecar cannot be understood."""
+
+
+class EngineError(TribuneError):
+    """A model failed."""
+
+
+class OutOfMemory(EngineError):
+    """A model ran out of (GPU) memory."""
+
+
+class RecognitionFailed(EngineError):
+    """The recogniser failed for a reason other than memory."""
+
+
+class DiarizationFailed(EngineError):
+    """The diarizer failed for a reason other than memory."""
+
+
+class MediaError(TribuneError):
+    """ffmpeg failed on a file that had probed well."""
+
+
+class StoreError(TribuneError):
+    """The object store failed."""
+
+
+class StoreUnavailable(StoreError):
+    """The object store cannot be reached, or asks to come back later."""
+
+    retryable = True
+
+
+class StoreRefused(StoreError):
+    """The object store refuses: credentials, policy or a missing bucket."""
+
+
+class StoreConflict(StoreError):
+    """Somebody else wrote the object first."""
+
+    retryable = True
+
+
+class StoreCorrupt(StoreError):
+    """The object store has other bytes than were sent."""

@@ -1,0 +1,192 @@
+"""The three doors to the outside: a recogniser, a diarizer and an object store.
+
+A stage takes one of these as an argument and knows nothing of what stands behind it. The real ones live in ``models/``
+and ``pipeline/publishing.py``; each Protocol is small, so that a test can bring a real class of its own where a fault
+must be invented.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.types import Diarization, ModelUse, Span, SpeakerCount, Word
+
+Waveform = NDArray[np.float32]
+"""Mono samples at 16 kHz in -1 to 1, shape (samples,)."""
+
+Progress = Callable[[float], None]
+"""Told the share done, 0 to 1, never going back."""
+
+
+def no_progress(share: float) -> None:
+    """Ignore progress: for callers that show none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoded(Span):
+    """What a recogniser made of one stretch of speech.
+
+    Attributes:
+        words: In order; times from the start of the recording.
+        average_log_probability: Mean over the tokens, natural logarithm.
+        no_speech_probability: The model's own, 0 to 1.
+        compression_ratio: Of the text; over 2.4 it repeats itself.
+    """
+
+    words: tuple[Word, ...]
+    average_log_probability: float
+    no_speech_probability: float
+    compression_ratio: float
+
+
+class Recognizer(Protocol):
+    """Speech to words. Opened once in a process, used for many recordings, by one thread at a time."""
+
+    @property
+    def model(self) -> ModelUse:
+        """Which weights, where they run now."""
+        ...
+
+    def detect_speech(self, waveform: Waveform) -> tuple[Span, ...]:
+        """Return the stretches where a voice is heard, in order, apart."""
+        ...
+
+    def detect_language(self, waveform: Waveform, languages: Sequence[str]) -> Mapping[str, float]:
+        """Return the probability of each of these languages, summing to 1, for up to 30 s of speech."""
+        ...
+
+    def decode_batch(
+        self, waveform: Waveform, spans: Sequence[Span], *, language: str, hotwords: str | None, batch_size: int
+    ) -> Iterator[Decoded]:
+        """Decode stretches of at most 30 s each, several at once, without fallback; in order.
+
+        Raises:
+            OutOfMemory: The device is too small for the batch.
+            RecognitionFailed: The engine failed otherwise.
+        """
+        ...
+
+    def decode_careful(
+        self, waveform: Waveform, span: Span, *, language: str, hotwords: str | None
+    ) -> Iterator[Decoded]:
+        """Decode one stretch alone, with temperature fallback and every guard on; in order.
+
+        Raises:
+            OutOfMemory: The device is too small.
+            RecognitionFailed: The engine failed otherwise.
+        """
+        ...
+
+    def to_cpu(self) -> Recognizer:
+        """Return the same model on the CPU, for when the GPU's memory does not do."""
+        ...
+
+
+class Diarizer(Protocol):
+    """Sound to voices. Opened once in a process, used for many recordings, by one thread at a time."""
+
+    @property
+    def models(self) -> tuple[ModelUse, ...]:
+        """Which weights, where they run now."""
+        ...
+
+    def diarize(self, waveform: Waveform, *, count: SpeakerCount, progress: Progress) -> Diarization:
+        """Tell the voices apart.
+
+        Raises:
+            OutOfMemory: The device is too small.
+            DiarizationFailed: The engine failed otherwise.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """What a store knows of one object.
+
+    Attributes:
+        key: Its key in the bucket.
+        etag: Changes when the object does; for conditional writes.
+        size: Bytes.
+        sha256: Of the bytes as they were sent, where the store kept it.
+    """
+
+    key: str
+    etag: str
+    size: int
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectHeaders:
+    """How an object is served.
+
+    Attributes:
+        content_type: With charset for text.
+        cache_control: For browsers and what stands between.
+        content_language: Of the text, where it has one.
+        content_disposition: How a browser should save it, where it should.
+    """
+
+    content_type: str
+    cache_control: str
+    content_language: str | None = None
+    content_disposition: str | None = None
+
+
+class Store(Protocol):
+    """One bucket of an object store."""
+
+    def head(self, key: str) -> StoredObject | None:
+        """Return what is known of an object, or ``None`` where there is none."""
+        ...
+
+    def read(self, key: str) -> tuple[bytes, StoredObject] | None:
+        """Return a small object and what is known of it, or ``None`` where there is none."""
+        ...
+
+    def write(
+        self,
+        key: str,
+        body: bytes | Path,
+        headers: ObjectHeaders,
+        *,
+        sha256: str,
+        replaces: StoredObject | None = None,
+        only_new: bool = False,
+    ) -> StoredObject:
+        """Write one object; checked against ``sha256`` on the way.
+
+        Args:
+            key: Where.
+            body: The bytes, or the file that has them.
+            headers: How it is served.
+            sha256: Of the body.
+            replaces: Write only if this is still what is there.
+            only_new: Write only if nothing is there.
+
+        Raises:
+            StoreConflict: Somebody else wrote first.
+            StoreUnavailable: The store cannot be reached.
+            StoreRefused: The store does not allow it.
+            StoreCorrupt: The store received other bytes.
+        """
+        ...
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        """Yield every object whose key starts with the prefix, in order of key."""
+        ...
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Remove objects; those that are not there are passed over."""
+        ...
+
+    def url(self, key: str) -> str:
+        """Return the public address of an object."""
+        ...
