@@ -1,0 +1,158 @@
+"""What the learner pages are made from.
+
+Publishing fills these values and the page builder turns them into HTML; neither knows the other. A
+:class:`PublishedSession` holds nothing but what is published beside the page (``session.json``, the transcript and the
+manifest), so a page can be made again from the store alone. Addresses are relative, so the pages work on any host, in
+any bucket and below any folder. Stands alone so that templates can be changed without touching what publishes them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pipeline.types import Bilingual, Cue, Language, Notice, Provenance, Session, Transcript
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteFile:
+    """A file that pages need and that is the same for all of them: a style sheet, a script.
+
+    Attributes:
+        key: Key below the site's root, ``assets/<digest>/<name>``; the digest changes when the bytes of any of the
+            files do, because browsers keep these files for a year.
+        body: The bytes.
+        content_type: As sent to browsers, with charset for text.
+    """
+
+    key: str
+    body: bytes
+    content_type: str
+
+    def __post_init__(self) -> None:
+        parts = self.key.split("/")
+        if not self.key.isascii() or len(parts) < 3 or parts[0] != "assets" or any(p in {"", ".", ".."} for p in parts):
+            raise ValueError(f"not a key of the site's own files: {self.key!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedFile:
+    """One file of a published session.
+
+    Attributes:
+        name: Its name within the revision, e.g. ``captions.en.vtt``.
+        href: Percent-encoded address relative to the session's page.
+        size: Bytes.
+        content_type: As sent to browsers.
+        role: ``video``, ``audio``, ``poster``, ``captions``, ``transcript`` or ``metadata``.
+        language: Of its text, where it has one.
+        download_name: What a browser saves it as, where it is meant to be saved.
+    """
+
+    name: str
+    href: str
+    size: int
+    content_type: str
+    role: str
+    language: Language | None = None
+    download_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedSession:
+    """One session as its page shows it; the page lies at ``sessions/<id>/<language>.html``.
+
+    Attributes:
+        session: What was recorded.
+        transcript: Every word as recognised: what the player follows.
+        cues: The captions, in order.
+        edited: The same words made readable, where editing has been done.
+        files: Everything that can be played or downloaded, in order of name.
+        revision: Name of the revision's folder, e.g. ``r1-3fa9c1d2``.
+        published_at: When this revision was first made, with its time zone.
+        provenance: What made it.
+        notices: What a reader should know: lowered, doubted or guessed.
+        recording_name: The name that the recording was dropped under.
+    """
+
+    session: Session
+    transcript: Transcript
+    cues: tuple[Cue, ...]
+    files: tuple[PublishedFile, ...]
+    revision: str
+    published_at: dt.datetime
+    provenance: Provenance
+    notices: tuple[Notice, ...] = ()
+    edited: Transcript | None = None
+    recording_name: str | None = None
+
+    @property
+    def duration_ms(self) -> int:
+        """Length of the recording in milliseconds."""
+        return self.transcript.duration_ms
+
+    def file(self, role: str, content_type: str | None = None) -> PublishedFile | None:
+        """Return the first file of that role (and type, its parameters left out), or ``None``.
+
+        Example:
+            ``published.file("captions", "text/vtt")`` is what the player shows.
+        """
+        for file in self.files:
+            if file.role == role and content_type in {None, file.content_type.partition(";")[0].strip()}:
+                return file
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogueEntry:
+    """One session in the list of all.
+
+    Attributes:
+        session_id: Whose it is.
+        title: As on its page.
+        languages: Spoken in it, the main one first.
+        date: Day of the session.
+        programme: The programme it belongs to.
+        week: Week of that programme, from 1.
+        topics: What it is about.
+        guests: Full names.
+        duration_ms: Length of the recording.
+        revision: Which state of the session this tells of.
+        poster: Key of the picture below the site's root, where there is one.
+        pages: Key of the session's page in each interface language, below the site's root.
+    """
+
+    session_id: str
+    title: Bilingual
+    languages: tuple[Language, ...]
+    duration_ms: int
+    revision: str
+    pages: tuple[tuple[Language, str], ...]
+    date: dt.date | None = None
+    programme: Bilingual | None = None
+    week: int | None = None
+    topics: tuple[Bilingual, ...] = ()
+    guests: tuple[str, ...] = ()
+    poster: str | None = None
+
+    def page(self, language: Language) -> str:
+        """Return the key of the session's page for readers of that language."""
+        return dict(self.pages)[language]
+
+
+class Views(Protocol):
+    """Values to HTML. The same values give the same bytes, so that publishing can tell what has changed."""
+
+    def assets(self) -> Sequence[SiteFile]:
+        """Return what the pages need; written before any page that refers to it."""
+        ...
+
+    def session_pages(self, published: PublishedSession) -> Mapping[Language, str]:
+        """Return the page of a session in each interface language; lies at ``sessions/<id>/<language>.html``."""
+        ...
+
+    def catalogue_pages(self, entries: Sequence[CatalogueEntry]) -> Mapping[str, str]:
+        """Return the list of sessions as pages by key: ``en/index.html``, ``fr/index.html`` and ``index.html``."""
+        ...
