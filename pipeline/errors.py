@@ -20,9 +20,10 @@
         ├── StoreConflict              … someone else wrote first                      (retryable)
         └── StoreCorrupt               … has other bytes than were sent
 
-Each carries a ``code`` (key in the message catalogue) and ``data`` for its placeholders, so that the same failure can be
-told to a facilitator in both languages and to an operator in a log. Each passes its arguments to ``super().__init__`` and
-so survives pickling between processes. Foreign errors become one of these where the foreign library is met.
+Each carries a ``code`` (key in the message catalogue) and ``data`` for its placeholders, so that the same failure can
+be told to a facilitator in both languages and to an operator in a log. Each passes its arguments to
+``super().__init__`` and so survives pickling between processes. Foreign errors become one of these where the foreign
+library is met.
 """
 
 from __future__ import annotations

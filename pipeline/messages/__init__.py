@@ -1,7 +1,7 @@
 """Every text that a person reads, in both languages, kept as data.
 
-One TOML file a room, one table a message, ``en`` and ``fr`` side by side so that a translator sees both. Placeholders are
-``{named}``. A message is found by ``<file>.<key>``: ``intake.empty`` is ``[empty]`` in ``intake.toml``.
+One TOML file a room, one table a message, ``en`` and ``fr`` side by side so that a translator sees both. Placeholders
+are ``{named}``. A message is found by ``<file>.<key>``: ``intake.empty`` is ``[empty]`` in ``intake.toml``.
 """
 
 from __future__ import annotations

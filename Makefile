@@ -1,0 +1,59 @@
+# What Tribune can do from a clone with Python 3.11 or newer and nothing else. `make help` lists it.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+ONCE ?=
+
+.PHONY: help demo up test lint types imports check doctor constraints clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+
+demo: $(VENV)/.ready ## Set everything up, publish the sample recordings and serve them (ONCE=1: end after publishing)
+	@$(BIN)/tribune demo $(if $(ONCE),--once)
+
+up: $(VENV)/.ready ## Watch the inbox and serve the pages until Ctrl-C
+	@$(BIN)/tribune up
+
+doctor: $(VENV)/.ready ## Say what this machine lacks and what to do about it
+	@$(BIN)/tribune doctor
+
+test: $(VENV)/.ready-dev ## Set up what is missing and run the whole test suite
+	@$(BIN)/tribune models fetch
+	@$(BIN)/python -m pytest
+
+check: lint types imports ## Lint, types and import contracts
+
+lint: $(VENV)/.ready-dev ## Style
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: $(VENV)/.ready-dev ## Types, strictly
+	@$(BIN)/mypy
+
+imports: $(VENV)/.ready-dev ## Which room may import which
+	@$(BIN)/lint-imports
+
+constraints: $(VENV)/.ready-dev ## Write constraints.txt from what is installed
+	@{ head -1 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | sed 's/^\(torch==[0-9.]*\)+.*/\1/'; } > constraints.new
+	@mv constraints.new constraints.txt
+
+clean: ## Remove the environment and caches; var/ with your data stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# torch comes first and alone: whatever is installed after it must take this one, and pip must choose the build.
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Tribune needs Python 3.11 or newer. / Tribune a besoin de Python 3.11 ou plus récent."; exit 1; }
+	@echo "Setting up $(VENV); the first time takes a few minutes. / Installation dans $(VENV); la première fois prend quelques minutes."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) install --constraint constraints.txt --upgrade pip
+	@$(PIP) install --constraint constraints.txt torch
+	@$(PIP) install --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready
+	@$(PIP) install --constraint constraints.txt --group dev
+	@touch $@
