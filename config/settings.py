@@ -1,0 +1,163 @@
+"""Every setting, read once and checked.
+
+In go ``base.toml``, one file an environment, a file of the operator's and environment variables; out comes one frozen
+:class:`Settings`. The defaults live in ``base.toml`` alone, so that there is one list of what can be changed. Stands
+alone at the edge: no room below reads a setting, each is given its own options.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from pipeline.types import Language
+
+_FOLDER: Final = Path(__file__).parent
+PREFIX: Final = "TRIBUNE_"
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Seconds = Annotated[float, Field(gt=0)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+AbsolutePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class IntakeSettings(_Section):
+    """What is taken from the inbox, and when."""
+
+    inbox: str
+    settle_seconds: Seconds
+    poll_seconds: Seconds
+    default_languages: Annotated[tuple[Language, ...], Field(min_length=1, max_length=2)]
+
+
+class MediaSettings(_Section):
+    """What recordings may be, and how they are published."""
+
+    max_hours: Seconds
+    normalise_loudness: bool
+
+
+class ModelSettings(_Section):
+    """Which weights, and where they may come from."""
+
+    whisper: str
+    diarization: str
+    folders: tuple[AbsolutePath, ...]
+    hub: str
+    token: SecretStr
+    offline: bool
+
+
+class EngineSettings(_Section):
+    """How the engines use this machine."""
+
+    device: Literal["auto", "cpu", "cuda"]
+    threads: Annotated[int, Field(ge=0)]
+    batch_size: Annotated[int, Field(ge=1)]
+
+
+class PublishingSettings(_Section):
+    """What is published."""
+
+    without_speech: Literal["publish", "set_aside"]
+
+
+class StoreSettings(_Section):
+    """Which object store."""
+
+    endpoint: str
+    bucket: str
+    region: str
+    access_key: str
+    secret_key: SecretStr
+    public_url: str
+    port: Port
+
+
+class PrefectSettings(_Section):
+    """Which Prefect server, and how much at once."""
+
+    api_url: str
+    port: Port
+    auth: SecretStr
+    sessions_at_once: Annotated[int, Field(ge=1)]
+
+
+class Settings(BaseSettings):
+    """All of them."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid", validate_default=True
+    )
+
+    root: AbsolutePath
+    intake: IntakeSettings
+    media: MediaSettings
+    models: ModelSettings
+    engines: EngineSettings
+    publishing: PublishingSettings
+    store: StoreSettings
+    prefect: PrefectSettings
+
+    @property
+    def inbox(self) -> Path:
+        """Folder that facilitators drop recordings in."""
+        return Path(self.intake.inbox).expanduser().absolute() if self.intake.inbox else self.root / "inbox"
+
+    @property
+    def work(self) -> Path:
+        """Folder with one folder a session: the claimed recording, checkpoints, intermediate files."""
+        return self.root / "work"
+
+    @property
+    def weights(self) -> Path:
+        """Folder with the weights."""
+        return self.root / "models"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Say where settings come from, strongest first."""
+        files = [TomlConfigSettingsSource(settings_cls, path) for path in _files(os.environ)]
+        return (init_settings, env_settings, *files)
+
+
+def load_settings() -> Settings:
+    """Read the settings.
+
+    Raises:
+        pydantic.ValidationError: A setting is unknown, missing or of the wrong kind.
+        FileNotFoundError: A file that ``TRIBUNE_CONFIG`` or ``TRIBUNE_ENV`` names is not there.
+    """
+    for path in _files(os.environ):
+        if not path.is_file():
+            raise FileNotFoundError(path)
+    return Settings()
+
+
+def _files(environment: Mapping[str, str]) -> tuple[Path, ...]:
+    own = environment.get(f"{PREFIX}CONFIG")
+    named = environment.get(f"{PREFIX}ENV")
+    chosen = [Path(own)] if own else []
+    chosen += [_FOLDER / f"{named}.toml"] if named else []
+    return (*chosen, _FOLDER / "base.toml")

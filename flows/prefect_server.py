@@ -1,0 +1,159 @@
+"""Prefect's own parts on this machine: the server with its pages, the work pool, the deployments and the worker.
+
+In go the settings, out come running children and the environment that lets other processes reach them. Nothing here
+calls home: analytics and promotional content are off and the server listens on loopback. Stands alone because an
+operator with a Prefect server of their own replaces all of it by one setting.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+from config.settings import Settings
+from flows.children import start_child, stop_child, wait_until
+from pipeline.errors import ProgramMissing
+
+POOL: Final = "tribune"
+_HOST: Final = "127.0.0.1"
+_START_S: Final = 90.0
+
+_QUIET: Final = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    # The second generation of the pages calls an analytics host from the browser; the first calls nobody.
+    "PREFECT_SERVER_UI_V2_ENABLED": "false",
+    "PREFECT_CLI_PROMPT": "false",
+    "PREFECT_CLI_COLORS": "false",
+    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
+    "PREFECT_LOGGING_COLORS": "false",
+    # Each heartbeat is an event, and many events lock SQLite up; the session's own lock tells who is alive.
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "",
+    "PREFECT_WORKER_QUERY_SECONDS": "1",
+    "PREFECT_WORKER_HEARTBEAT_SECONDS": "10",
+    "PREFECT_WORKER_ENABLE_CANCELLATION": "true",
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrefectAddress:
+    """Where a Prefect server answers.
+
+    Attributes:
+        api: Address of its API.
+        pages: Address of its pages.
+        environment: Variables that let a process reach it.
+    """
+
+    api: str
+    pages: str
+    environment: Mapping[str, str]
+
+
+@contextmanager
+def prefect_server(settings: Settings) -> Iterator[PrefectAddress]:
+    """Run the Prefect server, or name the one that the settings point at.
+
+    Raises:
+        ProgramMissing: The server did not start; names its log.
+    """
+    if settings.prefect.api_url:
+        yield _address(settings, settings.prefect.api_url)
+        return
+    port = free_port(settings.prefect.port)
+    address = _address(settings, f"http://{_HOST}:{port}/api")
+    log = settings.root / "logs" / "prefect-server.log"
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", _HOST, "--port", str(port)]
+    child = start_child(command, log=log, env=address.environment)
+    try:
+        if not wait_until(lambda: _answers(f"{address.api}/health"), child, within_s=_START_S):
+            raise ProgramMissing("flows.server_failed", {"log": str(log)})
+        yield address
+    finally:
+        stop_child(child)
+
+
+def apply_deployments(address: PrefectAddress, log: Path) -> None:
+    """Make the work pool and apply ``prefect.yaml``; doing it again changes nothing.
+
+    Raises:
+        ProgramMissing: Prefect refused; names its log.
+    """
+    _prefect(["work-pool", "create", POOL, "--type", "process", "--overwrite"], address, log)
+    _prefect(["--no-prompt", "deploy", "--all", "--prefect-file", str(_deployments())], address, log)
+
+
+@contextmanager
+def worker(settings: Settings, address: PrefectAddress) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a worker that processes sessions, each in a process of its own."""
+    limit = str(settings.prefect.sessions_at_once)
+    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process"]
+    log = settings.root / "logs" / "worker.log"
+    child = start_child([*command, "--limit", limit], log=log, env=address.environment)
+    try:
+        yield child
+    finally:
+        stop_child(child)
+
+
+def free_port(wanted: int) -> int:
+    """Return the wanted port if nobody listens on it, else one that the system picks."""
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((_HOST, port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise ProgramMissing("flows.no_port", {})
+
+
+def _address(settings: Settings, api: str) -> PrefectAddress:
+    auth = settings.prefect.auth.get_secret_value()
+    environment = {
+        **_QUIET,
+        "PREFECT_HOME": str(settings.root / "prefect"),
+        "PREFECT_API_URL": api,
+        "TRIBUNE_ROOT": str(settings.root),
+        **({"PREFECT_API_AUTH_STRING": auth, "PREFECT_SERVER_API_AUTH_STRING": auth} if auth else {}),
+    }
+    return PrefectAddress(api=api, pages=api.removesuffix("/api"), environment=environment)
+
+
+def _prefect(arguments: list[str], address: PrefectAddress, log: Path) -> None:
+    with log.open("ab") as out:
+        done = subprocess.run(
+            [sys.executable, "-m", "prefect", *arguments],
+            env={**os.environ, **address.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if done.returncode:
+        raise ProgramMissing("flows.deployment_failed", {"log": str(log)})
+
+
+def _deployments() -> Path:
+    """Return ``prefect.yaml``: beside the packages in a clone."""
+    return Path(str(files("flows"))).parent / "prefect.yaml"
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as reply:  # noqa: S310 - our own loopback address
+            return bool(reply.status == 200)
+    except OSError:
+        return False
