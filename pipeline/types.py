@@ -268,6 +268,8 @@ class AudioStream:
         title: The stream's own title.
         start_ms: When it starts against the file's clock; may be negative.
         default: Whether the file marks it as the default.
+        auxiliary: Whether its marks or title say that it is a commentary or a description for the blind.
+        layout: Where the channels belong, as ffmpeg names it, e.g. ``5.1``; where known.
     """
 
     index: int
@@ -278,6 +280,8 @@ class AudioStream:
     title: str | None = None
     start_ms: int = 0
     default: bool = False
+    auxiliary: bool = False
+    layout: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -509,12 +513,14 @@ class Edit:
         before: The words as recognised.
         after: The words as edited; may be empty.
         start_ms: Start of the first word concerned.
+        index: Position of that word among the words of the verbatim transcript, from 0.
     """
 
     rule: str
     before: str
     after: str
     start_ms: int
+    index: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -526,6 +532,7 @@ class Cue(Span):
         lines: One or two lines of words; the label is not among them.
         speaker: Key of the speaker, or ``None``.
         label: Name to be shown before the words, where the speaker changes.
+        label_alone: Whether the label has a line of its own, above the words.
         language: Of the words.
     """
 
@@ -534,6 +541,7 @@ class Cue(Span):
     speaker: str | None
     label: str | None
     language: str
+    label_alone: bool = False
 
     def __post_init__(self) -> None:
         Span.__post_init__(self)
