@@ -1,0 +1,128 @@
+"""One Prefect run for each recording, whatever dies.
+
+In go session records, out come runs in the Prefect server: one for each attempt at a recording, by idempotency key.
+A run whose process is gone is recognised by its free lock and put back in the queue; one that keeps dying is given up
+with a reason. Stands alone as the only place that asks Prefect about runs.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterIdempotencyKey
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.deployments import run_deployment
+from prefect.states import Crashed, Scheduled
+
+from pipeline.journal import (
+    Claimed,
+    Failed,
+    Processing,
+    SessionRecord,
+    read_records,
+    record_state,
+    session_folder,
+)
+from pipeline.locks import is_held
+from pipeline.types import Notice
+
+logger = logging.getLogger(__name__)
+
+DEPLOYMENT: Final = "process-session/tribune"
+MOST_CRASHES: Final = 4
+"""Runs that may die on one recording before it is given up."""
+
+GRACE: Final = dt.timedelta(seconds=45)
+"""A run may be without its lock for so long: from being handed to a process until that has started."""
+
+_ACTIVE: Final = {StateType.PENDING, StateType.RUNNING, StateType.CANCELLING}
+_RESTART: Final = "AwaitingRetry"
+
+
+def lock_path(work: Path, session_id: str) -> Path:
+    """Return the file that a run holds locked for as long as it lives."""
+    return session_folder(work, session_id) / ".run.lock"
+
+
+def run_key(record: SessionRecord) -> str:
+    """Return what makes a run of this attempt the only one."""
+    return f"{record.session.id}-{record.attempt}"
+
+
+def tend_runs(work: Path, *, grace: dt.timedelta = GRACE) -> None:
+    """See to it that every recording that is not finished has a run that lives.
+
+    Args:
+        work: The work area.
+        grace: How long a run may be without its lock; nothing right after everything was started anew.
+
+    Raises:
+        httpx.HTTPError: The Prefect server cannot be reached.
+    """
+    waiting = [record for record in read_records(work) if isinstance(record.state, Claimed | Processing)]
+    if not waiting:
+        return
+    with get_client(sync_client=True) as client:
+        runs = _find_runs(client, waiting)
+        for record in waiting:
+            run = runs.get(run_key(record))
+            if run is None:
+                _submit(record)
+            else:
+                _revive(client, work, record, run, grace)
+
+
+def _find_runs(client: SyncPrefectClient, records: Iterable[SessionRecord]) -> dict[str, FlowRun]:
+    keys = [run_key(record) for record in records]
+    found = client.read_flow_runs(
+        flow_run_filter=FlowRunFilter(idempotency_key=FlowRunFilterIdempotencyKey(any_=keys)),
+        sort=FlowRunSort.EXPECTED_START_TIME_DESC,
+    )
+    return {run.idempotency_key: run for run in found if run.idempotency_key}
+
+
+def _submit(record: SessionRecord) -> None:
+    session = record.session
+    programme = session.programme.get(session.language) if session.programme else None
+    run_deployment(
+        DEPLOYMENT,
+        parameters={
+            "session_id": session.id,
+            "attempt": record.attempt,
+            "title": session.title.get(session.language),
+        },
+        tags=[*session.languages, *([programme] if programme else [])],
+        idempotency_key=run_key(record),
+        timeout=0,
+        as_subflow=False,
+    )
+    logger.info("session %s: attempt %d is queued", session.id, record.attempt)
+
+
+def _revive(client: SyncPrefectClient, work: Path, record: SessionRecord, run: FlowRun, grace: dt.timedelta) -> None:
+    state = run.state
+    if state is None or state.type is StateType.SCHEDULED or is_held(lock_path(work, record.session.id)):
+        return
+    if state.type in _ACTIVE and state.timestamp + grace > dt.datetime.now(dt.UTC):
+        return
+    if state.type is StateType.CANCELLED:
+        _give_up(work, record, Notice(code="flows.cancelled"))
+        return
+    if run.run_count >= MOST_CRASHES:
+        _give_up(work, record, Notice(code="flows.crashed_too_often", data=(("times", str(run.run_count)),)))
+        return
+    if state.type in _ACTIVE:
+        client.set_flow_run_state(run.id, Crashed(message="Its process is gone."), force=True)
+    client.set_flow_run_state(run.id, Scheduled(name=_RESTART), force=True)
+    logger.warning("session %s: its run was %s; it is queued again", record.session.id, state.name)
+
+
+def _give_up(work: Path, record: SessionRecord, reason: Notice) -> None:
+    record_state(work, record.session.id, record.attempt, Failed(reasons=(reason,)))
+    logger.error("session %s is given up: %s", record.session.id, reason.code)
