@@ -1,0 +1,410 @@
+"""Whisper behind the recogniser's door: faster-whisper on the CPU or the GPU, whichever is there.
+
+A folder with a converted model goes in, a :class:`pipeline.ports.Recognizer` comes out. It stands alone because it is
+the only module that knows CTranslate2: batches, tokens, alignments, device names and the messages of its failures end
+here, and what leaves is the vocabulary of ``pipeline.types``. The stretches of a batch are decoded together by our own
+call of the engine, one pass without fallback; one stretch alone is decoded by faster-whisper's sequential loop with all
+its guards. Nothing is downloaded: the tokenizer lies beside the weights.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import OutOfMemory, RecognitionFailed, SetUpError, TribuneError
+from pipeline.ports import Decoded, Waveform
+from pipeline.types import ModelUse, Span, Word
+
+if TYPE_CHECKING:
+    from faster_whisper import WhisperModel
+    from faster_whisper.tokenizer import Tokenizer
+
+SAMPLE_RATE: Final = 16_000
+"""Hz, of every waveform here."""
+
+WINDOW_MS: Final = 30_000
+"""What the encoder takes at once; anything longer would be cut off in silence."""
+
+FILES: Final = ("model.bin", "config.json", "tokenizer.json")
+"""What a folder must hold. Without the tokenizer the engine would fetch one from the network."""
+
+_FRAME_MS: Final = 10
+_FRAMES: Final = WINDOW_MS // _FRAME_MS
+_VAD_FRAME: Final = 512
+_VAD_FRAME_MS: Final = _VAD_FRAME * 1000 // SAMPLE_RATE
+_OPENING: Final = "\"'“¿([{«-–—"
+
+Device = Literal["auto", "cpu", "cuda"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhisperOptions:
+    """How the recogniser runs.
+
+    Attributes:
+        device: ``auto`` takes the GPU when there is one.
+        cpu_precision: CTranslate2 compute type on the CPU.
+        gpu_precision: CTranslate2 compute type on the GPU.
+        threads: CPU threads of the one worker; ``None`` for as many as cores were given to the process.
+        beam_size: Hypotheses kept while decoding; 1 is greedy.
+        speech_threshold: Probability from which a 32 ms frame starts speech, 0 to 1.
+        silence_threshold: Probability under which a frame ends it, below ``speech_threshold``.
+        shortest_speech_ms: Shorter stretches are clicks.
+        shortest_pause_ms: Shorter pauses belong to the stretch around them.
+    """
+
+    device: Device = "auto"
+    cpu_precision: str = "int8"
+    gpu_precision: str = "float16"
+    threads: int | None = None
+    beam_size: int = 5
+    speech_threshold: float = 0.5
+    silence_threshold: float = 0.35
+    shortest_speech_ms: int = 100
+    shortest_pause_ms: int = 200
+
+    def __post_init__(self) -> None:
+        if self.threads is not None and self.threads < 1:
+            raise ValueError(f"not a number of threads: {self.threads}")
+        if self.beam_size < 1:
+            raise ValueError(f"not a beam: {self.beam_size}")
+        if not 0.0 < self.silence_threshold <= self.speech_threshold < 1.0:
+            raise ValueError(f"not thresholds: {self.silence_threshold} to {self.speech_threshold}")
+
+
+def open_recognizer(folder: Path, *, model: ModelUse, options: WhisperOptions | None = None) -> WhisperRecognizer:
+    """Open the weights in a folder.
+
+    Args:
+        folder: Holds a CTranslate2 model with its tokenizer.
+        model: Which weights these are; device and precision are filled in here.
+        options: How it runs.
+
+    Raises:
+        SetUpError: A file is missing or the engine cannot read it.
+        OutOfMemory: The model does not fit.
+    """
+    options = options or WhisperOptions()
+    missing = [name for name in FILES if not (folder / name).is_file()]
+    if missing:
+        raise SetUpError("speech.weights_missing", {"folder": str(folder), "files": ", ".join(missing)})
+    device = _device(options.device)
+    return WhisperRecognizer(folder, model, options, device)
+
+
+class WhisperRecognizer:
+    """An opened Whisper model: see :class:`pipeline.ports.Recognizer`."""
+
+    def __init__(self, folder: Path, model: ModelUse, options: WhisperOptions, device: str) -> None:
+        self._folder = folder
+        self._options = options
+        self._engine = _engine(folder, options, device)
+        self._model = replace(model, device=device, precision=_precision(options, device))
+
+    @property
+    def model(self) -> ModelUse:
+        """Which weights, where they run now."""
+        return self._model
+
+    def detect_speech(self, waveform: Waveform) -> tuple[Span, ...]:
+        """Return the stretches where a voice is heard, in order, apart."""
+        with _failures():
+            return speech_spans(speech_probabilities(waveform), _length_ms(waveform), self._options)
+
+    def detect_language(self, waveform: Waveform, languages: Sequence[str]) -> Mapping[str, float]:
+        """Return the probability of each of these languages, summing to 1, for up to 30 s of speech."""
+        with _failures():
+            features = self._features(waveform)[None]
+            found = self._engine.model.detect_language(self._engine.encode(features))[0]
+        heard = {token.strip("<|>"): probability for token, probability in found}
+        total = sum(heard[language] for language in languages)
+        return {language: heard[language] / total for language in languages}
+
+    def decode_batch(
+        self, waveform: Waveform, spans: Sequence[Span], *, language: str, hotwords: str | None, batch_size: int
+    ) -> Iterator[Decoded]:
+        """Decode stretches of at most 30 s each, several at once; one result a stretch, in order.
+
+        Raises:
+            ValueError: A stretch is longer than 30 s.
+            OutOfMemory: The device is too small for the batch.
+            RecognitionFailed: The engine failed otherwise.
+        """
+        if any(span.duration_ms > WINDOW_MS for span in spans):
+            raise ValueError("a stretch longer than 30 s would lose its end")
+        tokenizer = self._tokenizer(language)
+        for first in range(0, len(spans), batch_size):
+            batch = spans[first : first + batch_size]
+            with _failures():
+                results = self._decode(waveform, batch, tokenizer, hotwords)
+            yield from results
+
+    def decode_careful(
+        self, waveform: Waveform, span: Span, *, language: str, hotwords: str | None
+    ) -> Iterator[Decoded]:
+        """Decode one stretch alone, with fallback and every guard of the sequential loop; in order.
+
+        Raises:
+            OutOfMemory: The device is too small.
+            RecognitionFailed: The engine failed otherwise.
+        """
+        with _failures():
+            found, _ = self._engine.transcribe(
+                _cut(waveform, span),
+                language=language,
+                hotwords=hotwords,
+                beam_size=self._options.beam_size,
+                word_timestamps=True,
+                condition_on_previous_text=False,
+                hallucination_silence_threshold=2.0,
+            )
+            for part in found:
+                pieces = [(word.word, word.start, word.end, word.probability) for word in part.words or ()]
+                words = join_pieces(pieces, span.start_ms, language)
+                yield Decoded(
+                    start_ms=span.start_ms + round(part.start * 1000),
+                    end_ms=span.start_ms + max(round(part.start * 1000), round(part.end * 1000)),
+                    words=words,
+                    average_log_probability=part.avg_logprob,
+                    no_speech_probability=part.no_speech_prob,
+                    compression_ratio=part.compression_ratio,
+                )
+
+    def to_cpu(self) -> Self:
+        """Return the same model on the CPU; itself where it runs there already."""
+        if self._model.device == "cpu":
+            return self
+        return type(self)(self._folder, self._model, self._options, "cpu")
+
+    def _features(self, sound: Waveform) -> NDArray[np.float32]:
+        """Return the log-mel frames of up to 30 s, padded to 30 s; shape (mels, 3000)."""
+        frames: NDArray[np.float32] = self._engine.feature_extractor(sound)[:, :-1][:, :_FRAMES]
+        return np.pad(frames, ((0, 0), (0, _FRAMES - frames.shape[1])))
+
+    def _tokenizer(self, language: str) -> Tokenizer:
+        from faster_whisper.tokenizer import Tokenizer
+
+        return Tokenizer(self._engine.hf_tokenizer, multilingual=True, task="transcribe", language=language)
+
+    def _decode(
+        self, waveform: Waveform, spans: Sequence[Span], tokenizer: Tokenizer, hotwords: str | None
+    ) -> list[Decoded]:
+        """Encode, generate and align one batch."""
+        encoded = self._engine.encode(np.stack([self._features(_cut(waveform, span)) for span in spans]))
+        prompt = self._engine.get_prompt(tokenizer, [], without_timestamps=True, hotwords=hotwords)
+        results = self._engine.model.generate(
+            encoded,
+            [prompt] * len(spans),
+            beam_size=self._options.beam_size,
+            max_length=self._engine.max_length,
+            suppress_tokens=_suppressed(tokenizer),
+            return_scores=True,
+            return_no_speech_prob=True,
+        )
+        tokens = [[token for token in result.sequences_ids[0] if token < tokenizer.eot] for result in results]
+        frames = [min(_FRAMES, -(-span.duration_ms // _FRAME_MS)) for span in spans]
+        aligned = self._engine.find_alignment(tokenizer, tokens, encoded, frames)
+        return [
+            _decoded(span, result, tokenizer.decode(text), pieces, tokenizer.language_code)
+            for span, result, text, pieces in zip(spans, results, tokens, aligned, strict=True)
+        ]
+
+
+def threads_given() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1
+
+
+def speech_probabilities(waveform: Waveform, block_s: int = 600) -> NDArray[np.float32]:
+    """Return how likely each 32 ms frame is speech, from Silero's detector.
+
+    Works through the recording in blocks, each warmed up on the two seconds before it, so that hours of sound take no
+    more memory than minutes.
+
+    Args:
+        waveform: The whole recording.
+        block_s: Seconds a block.
+    """
+    from faster_whisper.vad import get_vad_model
+
+    detector = get_vad_model()
+    block, warm_up = (seconds * SAMPLE_RATE // _VAD_FRAME for seconds in (block_s, 2))
+    frames = -(-len(waveform) // _VAD_FRAME)
+    found = []
+    for first in range(0, frames, block):
+        start = max(0, first - warm_up)
+        sound = waveform[start * _VAD_FRAME : (first + block) * _VAD_FRAME]
+        sound = np.pad(sound, (0, -len(sound) % _VAD_FRAME))
+        found.append(np.ravel(detector(sound))[first - start :])
+    return np.concatenate(found) if found else np.zeros(0, dtype=np.float32)
+
+
+def speech_spans(
+    probabilities: Iterable[float], length_ms: int, options: WhisperOptions | None = None
+) -> tuple[Span, ...]:
+    """Return the stretches of speech, from the probability of each 32 ms frame.
+
+    A stretch starts at the speech threshold and lasts until the probability has stayed under the silence threshold for
+    the shortest pause.
+
+    Args:
+        probabilities: One a frame, in order.
+        length_ms: Of the recording; nothing lies beyond it.
+        options: The thresholds.
+
+    Example:
+        >>> speech_spans([0.1, 0.9, 0.9, 0.4, 0.9, 0.9] + [0.0] * 9, 10_000)
+        (Span(start_ms=32, end_ms=192),)
+    """
+    options = options or WhisperOptions()
+    spans: list[Span] = []
+    start: int | None = None
+    last = 0
+    for frame, probability in enumerate(probabilities):
+        at = frame * _VAD_FRAME_MS
+        if start is None:
+            if probability >= options.speech_threshold:
+                start, last = at, at + _VAD_FRAME_MS
+        elif probability >= options.silence_threshold:
+            last = at + _VAD_FRAME_MS
+        elif at - last >= options.shortest_pause_ms:
+            spans.append(Span(start_ms=start, end_ms=last))
+            start = None
+    if start is not None:
+        spans.append(Span(start_ms=start, end_ms=min(last, length_ms)))
+    return tuple(span for span in spans if span.duration_ms >= options.shortest_speech_ms)
+
+
+def join_pieces(pieces: Iterable[tuple[str, float, float, float]], offset_ms: int, language: str) -> tuple[Word, ...]:
+    """Make words of what the aligner gave: punctuation goes to the word that it belongs to.
+
+    A piece without a space before it continues the word. Punctuation lends its text and not its time, which reaches
+    into the pause after the word.
+
+    Args:
+        pieces: Text with its leading space, start and end in seconds, probability; in order.
+        offset_ms: Where the stretch starts in the recording.
+        language: Of the words.
+
+    Example:
+        >>> [word.text for word in join_pieces([(" Oui", 0.0, 0.4, 0.9), (",", 0.4, 1.2, 0.8)], 0, "fr")]
+        ['Oui,']
+    """
+    words: list[tuple[str, float, float, list[float]]] = []
+    opening = ""
+    for text, start, end, probability in pieces:
+        bare = text.strip()
+        spoken = any(letter.isalnum() for letter in bare)
+        if not spoken and text.startswith(" ") and bare and bare in _OPENING:
+            opening += bare
+        elif words and not opening and (not spoken or not text.startswith(" ")):
+            before, begun, ended, probabilities = words[-1]
+            words[-1] = (before + bare, begun, end if spoken else ended, probabilities + [probability] * spoken)
+        elif spoken:
+            words.append((opening + bare, start, end, [probability]))
+            opening = ""
+    return tuple(
+        Word(
+            text=text,
+            start_ms=offset_ms + round(start * 1000),
+            end_ms=offset_ms + max(round(start * 1000), round(end * 1000)),
+            probability=float(np.clip(np.mean(probabilities), 0.0, 1.0)),
+            language=language,
+        )
+        for text, start, end, probabilities in words
+    )
+
+
+def compression_ratio(text: str) -> float:
+    """Return how many times smaller a text gets when compressed: over 2.4 it repeats itself.
+
+    Example:
+        >>> compression_ratio("no " * 100) > 2.4
+        True
+    """
+    raw = text.encode()
+    return len(raw) / len(zlib.compress(raw))
+
+
+def _decoded(span: Span, result: Any, text: str, pieces: Iterable[Mapping[str, Any]], language: str) -> Decoded:  # noqa: ANN401
+    """Make a result of the engine ours."""
+    length = len(result.sequences_ids[0])
+    parts = [(piece["word"], piece["start"], piece["end"], piece["probability"]) for piece in pieces]
+    return Decoded(
+        start_ms=span.start_ms,
+        end_ms=span.end_ms,
+        words=join_pieces(parts, span.start_ms, language),
+        # The engine's score is a mean over the tokens without the one that ends the text.
+        average_log_probability=result.scores[0] * length / (length + 1),
+        no_speech_probability=result.no_speech_prob,
+        compression_ratio=compression_ratio(text.strip()),
+    )
+
+
+def _suppressed(tokenizer: Tokenizer) -> list[int]:
+    """Return the tokens that are no speech: notes, brackets, speaker tags, and the model's own marks."""
+    marks = (tokenizer.transcribe, tokenizer.translate, tokenizer.sot, tokenizer.sot_prev, tokenizer.sot_lm)
+    return sorted({*tokenizer.non_speech_tokens, *marks, tokenizer.no_speech})
+
+
+def _device(wanted: Device) -> str:
+    if wanted != "auto":
+        return wanted
+    import ctranslate2
+
+    return "cuda" if ctranslate2.get_cuda_device_count() > 0 else "cpu"
+
+
+def _precision(options: WhisperOptions, device: str) -> str:
+    return options.gpu_precision if device == "cuda" else options.cpu_precision
+
+
+def _engine(folder: Path, options: WhisperOptions, device: str) -> WhisperModel:
+    from faster_whisper import WhisperModel
+
+    try:
+        with _failures():
+            return WhisperModel(
+                str(folder),
+                device=device,
+                compute_type=_precision(options, device),
+                cpu_threads=options.threads or threads_given(),
+                num_workers=1,
+                local_files_only=True,
+            )
+    except RecognitionFailed as error:
+        raise SetUpError("speech.weights_unreadable", {"folder": str(folder), **error.data}) from error
+
+
+def _length_ms(waveform: Waveform) -> int:
+    return len(waveform) * 1000 // SAMPLE_RATE
+
+
+def _cut(waveform: Waveform, span: Span) -> Waveform:
+    return waveform[span.start_ms * SAMPLE_RATE // 1000 : span.end_ms * SAMPLE_RATE // 1000]
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    """Turn the engine's failures into ours."""
+    try:
+        yield
+    except TribuneError:
+        raise
+    except MemoryError as error:
+        raise OutOfMemory("speech.out_of_memory", {"detail": str(error)}) from error
+    except (RuntimeError, ValueError) as error:
+        if "out of memory" in str(error).lower():
+            raise OutOfMemory("speech.out_of_memory", {"detail": str(error)}) from error
+        raise RecognitionFailed("speech.engine_failed", {"detail": str(error)}) from error

@@ -1,0 +1,524 @@
+"""From sound to words: what was said, when, in which language.
+
+A waveform and what is known of the session go in, a :class:`pipeline.types.Recognition` comes out. Speech is found
+first; each stretch of it gets its language, among those of the session; windows of at most 30 s are decoded many at
+once; what ``pipeline.screening`` doubts is decoded again, alone and carefully, and the better of the two is kept;
+speech without text is decoded once more by itself, and flagged if it stays empty. It stands alone because it knows no
+engine: whatever satisfies :class:`pipeline.ports.Recognizer` will do, and a failing one is lowered (smaller batch, then
+the CPU) before it is given up.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import Final, TypeVar
+
+import numpy as np
+
+from pipeline.errors import EngineError, OutOfMemory
+from pipeline.ports import Decoded, Progress, Recognizer, Waveform, no_progress
+from pipeline.screening import (
+    Doubt,
+    ScreeningRules,
+    clip,
+    drop_ghosts,
+    find_doubts,
+    find_echoes,
+    find_holes,
+    join,
+    score,
+)
+from pipeline.types import LANGUAGES, Language, Notice, Recognition, Session, Span, Word
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+SAMPLE_RATE: Final = 16_000
+"""Hz, of every waveform."""
+
+SHORTEST_WORD_MS: Final = 20
+"""The aligner's own step: no word is shorter."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechOptions:
+    """How words are found.
+
+    Attributes:
+        window_ms: Longest stretch decoded at once; the recogniser takes no more than 30 000.
+        longest_pause_ms: A longer pause ends a window.
+        margin_ms: Sound kept before and after the speech of a window.
+        batch_size: Windows decoded together.
+        hotwords_length: Characters of glossary and names that the recogniser is told, at most.
+        language_ms: Speech looked at to tell the language of a stretch, at most.
+        switch_cost: What a change of language costs, in units of log-probability: one word alone does not flip it.
+        sure_after_ms: Speech from which a stretch's language counts in full.
+        other_languages: Heard for, beside those of the house, so that they are flagged rather than forced into English.
+        other_probability: From which one of these is flagged.
+        screening: Where suspicion starts.
+    """
+
+    window_ms: int = 29_000
+    longest_pause_ms: int = 3_000
+    margin_ms: int = 300
+    batch_size: int = 8
+    hotwords_length: int = 300
+    language_ms: int = 8_000
+    switch_cost: float = 1.5
+    sure_after_ms: int = 1_500
+    other_languages: tuple[str, ...] = ("ar", "de", "es", "it", "pt", "zh")
+    other_probability: float = 0.8
+    screening: ScreeningRules = field(default_factory=ScreeningRules)
+
+    def __post_init__(self) -> None:
+        if not 1_000 <= self.window_ms <= 30_000:
+            raise ValueError(f"not a window: {self.window_ms} ms")
+        if self.batch_size < 1:
+            raise ValueError(f"not a batch: {self.batch_size}")
+        if min(self.longest_pause_ms, self.margin_ms, self.hotwords_length, self.language_ms, self.sure_after_ms) < 0:
+            raise ValueError("lengths are at least 0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch(Span):
+    """Speech in one language.
+
+    Attributes:
+        language: ISO 639-1 code.
+    """
+
+    language: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Passage:
+    """A window with what was made of it."""
+
+    window: Stretch
+    decoded: Decoded
+    doubts: frozenset[Doubt]
+
+
+def recognize(
+    waveform: Waveform,
+    session: Session,
+    recognizer: Recognizer,
+    options: SpeechOptions | None = None,
+    progress: Progress = no_progress,
+) -> Recognition:
+    """Return every word that was said, once, in order, with its time, probability and language.
+
+    Args:
+        waveform: The whole recording, from time zero.
+        session: Its languages and the names and terms to be spelled right.
+        recognizer: Opened; used by this call alone while it runs.
+        options: How.
+        progress: Told the share done.
+
+    Raises:
+        OutOfMemory: Not even one window at a time fits on the CPU.
+        RecognitionFailed: The recogniser fails on the CPU too.
+    """
+    options = options or SpeechOptions()
+    length_ms = len(waveform) * 1000 // SAMPLE_RATE
+    speech = recognizer.detect_speech(waveform)
+    if not speech:
+        progress(1.0)
+        return Recognition(words=(), speech=(), notices=(Notice(code="speech.none"),), model=recognizer.model)
+    engine = _Engine(recognizer, waveform, choose_hotwords(session, options.hotwords_length), options.batch_size)
+    stretches, heard = _hear_languages(engine, cut_long(waveform, speech, options), session, options)
+    windows = pack(stretches, length_ms, options)
+    passages = _first_pass(engine, windows, speech, options.screening, lambda share: progress(0.8 * share))
+    passages = _second_pass(engine, passages, speech, options.screening, lambda share: progress(0.8 + 0.15 * share))
+    words, doubtful = _settle(engine, passages, speech, length_ms, options)
+    progress(1.0)
+    notices = (*engine.notices, *heard, *doubtful, *_language_notices(words, session))
+    logger.info("session %s: %d words, %d notices", session.id, len(words), len(notices))
+    return Recognition(words=words, speech=speech, notices=notices, model=engine.recognizer.model)
+
+
+def main_language(words: Sequence[Word], session: Session) -> Language:
+    """Return the language that most words are in; the session's own where a person named it or nothing was said.
+
+    Example:
+        >>> from pipeline.types import Bilingual
+        >>> session = Session(id="0" * 16, title=Bilingual(en="A talk"), languages=("en",))
+        >>> main_language([Word(text="Bonjour", start_ms=0, end_ms=400, probability=0.9, language="fr")], session)
+        'fr'
+    """
+    counts = Counter(word.language for word in words)
+    if session.languages_given or not counts:
+        return session.language
+    first = session.language
+    return max(LANGUAGES, key=lambda language: (counts[language], language == first))
+
+
+def choose_hotwords(session: Session, longest: int) -> str | None:
+    """Return the names and terms that the recogniser should expect, ``None`` where there are none.
+
+    Guests and host come first, then the glossary, each once, as many as fit.
+
+    Args:
+        session: Where they come from.
+        longest: Characters, at most.
+    """
+    people = (*session.guests, *((session.host,) if session.host else ()))
+    terms = dict.fromkeys(" ".join(term.split()) for term in (*(person.name for person in people), *session.glossary))
+    chosen: list[str] = []
+    for term in terms:
+        if term and len(", ".join([*chosen, term])) <= longest:
+            chosen.append(term)
+    return ", ".join(chosen) or None
+
+
+def cut_long(waveform: Waveform, speech: Sequence[Span], options: SpeechOptions) -> tuple[Span, ...]:
+    """Return the speech with what is longer than a window cut where it is quietest.
+
+    Args:
+        waveform: The whole recording.
+        speech: In order, apart.
+        options: The longest window and its margins.
+    """
+    longest = options.window_ms - 2 * options.margin_ms
+    pieces: list[Span] = []
+    for whole in speech:
+        rest = whole
+        while rest.duration_ms > longest:
+            half = Span(start_ms=rest.start_ms + longest // 2, end_ms=rest.start_ms + longest)
+            at = quietest_ms(waveform, half)
+            pieces.append(Span(start_ms=rest.start_ms, end_ms=at))
+            rest = Span(start_ms=at, end_ms=rest.end_ms)
+        pieces.append(rest)
+    return tuple(pieces)
+
+
+def quietest_ms(waveform: Waveform, span: Span, frame_ms: int = 100) -> int:
+    """Return the middle of the quietest tenth of a second in a stretch."""
+    samples = frame_ms * SAMPLE_RATE // 1000
+    sound = waveform[span.start_ms * SAMPLE_RATE // 1000 : span.end_ms * SAMPLE_RATE // 1000]
+    frames = len(sound) // samples
+    if frames == 0:
+        return span.middle_ms
+    energy = np.square(sound[: frames * samples].reshape(frames, samples)).sum(axis=1)
+    return span.start_ms + int(np.argmin(energy)) * frame_ms + frame_ms // 2
+
+
+def choose_languages(
+    evidence: Sequence[Mapping[str, float]], weights: Sequence[float], languages: Sequence[str], switch_cost: float
+) -> tuple[str, ...]:
+    """Return the language of each stretch: the likeliest sequence where every change costs something (Viterbi).
+
+    Args:
+        evidence: Probability of each language, one mapping a stretch.
+        weights: How much each stretch's evidence counts, 0 to 1.
+        languages: The candidates; on a tie the earlier one wins.
+        switch_cost: Log-probability lost at each change.
+
+    Example:
+        >>> choose_languages([{"en": 0.99, "fr": 0.01}, {"en": 0.4, "fr": 0.6}], [1.0, 0.3], ("en", "fr"), 1.5)
+        ('en', 'en')
+    """
+    if not evidence:
+        return ()
+    totals = dict.fromkeys(languages, 0.0)
+    back: list[dict[str, str]] = []
+    for probabilities, weight in zip(evidence, weights, strict=True):
+        before: dict[str, str] = {}
+        reached: dict[str, float] = {}
+        for language in languages:
+            costs = {other: totals[other] - switch_cost * (other != language) for other in languages}
+            before[language] = max(languages, key=lambda other: costs[other])
+            # One stretch alone never outweighs everything: no engine is that sure.
+            reached[language] = costs[before[language]] + weight * float(np.log(max(0.01, probabilities[language])))
+        back.append(before)
+        totals = reached
+    path = [max(languages, key=lambda language: totals[language])]
+    for before in reversed(back[1:]):
+        path.append(before[path[-1]])
+    return tuple(reversed(path))
+
+
+def pack(stretches: Sequence[Stretch], length_ms: int, options: SpeechOptions) -> tuple[Stretch, ...]:
+    """Return windows of at most ``window_ms`` that hold all the speech: one language each, in order, apart.
+
+    Args:
+        stretches: Speech in order, apart, none longer than a window.
+        length_ms: Of the recording.
+        options: Lengths and margins.
+    """
+    groups: list[list[Stretch]] = []
+    for stretch in stretches:
+        if groups and _fits(groups[-1], stretch, options):
+            groups[-1].append(stretch)
+        else:
+            groups.append([stretch])
+    # The margin never reaches over the middle of the pause, so that neighbours share no sound.
+    middles = [0, *((one[-1].end_ms + two[0].start_ms) // 2 for one, two in pairwise(groups)), length_ms]
+    return tuple(
+        Stretch(
+            start_ms=max(left, group[0].start_ms - options.margin_ms),
+            end_ms=min(right, group[-1].end_ms + options.margin_ms),
+            language=group[0].language,
+        )
+        for group, (left, right) in zip(groups, pairwise(middles), strict=True)
+    )
+
+
+def tidy(words: Sequence[Word], length_ms: int) -> tuple[Word, ...]:
+    """Return the words in order of start, none overlapping, none shorter than 20 ms, none outside the recording.
+
+    A start is kept wherever there is room; the word before ends earlier then. Words for which the recording has no room
+    at all, at 20 ms each, are dropped from its end.
+
+    Args:
+        words: In any order.
+        length_ms: Of the recording.
+    """
+    ordered = sorted(words, key=lambda word: word.start_ms)[: length_ms // SHORTEST_WORD_MS]
+    starts: list[int] = []
+    at = 0
+    for word in ordered:
+        at = max(at, word.start_ms)
+        starts.append(at)
+        at += SHORTEST_WORD_MS
+    limit = length_ms
+    placed: list[Word] = []
+    for word, start in zip(reversed(ordered), reversed(starts), strict=True):
+        begin = min(start, limit - SHORTEST_WORD_MS)
+        end = min(max(word.end_ms, begin + SHORTEST_WORD_MS), limit)
+        placed.append(replace(word, start_ms=begin, end_ms=end))
+        limit = begin
+    return tuple(reversed(placed))
+
+
+class _Engine:
+    """A recogniser that is lowered rather than given up: smaller batches, then the CPU."""
+
+    def __init__(self, recognizer: Recognizer, waveform: Waveform, hotwords: str | None, batch_size: int) -> None:
+        self.recognizer = recognizer
+        self.waveform = waveform
+        self._hotwords = hotwords
+        self._wanted = self._batch_size = batch_size
+        self._moved = False
+
+    @property
+    def notices(self) -> Iterator[Notice]:
+        """What was lowered."""
+        if self._moved:
+            yield Notice(code="speech.moved_to_cpu")
+        elif self._batch_size < self._wanted:
+            yield Notice(code="speech.smaller_batch", data=(("size", str(self._batch_size)),))
+
+    def batch(self, spans: Sequence[Span], language: str, told: Callable[[], None]) -> list[Decoded]:
+        """Decode many stretches in one language; one result each."""
+        done: list[Decoded] = []
+        while len(done) < len(spans):
+            try:
+                for decoded in self.recognizer.decode_batch(
+                    self.waveform,
+                    spans[len(done) :],
+                    language=language,
+                    hotwords=self._hotwords,
+                    batch_size=self._batch_size,
+                ):
+                    done.append(decoded)
+                    told()
+            except EngineError as error:
+                self._lower(error)
+        return done
+
+    def careful(self, window: Stretch) -> Decoded:
+        """Decode one window alone, with every guard."""
+
+        def decode() -> list[Decoded]:
+            return list(
+                self.recognizer.decode_careful(self.waveform, window, language=window.language, hotwords=self._hotwords)
+            )
+
+        return join(self._insist(decode), window)
+
+    def languages(self, span: Span, languages: Sequence[str]) -> Mapping[str, float]:
+        """Return the probability of each language in a stretch."""
+        sound = self.waveform[span.start_ms * SAMPLE_RATE // 1000 : span.end_ms * SAMPLE_RATE // 1000]
+        return self._insist(lambda: self.recognizer.detect_language(sound, languages))
+
+    def _insist(self, call: Callable[[], T]) -> T:
+        while True:
+            try:
+                return call()
+            except EngineError as error:
+                self._lower(error)
+
+    def _lower(self, error: EngineError) -> None:
+        """Make the next attempt easier, or raise where nothing is left to try."""
+        if isinstance(error, OutOfMemory) and self._batch_size > 1:
+            self._batch_size //= 2
+        elif self.recognizer.model.device != "cpu":
+            self.recognizer = self.recognizer.to_cpu()
+            self._batch_size = self._wanted
+            self._moved = True
+        else:
+            raise error
+        logger.warning("recogniser lowered to %s, batch %d", self.recognizer.model.device, self._batch_size)
+
+
+def _fits(group: Sequence[Stretch], stretch: Stretch, options: SpeechOptions) -> bool:
+    """Say whether a stretch may join the window of those before it."""
+    pause_ms = stretch.start_ms - group[-1].end_ms
+    total_ms = stretch.end_ms - group[0].start_ms + 2 * options.margin_ms
+    same = stretch.language == group[-1].language
+    return same and pause_ms <= options.longest_pause_ms and total_ms <= options.window_ms
+
+
+def _hear_languages(
+    engine: _Engine, speech: Sequence[Span], session: Session, options: SpeechOptions
+) -> tuple[tuple[Stretch, ...], tuple[Notice, ...]]:
+    """Give each stretch its language among those of the session, or of the house where nobody named any."""
+    candidates = session.languages if session.languages_given else (session.language, *LANGUAGES)
+    languages = tuple(dict.fromkeys(candidates))
+    if len(languages) == 1:
+        return _in_languages(speech, languages * len(speech)), ()
+    heard = [
+        engine.languages(_start_of(span, options.language_ms), (*languages, *options.other_languages))
+        for span in speech
+    ]
+    weights = [min(1.0, span.duration_ms / max(1, options.sure_after_ms)) for span in speech]
+    evidence = [_among(probabilities, languages) for probabilities in heard]
+    chosen = choose_languages(evidence, weights, languages, options.switch_cost)
+    return _in_languages(speech, chosen), _strangers(speech, heard, options)
+
+
+def _in_languages(speech: Sequence[Span], languages: Sequence[str]) -> tuple[Stretch, ...]:
+    return tuple(
+        Stretch(start_ms=span.start_ms, end_ms=span.end_ms, language=language)
+        for span, language in zip(speech, languages, strict=True)
+    )
+
+
+def _start_of(span: Span, longest_ms: int) -> Span:
+    return Span(start_ms=span.start_ms, end_ms=min(span.end_ms, span.start_ms + longest_ms))
+
+
+def _among(probabilities: Mapping[str, float], languages: Sequence[str]) -> dict[str, float]:
+    """Return the probabilities of some languages, summing to 1 again."""
+    total = sum(probabilities[language] for language in languages)
+    return {language: probabilities[language] / total if total else 1 / len(languages) for language in languages}
+
+
+def _strangers(
+    speech: Sequence[Span], heard: Sequence[Mapping[str, float]], options: SpeechOptions
+) -> tuple[Notice, ...]:
+    """Flag the stretches that are in none of the house's languages."""
+    return tuple(
+        Notice(code="speech.other_language", data=(("language", language),), span=span)
+        for span, probabilities in zip(speech, heard, strict=True)
+        for language in options.other_languages
+        if span.duration_ms >= options.sure_after_ms and probabilities[language] >= options.other_probability
+    )
+
+
+def _first_pass(
+    engine: _Engine, windows: Sequence[Stretch], speech: Sequence[Span], rules: ScreeningRules, progress: Progress
+) -> tuple[_Passage, ...]:
+    """Decode every window once, many at a time, and doubt each."""
+    found: dict[int, Decoded] = {}
+    told = 0
+
+    def tell() -> None:
+        nonlocal told
+        told += 1
+        progress(told / len(windows))
+
+    for language in dict.fromkeys(window.language for window in windows):
+        places = [place for place, window in enumerate(windows) if window.language == language]
+        results = engine.batch([windows[place] for place in places], language, tell)
+        found.update(zip(places, results, strict=True))
+    ordered = [found[place] for place in range(len(windows))]
+    echoes = find_echoes(ordered)
+    return tuple(
+        _Passage(
+            window=window,
+            decoded=decoded,
+            doubts=find_doubts(decoded, speech, rules)
+            | (frozenset({"repetitive"}) if place in echoes else frozenset()),
+        )
+        for place, (window, decoded) in enumerate(zip(windows, ordered, strict=True))
+    )
+
+
+def _second_pass(
+    engine: _Engine, passages: Sequence[_Passage], speech: Sequence[Span], rules: ScreeningRules, progress: Progress
+) -> tuple[_Passage, ...]:
+    """Decode again, alone, what is doubted for more than a hole, and keep the better of the two."""
+    result: list[_Passage] = []
+    for place, passage in enumerate(passages):
+        better = passage
+        if passage.doubts - {"hole"}:
+            again = engine.careful(passage.window)
+            if score(again, speech, rules) > score(passage.decoded, speech, rules):
+                better = replace(passage, decoded=again, doubts=find_doubts(again, speech, rules))
+        result.append(better)
+        progress((place + 1) / len(passages))
+    return tuple(result)
+
+
+def _settle(
+    engine: _Engine, passages: Sequence[_Passage], speech: Sequence[Span], length_ms: int, options: SpeechOptions
+) -> tuple[tuple[Word, ...], tuple[Notice, ...]]:
+    """Drop what nobody said, fill the holes, flag the rest."""
+    rules = options.screening
+    believed = [passage for passage in passages if "silence" not in passage.doubts]
+    words = [word for passage in believed for word in drop_ghosts(passage.decoded.words, speech, rules)]
+    holes = [
+        Stretch(start_ms=hole.start_ms, end_ms=hole.end_ms, language=passage.window.language)
+        for passage in believed
+        for hole in find_holes(passage.decoded.words, clip(speech, passage.window), rules)
+    ]
+    words += _fill(engine, holes, speech, length_ms, options)
+    placed = tidy(words, length_ms)
+    notices = [
+        Notice(code="speech.doubtful", span=_span(passage.window)) for passage in believed if passage.doubts - {"hole"}
+    ]
+    notices += [Notice(code="speech.hole", span=hole) for hole in find_holes(placed, speech, rules)]
+    return placed, tuple(sorted(notices, key=_position))
+
+
+def _fill(
+    engine: _Engine, holes: Sequence[Stretch], speech: Sequence[Span], length_ms: int, options: SpeechOptions
+) -> list[Word]:
+    """Decode the speech without text by itself; only words that lie in the hole and are believed count."""
+    rules = options.screening
+    found: list[Word] = []
+    for language in dict.fromkeys(hole.language for hole in holes):
+        mine = [hole for hole in holes if hole.language == language]
+        windows = [widen(hole, options.margin_ms, length_ms) for hole in mine]
+        for hole, decoded in zip(mine, engine.batch(windows, language, lambda: None), strict=True):
+            if not find_doubts(decoded, speech, rules) - {"hole"}:
+                found += [word for word in decoded.words if hole.covers(word.middle_ms)]
+    return found
+
+
+def widen(span: Span, margin_ms: int, length_ms: int) -> Span:
+    """Return an interval with a margin on both sides, within the recording."""
+    return Span(start_ms=max(0, span.start_ms - margin_ms), end_ms=min(length_ms, span.end_ms + margin_ms))
+
+
+def _span(span: Span) -> Span:
+    return Span(start_ms=span.start_ms, end_ms=span.end_ms)
+
+
+def _position(notice: Notice) -> int:
+    return notice.span.start_ms if notice.span else 0
+
+
+def _language_notices(words: Sequence[Word], session: Session) -> tuple[Notice, ...]:
+    """Say so when what is heard is not the language that the session was thought to be in."""
+    heard = main_language(words, session)
+    if heard == session.language:
+        return ()
+    return (Notice(code="speech.language_heard", data=(("heard", heard), ("expected", session.language))),)
