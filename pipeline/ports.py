@@ -105,6 +105,10 @@ class Diarizer(Protocol):
         """
         ...
 
+    def to_cpu(self) -> Diarizer:
+        """Return the same models on the CPU, for when the GPU's memory does not do."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredObject:
@@ -149,6 +153,10 @@ class Store(Protocol):
 
     def read(self, key: str) -> tuple[bytes, StoredObject] | None:
         """Return a small object and what is known of it, or ``None`` where there is none."""
+        ...
+
+    def read_sha256(self, key: str) -> str | None:
+        """Read a whole object of any size and return the sha256 of its bytes, or ``None`` where there is none."""
         ...
 
     def write(
