@@ -1,0 +1,503 @@
+"""An S3 bucket as the store that publishing writes to.
+
+In goes where the bucket is and who we are, out comes a :class:`S3Store`, the real :class:`pipeline.ports.Store`: AWS,
+the embedded SeaweedFS or any other endpoint, all through boto3. Every object is sent with the sha256 of its bytes,
+which the server checks, and keeps it as metadata; every failure of botocore leaves here as one of ours. Stands alone
+so that what S3 servers disagree about is known in this file only.
+"""
+
+from __future__ import annotations
+
+import base64
+import builtins
+import hashlib
+import io
+import json
+import re
+import secrets
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+from urllib.parse import quote, urlsplit
+
+import boto3.session
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,  # noqa: A004 - botocore's own, for the requests that never got an answer
+    FlexibleChecksumError,
+    HTTPClientError,
+    IncompleteReadError,
+    SSLError,
+)
+
+from pipeline.errors import StoreConflict, StoreCorrupt, StoreError, StoreRefused, StoreUnavailable
+from pipeline.ports import ObjectHeaders, StoredObject
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef, GetObjectOutputTypeDef
+
+MIB: Final = 1024 * 1024
+SMALLEST_PART: Final = 5 * MIB
+"""Bytes; S3 takes no smaller part, the last one apart."""
+MOST_PARTS: Final = 10_000
+DELETED_AT_ONCE: Final = 1000
+
+_BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\Z")
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_CONFLICTS: Final = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "OperationAborted"})
+_CORRUPTIONS: Final = frozenset(
+    {"BadDigest", "InvalidDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch"}
+)
+_PASSING: Final = frozenset({"SlowDown", "RequestTimeout", "TooManyRequests", "Throttling"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3Options:
+    """Which bucket, and how to speak to it.
+
+    Attributes:
+        bucket: Its name.
+        endpoint_url: Address of the service; ``None`` for AWS.
+        region: Where the bucket is; servers other than AWS take any.
+        access_key: Who we are; ``None`` for whatever the machine is allowed (a role, a profile).
+        secret_key: The proof; given exactly when ``access_key`` is.
+        public_base_url: Where learners find the bucket's objects, without a slash at the end; ``None`` for the endpoint
+            itself.
+        path_style: Whether the bucket is named in the path (``host/bucket/key``) rather than in the host.
+        connect_seconds: How long to wait for a connection.
+        read_seconds: How long to wait for an answer.
+        attempts: How often a request is sent at most, the first time included.
+        multipart_bytes: Files over this size are sent in parts.
+        part_bytes: Size of a part; larger where a file would need too many.
+    """
+
+    bucket: str
+    endpoint_url: str | None = None
+    region: str = "us-east-1"
+    access_key: str | None = None
+    secret_key: str | None = field(default=None, repr=False)
+    public_base_url: str | None = None
+    path_style: bool = True
+    connect_seconds: float = 5.0
+    read_seconds: float = 60.0
+    attempts: int = 4
+    multipart_bytes: int = 32 * MIB
+    part_bytes: int = 16 * MIB
+
+    def __post_init__(self) -> None:
+        if not _BUCKET.match(self.bucket):
+            raise ValueError(f"not a bucket's name: {self.bucket!r}")
+        if (self.access_key is None) != (self.secret_key is None):
+            raise ValueError("give both the access key and the secret key, or neither")
+        if self.part_bytes < SMALLEST_PART:
+            raise ValueError(f"S3 takes no parts under {SMALLEST_PART} bytes")
+        if self.attempts < 1 or self.connect_seconds <= 0 or self.read_seconds <= 0:
+            raise ValueError("attempts and time limits are above zero")
+        for address in (self.endpoint_url, self.public_base_url):
+            if address is not None and urlsplit(address).scheme not in {"http", "https"}:
+                raise ValueError(f"not a web address: {address!r}")
+
+    @property
+    def base_url(self) -> str:
+        """Public address of the bucket, without a slash at the end."""
+        if self.public_base_url is not None:
+            return self.public_base_url.rstrip("/")
+        endpoint = urlsplit(self.endpoint_url or f"https://s3.{self.region}.amazonaws.com")
+        path = endpoint.path.rstrip("/")
+        if self.path_style:
+            return f"{endpoint.scheme}://{endpoint.netloc}{path}/{self.bucket}"
+        return f"{endpoint.scheme}://{self.bucket}.{endpoint.netloc}{path}"
+
+
+def content_disposition(download_name: str) -> str:
+    r"""Return the header that makes a browser save a file under that name, in any script (RFC 6266, RFC 8187).
+
+    Example:
+        >>> content_disposition("Été.vtt")
+        "attachment; filename=\"Ete.vtt\"; filename*=UTF-8''%C3%89t%C3%A9.vtt"
+    """
+    shown = "".join(char for char in download_name if char.isprintable() and char not in '/\\:*?"<>|').strip(" .")
+    shown = shown.encode(errors="ignore").decode() or "download"
+    plain = unicodedata.normalize("NFKD", shown).encode("ascii", "ignore").decode().replace("%", "") or "download"
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(shown, safe='')}"
+
+
+def open_store(options: S3Options) -> S3Store:
+    """Return the bucket as a store; nothing is sent yet.
+
+    The store may be used by several threads. Close it, or use it in a ``with`` statement.
+    """
+    return S3Store(options, _client(options))
+
+
+def _client(options: S3Options) -> S3Client:
+    local = urlsplit(options.endpoint_url or "").hostname in _LOOPBACK
+    config = Config(
+        signature_version="s3v4",
+        connect_timeout=options.connect_seconds,
+        read_timeout=options.read_seconds,
+        retries={"mode": "standard", "total_max_attempts": options.attempts},
+        s3={"addressing_style": "path" if options.path_style else "virtual"},
+        # A proxy that the machine is set up with cannot reach what listens on the machine itself.
+        proxies={} if local else None,
+    )
+    client: S3Client = boto3.session.Session().client(
+        "s3",
+        endpoint_url=options.endpoint_url,
+        region_name=options.region,
+        aws_access_key_id=options.access_key,
+        aws_secret_access_key=options.secret_key,
+        config=config,
+    )
+    return client
+
+
+class S3Store:
+    """One bucket. Made by :func:`open_store`; fulfils :class:`pipeline.ports.Store`."""
+
+    def __init__(self, options: S3Options, client: S3Client) -> None:
+        self.options = options
+        self._client = client
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._client.close()
+
+    def head(self, key: str) -> StoredObject | None:
+        """Return what is known of an object, or ``None`` where there is none.
+
+        Raises:
+            StoreError: See :class:`pipeline.ports.Store`.
+        """
+        with self._failures(key):
+            try:
+                found = self._client.head_object(Bucket=self.options.bucket, Key=key, ChecksumMode="ENABLED")
+            except ClientError as error:
+                if _is_missing(error):
+                    return None
+                raise
+        return _stored(key, found, found["ContentLength"])
+
+    def read(self, key: str) -> tuple[bytes, StoredObject] | None:
+        """Return a small object and what is known of it, or ``None`` where there is none.
+
+        Raises:
+            StoreCorrupt: The bytes that came are not those that were sent.
+            StoreError: See :class:`pipeline.ports.Store`.
+        """
+        blocks: list[bytes] = []
+        stored = self._receive(key, blocks)
+        return None if stored is None else (b"".join(blocks), stored)
+
+    def read_sha256(self, key: str) -> str | None:
+        """Read a whole object of any size and return the sha256 of its bytes, or ``None`` where there is none.
+
+        Raises:
+            StoreError: See :class:`pipeline.ports.Store`.
+        """
+        with self._failures(key):
+            body = self._open(key)
+            if body is None:
+                return None
+            digest = hashlib.sha256()
+            for block in body["Body"].iter_chunks(MIB):
+                digest.update(block)
+        return digest.hexdigest()
+
+    def write(
+        self,
+        key: str,
+        body: bytes | Path,
+        headers: ObjectHeaders,
+        *,
+        sha256: str,
+        replaces: StoredObject | None = None,
+        only_new: bool = False,
+    ) -> StoredObject:
+        """Write one object; checked against ``sha256`` on the way. See :class:`pipeline.ports.Store`.
+
+        Raises:
+            StoreConflict: Somebody else wrote first.
+            StoreUnavailable: The store cannot be reached.
+            StoreRefused: The store does not allow it.
+            StoreCorrupt: The bytes are not those of ``sha256``, here or when they arrived.
+        """
+        condition: dict[str, str] = {}
+        if only_new:
+            condition["IfNoneMatch"] = "*"
+        elif replaces is not None:
+            condition["IfMatch"] = replaces.etag
+        upload = _Upload(key=key, body=body, sha256=sha256, headers=headers, condition=condition)
+        try:
+            with self._failures(key):
+                return self._send(upload)
+        except StoreConflict:
+            mine = self._find_own(upload)
+            if mine is None:
+                raise
+            return mine
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        """Yield every object whose key starts with the prefix, in order of key.
+
+        Raises:
+            StoreError: See :class:`pipeline.ports.Store`.
+        """
+        with self._failures(prefix):
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.options.bucket, Prefix=prefix)
+            for page in pages:
+                for item in page.get("Contents", []):
+                    yield StoredObject(key=item["Key"], etag=item["ETag"], size=item["Size"])
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Remove objects; those that are not there are passed over.
+
+        Raises:
+            StoreError: See :class:`pipeline.ports.Store`.
+        """
+        remaining = iter(keys)
+        while batch := list(islice(remaining, DELETED_AT_ONCE)):
+            with self._failures(batch[0]):
+                answer = self._client.delete_objects(
+                    Bucket=self.options.bucket, Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True}
+                )
+            for failed in answer.get("Errors", []):
+                raise self._failure(failed.get("Code", ""), 0, failed.get("Key", ""), failed.get("Message", ""))
+
+    def url(self, key: str) -> str:
+        """Return the public address of an object."""
+        return f"{self.options.base_url}/{quote(key)}"
+
+    def _open(self, key: str) -> GetObjectOutputTypeDef | None:
+        try:
+            return self._client.get_object(Bucket=self.options.bucket, Key=key)
+        except ClientError as error:
+            if _is_missing(error):
+                return None
+            raise
+
+    def _receive(self, key: str, blocks: builtins.list[bytes]) -> StoredObject | None:
+        digest = hashlib.sha256()
+        with self._failures(key):
+            found = self._open(key)
+            if found is None:
+                return None
+            for block in found["Body"].iter_chunks(MIB):
+                digest.update(block)
+                blocks.append(block)
+        stored = _stored(key, found, found["ContentLength"])
+        if stored.sha256 not in {None, digest.hexdigest()}:
+            raise StoreCorrupt("store.corrupt", {"key": key})
+        return stored
+
+    def _send(self, upload: _Upload) -> StoredObject:
+        if upload.size > self.options.multipart_bytes:
+            return self._send_in_parts(upload)
+        data = b"".join(upload.blocks(max(upload.size, 1)))
+        answer = self._client.put_object(
+            Bucket=self.options.bucket,
+            Key=upload.key,
+            Body=data,
+            ChecksumSHA256=_base64(upload.sha256),
+            **upload.described,
+            **upload.condition,
+        )
+        return StoredObject(key=upload.key, etag=answer["ETag"], size=upload.size, sha256=upload.sha256)
+
+    def _send_in_parts(self, upload: _Upload) -> StoredObject:
+        where: dict[str, Any] = {"Bucket": self.options.bucket, "Key": upload.key}
+        begun = self._client.create_multipart_upload(**where, ChecksumAlgorithm="SHA256", **upload.described)
+        where["UploadId"] = begun["UploadId"]
+        try:
+            parts = self._send_parts(upload, where)
+            answer = self._client.complete_multipart_upload(
+                **where, MultipartUpload={"Parts": parts}, **upload.condition
+            )
+        except BaseException:
+            # What was sent would stay, unseen and paid for.
+            with suppress(BotoCoreError, ClientError):
+                self._client.abort_multipart_upload(**where)
+            raise
+        return StoredObject(key=upload.key, etag=answer["ETag"], size=upload.size, sha256=upload.sha256)
+
+    def _send_parts(self, upload: _Upload, where: dict[str, Any]) -> builtins.list[CompletedPartTypeDef]:
+        size = max(self.options.part_bytes, -(-upload.size // MOST_PARTS))
+        parts: list[CompletedPartTypeDef] = []
+        for number, block in enumerate(upload.blocks(size), start=1):
+            checksum = _base64(hashlib.sha256(block).hexdigest())
+            answer = self._client.upload_part(**where, PartNumber=number, Body=block, ChecksumSHA256=checksum)
+            parts.append({"PartNumber": number, "ETag": answer["ETag"], "ChecksumSHA256": checksum})
+        return parts
+
+    def _find_own(self, upload: _Upload) -> StoredObject | None:
+        """Return our own write where it had gone through after all: its answer got lost, the repeat met itself."""
+        with self._failures(upload.key):
+            try:
+                found = self._client.head_object(Bucket=self.options.bucket, Key=upload.key)
+            except ClientError as error:
+                if _is_missing(error):
+                    return None
+                raise
+        mine = found["Metadata"].get("write") == upload.token
+        return _stored(upload.key, found, found["ContentLength"]) if mine else None
+
+    @contextmanager
+    def _failures(self, key: str) -> Iterator[None]:
+        try:
+            yield
+        except ClientError as error:
+            told = error.response.get("Error", {})
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            raise self._failure(told.get("Code", ""), status, key, told.get("Message", "")) from error
+        except FlexibleChecksumError as error:
+            raise StoreCorrupt("store.corrupt", {"key": key}) from error
+        except (HTTPClientError, ConnectionError, IncompleteReadError) as error:
+            refused = isinstance(error, SSLError)
+            kind = StoreRefused if refused else StoreUnavailable
+            raise kind("store.insecure" if refused else "store.unavailable", self._data(key, str(error))) from error
+        except BotoCoreError as error:
+            raise StoreRefused("store.refused", self._data(key, str(error))) from error
+
+    def _failure(self, code: str, status: int, key: str, told: str) -> StoreError:
+        data = self._data(key, f"{code} {told}".strip())
+        if code in _CONFLICTS or status == 412:
+            return StoreConflict("store.conflict", data)
+        # The object that was to be replaced, or the upload that was to be completed, is gone: somebody else was here.
+        if code in {"NoSuchKey", "NoSuchUpload"}:
+            return StoreConflict("store.conflict", data)
+        if code in _CORRUPTIONS:
+            return StoreCorrupt("store.corrupt", data)
+        if status >= 500 or status == 429 or code in _PASSING or code == "InternalError":
+            return StoreUnavailable("store.unavailable", data)
+        if code == "NoSuchBucket":
+            return StoreRefused("store.no_bucket", data)
+        return StoreRefused("store.forbidden" if status in {401, 403} else "store.refused", data)
+
+    def _data(self, key: str, detail: str) -> dict[str, str]:
+        endpoint = self.options.endpoint_url or "AWS"
+        return {"key": key, "bucket": self.options.bucket, "endpoint": endpoint, "detail": detail}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Upload:
+    """One object on its way, with a token that tells our own write from somebody else's of the same bytes."""
+
+    key: str
+    body: bytes | Path
+    sha256: str
+    headers: ObjectHeaders
+    condition: dict[str, Any]
+    token: str = field(default_factory=lambda: secrets.token_hex(8))
+
+    @property
+    def size(self) -> int:
+        return len(self.body) if isinstance(self.body, bytes) else self.body.stat().st_size
+
+    @property
+    def described(self) -> dict[str, Any]:
+        served = {
+            "ContentType": self.headers.content_type,
+            "CacheControl": self.headers.cache_control,
+            "ContentLanguage": self.headers.content_language,
+            "ContentDisposition": self.headers.content_disposition,
+        }
+        kept = {name: value for name, value in served.items() if value is not None}
+        return {**kept, "Metadata": {"sha256": self.sha256, "write": self.token}}
+
+    def blocks(self, size: int) -> Iterator[bytes]:
+        """Yield the bytes, that many at a time.
+
+        Raises:
+            StoreCorrupt: They turned out not to be those of the sha256: the file has changed since.
+        """
+        digest = hashlib.sha256()
+        with io.BytesIO(self.body) if isinstance(self.body, bytes) else self.body.open("rb") as file:
+            while block := file.read(size):
+                digest.update(block)
+                yield block
+        if digest.hexdigest() != self.sha256:
+            raise StoreCorrupt("store.changed", {"key": self.key})
+
+
+def prepare_bucket(options: S3Options, *, public: Sequence[str], origins: Sequence[str] = ("*",)) -> None:
+    """Make the bucket where it is missing, and let anybody read (not list) some of it from web pages anywhere.
+
+    Args:
+        options: Which bucket, with the keys of somebody who may do this.
+        public: Patterns of the keys that anybody may read, e.g. ``sessions/*``.
+        origins: Sites whose scripts may read them.
+
+    Raises:
+        StoreError: See :class:`pipeline.ports.Store`.
+    """
+    with open_store(options) as store, store._failures(options.bucket):  # noqa: SLF001 - a friend in the same module
+        client = store._client  # noqa: SLF001
+        try:
+            client.head_bucket(Bucket=options.bucket)
+        except ClientError as error:
+            if not _is_missing(error):
+                raise
+            client.create_bucket(Bucket=options.bucket, **_placed(options))
+        client.put_bucket_policy(Bucket=options.bucket, Policy=_public_policy(options.bucket, public))
+        client.put_bucket_cors(
+            Bucket=options.bucket,
+            CORSConfiguration={
+                "CORSRules": [
+                    {
+                        "AllowedMethods": ["GET", "HEAD"],
+                        "AllowedOrigins": [*origins],
+                        "AllowedHeaders": ["Range", "If-None-Match"],
+                        "ExposeHeaders": ["Accept-Ranges", "Content-Length", "Content-Range", "ETag"],
+                        "MaxAgeSeconds": 3600,
+                    }
+                ]
+            },
+        )
+
+
+def _placed(options: S3Options) -> dict[str, Any]:
+    # AWS alone wants the region told again, and not its first one.
+    if options.endpoint_url is not None or options.region == "us-east-1":
+        return {}
+    return {"CreateBucketConfiguration": {"LocationConstraint": options.region}}
+
+
+def _public_policy(bucket: str, public: Sequence[str]) -> str:
+    statement = {
+        "Sid": "AnybodyMayRead",
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "s3:GetObject",
+        "Resource": [f"arn:aws:s3:::{bucket}/{pattern}" for pattern in public],
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def _is_missing(error: ClientError) -> bool:
+    told = error.response.get("Error", {}).get("Code", "")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return status == 404 and told in {"404", "NoSuchKey", "NotFound", "NoSuchBucket"}
+
+
+def _stored(key: str, found: Mapping[str, Any], size: int) -> StoredObject:
+    # The server's own checksum is worth more than what we wrote beside it, where it covers the whole object.
+    whole = found.get("ChecksumSHA256", "-")
+    sha256 = found["Metadata"].get("sha256") if "-" in whole else base64.b64decode(whole).hex()
+    return StoredObject(key=key, etag=found["ETag"], size=size, sha256=sha256)
+
+
+def _base64(sha256: str) -> str:
+    return base64.b64encode(bytes.fromhex(sha256)).decode()
