@@ -152,6 +152,19 @@ def open_recording(path: Path, **options: object) -> Node:
     return ffmpeg.input(file_url(path), **_box(), **options)
 
 
+def on_one_clock(output: Node, streams: Iterable[Node]) -> Node:
+    """Return a command that counts time from the first of some streams, however few of them it uses.
+
+    Of some containers ffmpeg begins to count where the first stream that is used begins, which would put sound that
+    starts late at zero. Here all are used: copied to nowhere.
+
+    Args:
+        output: The command.
+        streams: Every stream that counts, of one input.
+    """
+    return ffmpeg.merge_outputs(output, ffmpeg.output(*streams, "-", f="null", c="copy"))
+
+
 def file_url(path: Path) -> str:
     """Return a path in the form that ffmpeg takes for nothing but a file.
 

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from pipeline.channels import BLOCK_SAMPLES, Samples, choose_mix, measure, mix
 from pipeline.errors import MediaError, RecordingRejected
-from pipeline.ffmpeg import MediaLimits, file_url, open_recording, run_ffmpeg, run_ffprobe, written
+from pipeline.ffmpeg import MediaLimits, Node, file_url, on_one_clock, open_recording, run_ffmpeg, run_ffprobe, written
 from pipeline.ports import Progress, Waveform, no_progress
 from pipeline.types import AudioFile, AudioStream, Media, Session, VideoStream
 
@@ -180,9 +180,14 @@ def write_aligned(
     """
     form = {"acodec": "pcm_s16le", "ac": channels or stream.channels, "ar": sample_rate}
     with written(target, ".nut") as plain:
-        recording = open_recording(media.path, threads=limits.threads)[f"a:{stream.index}"]
-        decode = recording.output(file_url(plain), f="nut", **form)
-        run_ffmpeg(decode, limits, duration_ms=media.duration_ms, progress=lambda share: progress(share * 0.8))
+        recording = open_recording(media.path, threads=limits.threads)
+        decode = recording[f"a:{stream.index}"].output(file_url(plain), f="nut", **form)
+        run_ffmpeg(
+            on_one_clock(decode, clock_streams(media, recording)),
+            limits,
+            duration_ms=media.duration_ms,
+            progress=lambda share: progress(share * 0.8),
+        )
         zero = f"{media.clock_zero_ms / 1000:.3f}"
         # Without "res", sound that needs no resampling is padded from zero again at the first correction of drift.
         filled = {"async": 100, "first_pts": 0, "flags": "res"}
@@ -191,6 +196,12 @@ def write_aligned(
         fill = sound.output(file_url(target), f="s16le", copyts=None, t=length_s(media), **form)
         run_ffmpeg(fill, limits)
     progress(1.0)
+
+
+def clock_streams(media: Media, recording: Node) -> tuple[Node, ...]:
+    """Return every stream that :func:`probe` told the file's clock from."""
+    sound = [recording[f"a:{stream.index}"] for stream in media.audio]
+    return (*sound, recording["V:0"]) if media.video else tuple(sound)
 
 
 def length_s(media: Media) -> str:
@@ -229,6 +240,11 @@ def _seconds(text: object) -> float | None:
         return None
 
 
+def _count(described: Described, key: str) -> int:
+    text = str(described.get(key, 0))
+    return int(text) if text.isdecimal() else 0
+
+
 def _tags(described: Described) -> Mapping[str, str]:
     return cast("Mapping[str, str]", described.get("tags", {}))
 
@@ -240,11 +256,9 @@ def _start_ms(stream: Described, origin: float) -> int:
 
 def _audio_streams(streams: Sequence[Described], origin: float) -> tuple[AudioStream, ...]:
     audio = [stream for stream in streams if stream.get("codec_type") == "audio"]
-    return tuple(
-        _audio_stream(index, stream, origin)
-        for index, stream in enumerate(audio)
-        if int(str(stream.get("channels", 0)))
-    )
+    # What the demuxer only guessed at has neither channels nor a rate.
+    sane = [bool(_count(stream, "channels") and _count(stream, "sample_rate")) for stream in audio]
+    return tuple(_audio_stream(index, audio[index], origin) for index, good in enumerate(sane) if good)
 
 
 def _audio_stream(index: int, stream: Described, origin: float) -> AudioStream:
@@ -255,8 +269,8 @@ def _audio_stream(index: int, stream: Described, origin: float) -> AudioStream:
     return AudioStream(
         index=index,
         codec=str(stream.get("codec_name", "unknown")),
-        channels=int(str(stream["channels"])),
-        sample_rate=int(str(stream.get("sample_rate", 0))),
+        channels=_count(stream, "channels"),
+        sample_rate=_count(stream, "sample_rate"),
         language=_language(tags.get("language", "")),
         title=title,
         start_ms=_start_ms(stream, origin),
@@ -274,13 +288,13 @@ def _language(tag: str) -> str | None:
 def _video_stream(streams: Sequence[Described], origin: float) -> VideoStream | None:
     for stream in streams:
         marks = cast("Mapping[str, int]", stream.get("disposition", {}))
-        if stream.get("codec_type") == "video" and not marks.get("attached_pic") and stream.get("width"):
+        if stream.get("codec_type") == "video" and not marks.get("attached_pic") and _count(stream, "width"):
             return _seen(stream, origin)
     return None
 
 
 def _seen(stream: Described, origin: float) -> VideoStream:
-    width, height = int(str(stream["width"])), int(str(stream["height"]))
+    width, height = _count(stream, "width"), _count(stream, "height")
     sides = cast("Sequence[Described]", stream.get("side_data_list", []))
     turned = any(round(_seconds(side.get("rotation")) or 0) % 180 == 90 for side in sides)
     return VideoStream(
