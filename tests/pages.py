@@ -1,0 +1,318 @@
+"""A published session and a site on disk, as the tests of the learner pages need them."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.site.formatting import format_seconds
+from pipeline.site.model import CatalogueEntry, PublishedFile, PublishedSession
+from pipeline.site.passages import make_paragraphs
+from pipeline.site.render import LearnerSite
+from pipeline.types import (
+    Bilingual,
+    Cue,
+    Language,
+    ModelUse,
+    Notice,
+    Person,
+    Provenance,
+    Session,
+    Span,
+    Speaker,
+    Transcript,
+    Turn,
+    Word,
+)
+
+WORD_MS = 360
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "</script><img src=x onerror=alert(1)>",
+    "\"><svg onload=alert(1)> ' onfocus='alert(1)",
+    "--> {{ 7 * 7 }} {% raw %} &amp; &lt;b&gt; ]]>",
+    "\u202eשלום مرحبا\u202c",
+    "long " + "x" * 495,
+    "Zoé 👩🏽‍🏫🎓 café",
+)
+"""What a stranger may put into any text."""
+
+TURNS: dict[Language, tuple[tuple[str, str], ...]] = {
+    "en": (
+        (
+            "S1",
+            "Good morning, everyone, and welcome to the third week of the programme. Today we talk about "
+            "plain language.",
+        ),
+        (
+            "S2",
+            "Thank you for having me. When people read a public page, they look for one thing: what do I "
+            "have to do now?",
+        ),
+        ("S1", "And what do they usually find instead?"),
+        (
+            "S2",
+            "They find the history of the programme, the name of the act, three acronyms and a form. We "
+            "tested forty pages with readers last winter, and in thirty of them nobody reached the "
+            "answer in the first minute. So we turned the order around. The answer comes first, then who "
+            "it is for, then the exceptions. It sounds simple, but it means that somebody has to decide "
+            "what the answer is, and that is where the real work starts. Writers cannot do that alone.",
+        ),
+        (
+            "S3",
+            "May I add something? In our region the French pages were written first, not translated, and "
+            "they tested better.",
+        ),
+        ("S1", "That is a point we should come back to."),
+    ),
+    "fr": (
+        (
+            "S1",
+            "Bonjour à toutes et à tous, et bienvenue à la troisième semaine du programme. Aujourd’hui, "
+            "on parle de langage clair.",
+        ),
+        (
+            "S2",
+            "Merci de m’accueillir. Quand les gens lisent une page publique, ils cherchent une seule "
+            "chose\u00a0: que dois-je faire?",
+        ),
+        ("S1", "Et que trouvent-ils plutôt, d’habitude?"),
+        (
+            "S2",
+            "Ils trouvent l’historique du programme, le nom de la loi, trois sigles et un formulaire. "
+            "L’hiver dernier, nous avons évalué quarante pages avec des lectrices et des lecteurs, et "
+            "dans trente d’entre elles, personne n’a trouvé la réponse en moins d’une minute. Nous avons "
+            "donc inversé l’ordre. La réponse vient d’abord, puis le public visé, puis les exceptions. "
+            "Cela paraît simple, mais quelqu’un doit décider quelle est la réponse, et c’est là que le "
+            "vrai travail commence.",
+        ),
+        (
+            "S3",
+            "Je peux ajouter quelque chose? Dans notre région, les pages françaises ont été rédigées "
+            "d’abord, et non traduites.",
+        ),
+        ("S1", "C’est un point sur lequel il faudra revenir."),
+    ),
+}
+
+SESSION: dict[Language, Session] = {
+    "en": Session(
+        id="0123456789abcdef",
+        title=Bilingual(en="Plain language in public services", fr="Le langage clair dans les services publics"),
+        languages=("en",),
+        date=dt.date(2026, 11, 12),
+        programme=Bilingual(
+            en="Digital skills for public servants", fr="Compétences numériques pour la fonction publique"
+        ),
+        week=3,
+        topics=(Bilingual(en="Plain language", fr="Langage clair"), Bilingual(en="Usability", fr="Convivialité")),
+        host=Person(name="Miriam Osei", role=Bilingual(en="Facilitator", fr="Animatrice")),
+        guests=(
+            Person(
+                name="Daniel Tremblay",
+                role=Bilingual(en="Content designer", fr="Concepteur de contenu"),
+                organisation=Bilingual(en="Harbourview Library Network", fr="Réseau des bibliothèques Harbourview"),
+            ),
+            Person(name="Sahar Rahimi", role=Bilingual(en="Regional adviser")),
+        ),
+        description=Bilingual(
+            en="How forty public pages were tested with readers, and what changed afterwards.",
+            fr="Comment quarante pages publiques ont été évaluées avec leur lectorat, et ce qui a changé ensuite.",
+        ),
+        rights=Bilingual(
+            en="Free to use and share with attribution (CC BY 4.0).",
+            fr="Utilisation et partage libres avec mention de la source (CC BY 4.0).",
+        ),
+        consent=Bilingual(
+            en="Everyone recorded agreed to publication.",
+            fr="Toutes les personnes enregistrées ont consenti à la publication.",
+        ),
+    ),
+    "fr": Session(
+        id="fedcba9876543210",
+        title=Bilingual(fr="Rédiger d’abord en français\u00a0: retour d’expérience"),
+        languages=("fr", "en"),
+        date=dt.date(2026, 11, 1),
+        programme=Bilingual(
+            en="Digital skills for public servants", fr="Compétences numériques pour la fonction publique"
+        ),
+        week=1,
+        guests=(Person(name="Geneviève L’Écuyer", role=Bilingual(fr="Linguiste-conseil")),),
+        rights=Bilingual(fr="Utilisation libre avec mention de la source."),
+    ),
+}
+
+
+def make_words(text: str, language: str, start_ms: int = 0) -> tuple[Word, ...]:
+    """Return a text as words at an even pace."""
+    return tuple(
+        Word(
+            start_ms=start_ms + index * WORD_MS,
+            end_ms=start_ms + (index + 1) * WORD_MS - 40,
+            text=word,
+            probability=0.9,
+            language=language,
+        )
+        for index, word in enumerate(text.split(" "))
+    )
+
+
+def make_transcript(session: Session, turns: Sequence[tuple[str | None, str]]) -> Transcript:
+    """Return a transcript of what each said, without pauses."""
+    made: list[Turn] = []
+    at = 500
+    for speaker, text in turns:
+        words = make_words(text, session.language, at)
+        made.append(Turn(speaker=speaker, words=words))
+        at = words[-1].end_ms + 400
+    keys = dict.fromkeys(speaker for speaker, _ in turns if speaker is not None)
+    names = {"S1": "Miriam Osei", "S2": "Daniel Tremblay"}
+    return Transcript(
+        session_id=session.id,
+        language=session.language,
+        duration_ms=at + 1_000,
+        turns=tuple(made),
+        speakers=tuple(Speaker(key=key, name=names.get(key)) for key in keys),
+    )
+
+
+def make_cues(transcript: Transcript) -> tuple[Cue, ...]:
+    """Return one caption a passage of the transcript: enough to be played."""
+    passages = [(turn, passage) for turn in transcript.turns for part in make_paragraphs(turn) for passage in part]
+    return tuple(
+        Cue(
+            start_ms=passage.words[0].start_ms,
+            end_ms=passage.words[-1].end_ms,
+            id=str(number),
+            lines=(passage.words,),
+            speaker=turn.speaker,
+            label=None,
+            language=passage.language,
+        )
+        for number, (turn, passage) in enumerate(passages, start=1)
+    )
+
+
+def make_files(language: Language, revision: str) -> tuple[PublishedFile, ...]:
+    """Return what is published of a session in that language."""
+    listed = (
+        ("audio.m4a", 12_345_678, "audio/mp4", "audio", None),
+        (f"captions.{language}.srt", 41_200, "application/x-subrip; charset=utf-8", "captions", language),
+        (f"captions.{language}.vtt", 45_900, "text/vtt; charset=utf-8", "captions", language),
+        ("poster.jpg", 81_000, "image/jpeg", "poster", None),
+        ("session.json", 6_200, "application/json; charset=utf-8", "metadata", None),
+        (f"transcript.{language}.html", 62_100, "text/html; charset=utf-8", "transcript", language),
+        (f"transcript.{language}.json", 310_000, "application/json; charset=utf-8", "transcript", language),
+        (f"transcript.{language}.md", 30_700, "text/markdown; charset=utf-8", "transcript", language),
+        (f"transcript.{language}.txt", 29_100, "text/plain; charset=utf-8", "transcript", language),
+        ("video.mp4", 231_456_789, "video/mp4", "video", None),
+    )
+    return tuple(
+        PublishedFile(
+            name=name,
+            href=f"{revision}/{name}",
+            size=size,
+            content_type=content_type,
+            role=role,
+            language=own,
+            download_name=None if role == "poster" else f"plain-language-{name}",
+        )
+        for name, size, content_type, role, own in listed
+    )
+
+
+def make_published(language: Language = "en", *, repeat: int = 1, session: Session | None = None) -> PublishedSession:
+    """Return a session as publishing would hand it to the pages, its talk repeated for length."""
+    session = session or SESSION[language]
+    transcript = make_transcript(session, TURNS[language] * repeat)
+    revision = "r1-3fa9c1d2"
+    return PublishedSession(
+        session=session,
+        transcript=transcript,
+        cues=make_cues(transcript),
+        files=make_files(session.language, revision),
+        revision=revision,
+        published_at=dt.datetime(2026, 11, 21, 15, 0, tzinfo=dt.UTC),
+        provenance=Provenance(
+            tool="tribune 0.1.0",
+            models=(ModelUse(name="whisper-base", revision="ebe41f7", sha256="d0" * 32, precision="int8"),),
+            settings=(("speech.beam_size", "5"),),
+            engines=(("faster-whisper", "1.2.1"),),
+        ),
+        recording_name="week 3.mp4",
+    )
+
+
+def make_entry(published: PublishedSession, **changes: object) -> CatalogueEntry:
+    """Return the line of the catalogue for a session."""
+    session = published.session
+    entry = CatalogueEntry(
+        session_id=session.id,
+        title=session.title,
+        languages=session.languages,
+        duration_ms=published.duration_ms,
+        revision=published.revision,
+        pages=(("en", f"sessions/{session.id}/en.html"), ("fr", f"sessions/{session.id}/fr.html")),
+        date=session.date,
+        programme=session.programme,
+        week=session.week,
+        topics=session.topics,
+        guests=tuple(guest.name for guest in session.guests),
+        poster=f"sessions/{session.id}/{published.revision}/poster.jpg",
+    )
+    return dataclasses.replace(entry, **changes)  # type: ignore[arg-type]
+
+
+def with_notices(published: PublishedSession) -> PublishedSession:
+    """Return the session with something to say of it as a whole and of a moment in it."""
+    doubt = Notice(code="gone.since", span=Span(start_ms=4_000, end_ms=6_000))
+    return dataclasses.replace(published, notices=(Notice(code="from.elsewhere"), doubt))
+
+
+def write_vtt(cues: Sequence[Cue], path: Path) -> None:
+    """Write captions for the browser."""
+
+    def stamp(ms: int) -> str:
+        whole, rest = divmod(ms, 1000)
+        return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}.{rest:03}"
+
+    blocks = [f"{cue.id}\n{stamp(cue.start_ms)} --> {stamp(cue.end_ms)}\n{' '.join(cue.text_lines)}\n" for cue in cues]
+    path.write_text("\n".join(["WEBVTT\n", *blocks]), encoding="utf-8")
+
+
+def write_site(root: Path, sessions: Sequence[PublishedSession], video: Path, poster: Path) -> None:
+    """Lay a whole site out on disk as publishing lays it out in a bucket.
+
+    Args:
+        root: Empty folder.
+        sessions: What is published.
+        video: Played by every session.
+        poster: Shown by every session.
+    """
+    site = LearnerSite()
+    for asset in site.assets():
+        _write(root / asset.key, asset.body)
+    for key, page in site.catalogue_pages([make_entry(published) for published in sessions]).items():
+        _write(root / key, page.encode())
+    for published in sessions:
+        folder = root / "sessions" / published.session.id
+        for language, page in site.session_pages(published).items():
+            _write(folder / f"{language}.html", page.encode())
+        for file in published.files:
+            _write(folder / file.href, b"")
+        write_vtt(published.cues, folder / published.revision / f"captions.{published.session.language}.vtt")
+        (folder / published.revision / "video.mp4").write_bytes(video.read_bytes())
+        (folder / published.revision / "poster.jpg").write_bytes(poster.read_bytes())
+
+
+def moment(ms: int) -> str:
+    """Return the fragment that names a moment."""
+    return f"#t={format_seconds(ms)}"
+
+
+def _write(path: Path, body: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(body)

@@ -1,0 +1,349 @@
+"""Learner pages in a real browser: played, read, followed, by mouse and by keyboard, on a phone, without script."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from pipeline.ffmpeg import find_programs
+from pipeline.types import LANGUAGES, Bilingual, Language, Person
+from tests import browser as browsers
+from tests.browser import NoBrowser, find_or_install_browser, open_browser, serve, until, watch
+from tests.pages import HOSTILE, SESSION, make_published, make_transcript, moment, with_notices, write_site
+
+pytestmark = pytest.mark.browser
+
+ENGLISH = SESSION["en"].id
+FRENCH = SESSION["fr"].id
+HOSTILE_ID = "1" * 16
+LONG = "2" * 16
+PAGES = (
+    *("index.html", "en/index.html", "fr/index.html"),
+    *(f"sessions/{session}/{language}.html" for session in (ENGLISH, FRENCH, HOSTILE_ID) for language in LANGUAGES),
+)
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with open_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("site")
+    video, poster = folder / "video.mp4", folder / "poster.jpg"
+    make_media(video, poster)
+    text = " ".join(HOSTILE)
+    hostile = dataclasses.replace(
+        SESSION["en"],
+        id=HOSTILE_ID,
+        title=Bilingual.same(text),
+        guests=(Person(name=text),),
+        topics=(Bilingual.same(text),),
+    )
+    published = make_published(session=hostile)
+    transcript = make_transcript(hostile, (("S1", text), ("S2", "Fine.")))
+    long = dataclasses.replace(SESSION["en"], id=LONG, title=Bilingual(en="Two hours"))
+    sessions = (
+        with_notices(make_published("en")),
+        make_published("fr"),
+        dataclasses.replace(published, transcript=transcript),
+        make_published(session=long, repeat=200),
+    )
+    root = folder / "root"
+    write_site(root, sessions, video, poster)
+    with serve(root) as base:
+        yield base
+
+
+def make_media(video: Path, poster: Path) -> None:
+    ffmpeg = str(find_programs().ffmpeg)
+    quiet = [ffmpeg, "-nostdin", "-y", "-loglevel", "error"]
+    picture = ["-f", "lavfi", "-i", "testsrc2=s=320x180:r=10:d=60"]
+    sound = ["-f", "lavfi", "-i", "sine=300:d=60"]
+    codecs = [
+        "-c:v",
+        "libx264",
+        "-preset",
+        "ultrafast",
+        "-pix_fmt",
+        "yuv420p",
+        "-g",
+        "20",
+        "-c:a",
+        "aac",
+        "-movflags",
+        "+faststart",
+    ]
+    subprocess.run([*quiet, *picture, *sound, *codecs, str(video)], check=True)
+    subprocess.run([*quiet, "-i", str(video), "-frames:v", "1", str(poster)], check=True)
+
+
+@pytest.fixture
+def page(chromium: Browser, address: str) -> Iterator[Page]:
+    """A page that must stay within its own host and raise nothing in the console."""
+    context = chromium.new_context(base_url=f"{address}/", viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    faults = watch(page, address)
+    yield page
+    context.close()
+    assert faults == []
+
+
+def open_session(page: Page, session: str = ENGLISH, language: Language = "en", fragment: str = "") -> None:
+    page.goto(f"sessions/{session}/{language}.html{fragment}")
+    until(page, "document.getElementById('video').readyState >= 1")
+
+
+def current_time(page: Page) -> float:
+    return float(page.evaluate("document.getElementById('video').currentTime"))
+
+
+def scrolled(page: Page) -> float:
+    return float(page.evaluate("document.getElementById('pane').scrollTop"))
+
+
+@pytest.mark.parametrize(("session", "interface"), [(ENGLISH, "en"), (FRENCH, "fr"), (FRENCH, "en")])
+def test_it_plays_shows_a_caption_and_marks_what_is_said(page: Page, session: str, interface: Language) -> None:
+    open_session(page, session, interface)
+    page.evaluate("document.getElementById('video').play()")
+    until(page, "document.getElementById('video').textTracks[0].activeCues?.length")
+    assert page.evaluate("document.getElementById('video').textTracks[0].mode") == "showing"
+    marked = page.locator("#pane [aria-current]")
+    expect(marked).to_have_count(1)
+    caption = page.evaluate("document.getElementById('video').textTracks[0].activeCues[0].text")
+    assert marked.inner_text() == caption
+    until(page, f"document.querySelector('#pane [aria-current]').textContent !== {caption!r}")
+    expect(marked).to_have_count(1)
+
+
+def test_a_click_on_a_passage_plays_from_there(page: Page) -> None:
+    open_session(page)
+    passage = page.locator("#pane [data-start]", has_text="We tested forty pages")
+    start_ms = int(passage.get_attribute("data-start") or "")
+    passage.click()
+    until(page, "!document.getElementById('video').paused")
+    assert start_ms <= current_time(page) * 1000 + 1 < start_ms + 3_000
+    expect(passage).to_have_attribute("aria-current", "true")
+
+
+def test_selecting_text_does_not_seek(page: Page) -> None:
+    open_session(page)
+    passage = page.locator("#pane [data-start]").nth(1)
+    passage.scroll_into_view_if_needed()
+    box = passage.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 30, box["y"] + 8)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 120, box["y"] + 8, steps=4)
+    page.mouse.up()
+    assert page.evaluate("document.getSelection().toString()")
+    assert current_time(page) == 0
+
+
+def test_the_whole_page_can_be_walked_by_keyboard(page: Page) -> None:
+    open_session(page)
+    seen: list[str] = []
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        focus = page.evaluate(
+            """() => { const at = document.activeElement, style = getComputedStyle(at);
+            return {where: at.id || at.className || at.textContent.trim(), tag: at.tagName,
+                    outlined: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0,
+                    box: at.getBoundingClientRect().toJSON()} }"""
+        )
+        # The player draws the focus of its own controls inside itself.
+        assert focus["outlined"] or focus["tag"] in {"VIDEO", "BODY"}, focus
+        assert focus["box"]["width"] > 0, focus
+        if not seen or seen[-1] != focus["where"]:
+            seen.append(focus["where"])
+        if focus["where"].startswith("t="):
+            break
+    assert seen[0] == "skip"
+    assert seen[seen.index("video") + 1] == "Go to the transcript"
+    assert seen[-3:] == ["skip", "pane", "t=0.5"]
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    until(page, "!document.getElementById('video').paused")
+    start_ms = make_published().transcript.turns[1].start_ms
+    assert start_ms <= current_time(page) * 1000 + 1 < start_ms + 3_000
+    assert page.url.endswith(moment(start_ms))
+
+
+def test_the_transcript_can_be_skipped_by_keyboard(page: Page) -> None:
+    open_session(page)
+    page.locator("#transcript a.skip").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('#downloads') !== null")
+
+
+def test_the_pane_follows_and_nothing_else_moves(page: Page) -> None:
+    open_session(page)
+    page.evaluate("document.getElementById('video').currentTime = 50")
+    until(page, "document.getElementById('pane').scrollTop > 100")
+    assert page.evaluate("scrollY") == 0
+    page.wait_for_timeout(600)
+    assert page.evaluate(
+        """() => { const pane = document.getElementById("pane").getBoundingClientRect();
+        const at = document.querySelector("#pane [aria-current]").getBoundingClientRect();
+        return at.top >= pane.top && at.bottom <= pane.bottom }"""
+    )
+
+
+def test_following_can_be_switched_off(page: Page) -> None:
+    open_session(page)
+    page.get_by_label("Follow the video").uncheck()
+    page.evaluate("document.getElementById('video').currentTime = 50")
+    expect(page.locator("#pane [aria-current]")).to_have_count(1)
+    page.wait_for_timeout(300)
+    assert scrolled(page) == 0
+
+
+def test_a_reader_who_scrolls_is_left_alone_until_they_choose_a_moment(page: Page) -> None:
+    open_session(page)
+    follow = page.get_by_label("Follow the video")
+    page.locator("#pane").hover()
+    page.mouse.wheel(0, 300)
+    expect(follow).not_to_be_checked()
+    page.wait_for_timeout(300)
+    page.locator("#pane [data-start]", has_text="It sounds simple").click()
+    expect(follow).to_be_checked()
+    page.evaluate("document.getElementById('video').pause()")
+
+
+def test_a_long_way_through_a_long_transcript_still_ends_at_the_passage(page: Page) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    open_session(page, LONG)
+    last = page.locator("#pane [data-start]").last
+    page.evaluate("document.getElementById('video').pause()")
+    page.evaluate(
+        """() => { const video = document.getElementById("video");
+        Object.defineProperty(video, "currentTime", {value: 1e6}); video.dispatchEvent(new Event("timeupdate")) }"""
+    )
+    expect(last).to_have_attribute("aria-current", "true")
+    page.wait_for_timeout(300)
+    assert page.evaluate(
+        """() => { const pane = document.getElementById("pane").getBoundingClientRect();
+        const at = document.querySelector("#pane [aria-current]").getBoundingClientRect();
+        return at.top >= pane.top && at.bottom <= pane.bottom }"""
+    )
+
+
+def test_thirty_thousand_words_are_shown_quickly(page: Page) -> None:
+    page.goto(f"sessions/{LONG}/en.html")
+    page.wait_for_load_state("load")
+    painted = page.evaluate(
+        """() => new Promise(done => new PerformanceObserver(list => done(list.getEntries().at(-1).startTime))
+        .observe({type: "paint", buffered: true}))"""
+    )
+    # A generous ceiling for a loaded machine; measured at under half a second on two cores.
+    assert painted < 5_000
+
+
+def test_an_address_with_a_moment_opens_there(page: Page) -> None:
+    open_session(page, fragment="#t=18.02")
+    until(page, "document.querySelector('#pane [aria-current]')")
+    assert current_time(page) == pytest.approx(18.02, abs=0.05)
+    assert page.evaluate("document.getElementById('video').paused")
+    page.evaluate("location.hash = '#t=30'")
+    until(page, "Math.abs(document.getElementById('video').currentTime - 30) < 0.05")
+
+
+@pytest.mark.parametrize("fragment", ["#t=", "#t=-1", "#t=1e9", "#t=9999999", "#t=<script>", "#transcript"])
+def test_an_address_with_nonsense_for_a_moment_opens_at_the_start(page: Page, fragment: str) -> None:
+    open_session(page, fragment=fragment)
+    assert current_time(page) == 0
+
+
+def test_language_links_lead_to_the_same_session_and_back(page: Page) -> None:
+    page.goto("index.html")
+    page.get_by_role("link", name="Continuer en français").click()
+    page.get_by_role("link", name="Le langage clair dans les services publics").first.click()
+    assert page.evaluate("document.documentElement.lang") == "fr"
+    page.get_by_role("link", name="English", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Plain language in public services")
+    page.get_by_role("link", name="All sessions").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sessions")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_nothing_is_cut_off_at_320_pixels(page: Page, path: str) -> None:
+    page.set_viewport_size({"width": 320, "height": 640})
+    page.goto(path)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert page.evaluate("[...document.querySelectorAll('#pane')].every(pane => pane.scrollWidth <= pane.clientWidth)")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", PAGES)
+def test_axe_finds_nothing(page: Page, path: str, scheme: str) -> None:
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.goto(path)
+    if path.startswith("sessions"):
+        until(page, "document.getElementById('video').readyState >= 1")
+        page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
+        page.evaluate("document.getElementById('video').currentTime = 2")
+        until(page, "document.querySelector('#pane [aria-current]')")
+    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
+    found: list[dict[str, Any]] = page.evaluate(
+        "tags => axe.run({runOnly: {type: 'tag', values: tags}}).then(found => found.violations)",
+        [*WCAG, "best-practice"],
+    )
+    assert [(fault["id"], [node["target"] for node in fault["nodes"]]) for fault in found] == []
+
+
+def test_hostile_text_is_text(page: Page) -> None:
+    page.on("dialog", lambda _: pytest.fail("a stranger's script ran"))
+    open_session(page, HOSTILE_ID)
+    assert page.title().startswith(HOSTILE[0])
+    assert page.locator("h1").text_content() == " ".join(HOSTILE)
+    assert " ".join(page.locator("#pane [data-start]").all_text_contents()[:-1]) == " ".join(HOSTILE)
+
+
+def test_without_script_everything_can_be_read_and_played(chromium: Browser, address: str) -> None:
+    context = chromium.new_context(java_script_enabled=False, viewport={"width": 360, "height": 740})
+    page = context.new_page()
+    page.goto(f"{address}/sessions/{ENGLISH}/en.html")
+    expect(page.get_by_text("That is a point we should come back to.")).to_be_visible()
+    expect(page.get_by_label("Follow the video")).to_be_hidden()
+    expect(page.locator("video[controls] track[default]")).to_have_count(1)
+    box = page.locator("#pane").bounding_box()
+    assert box is not None
+    assert box["height"] > 740
+    context.close()
+
+
+def test_the_whole_transcript_is_printed_and_the_player_is_not(page: Page) -> None:
+    open_session(page)
+    page.emulate_media(media="print")
+    expect(page.locator("#video")).to_be_hidden()
+    expect(page.get_by_label("Follow the video")).to_be_hidden()
+    assert page.evaluate(
+        "[...document.querySelectorAll('#pane')].every(pane => pane.scrollHeight <= pane.clientHeight)"
+    )
+
+
+def test_a_named_browser_that_is_not_there_is_an_error_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRIBUNE_BROWSER", "/nowhere/chromium")
+    with pytest.raises(NoBrowser, match="/nowhere/chromium"):
+        find_or_install_browser()
+
+
+def test_without_any_browser_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("TRIBUNE_BROWSER", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(tmp_path))
+    monkeypatch.setenv("PLAYWRIGHT_DOWNLOAD_HOST", "http://127.0.0.1:9")
+    monkeypatch.setattr(browsers, "PLACES", ())
+    with pytest.raises(NoBrowser, match="apt-get install chromium"):
+        find_or_install_browser()

@@ -1,0 +1,96 @@
+"""Every text that a person reads exists in both languages, with the same placeholders and the right typography."""
+
+from __future__ import annotations
+
+import re
+import string
+from importlib.resources import files
+
+import pytest
+
+from pipeline.messages import catalogue, message
+from pipeline.types import LANGUAGES
+
+CODES = sorted(catalogue())
+SITE = files("pipeline.site")
+
+
+def placeholders(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_a_message_is_in_both_languages_and_nothing_else(code: str) -> None:
+    texts = catalogue()[code]
+    assert set(texts) == set(LANGUAGES)
+    assert all(text and text == text.strip() for text in texts.values())
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_both_languages_take_the_same_placeholders(code: str) -> None:
+    english, french = (placeholders(catalogue()[code][language]) for language in LANGUAGES)
+    assert english == french
+    assert all(name.isidentifier() for name in english)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_message_can_be_filled(code: str) -> None:
+    for language in LANGUAGES:
+        given = {name: f"<{name}>" for name in placeholders(catalogue()[code][language])}
+        filled = message(code, language, **given)
+        assert all(value in filled for value in given.values())
+
+
+def french_faults(text: str) -> list[str]:
+    """Return what is wrong with the typography of a French text, as Canadian usage has it."""
+    rules = {
+        "a colon after a word takes U+00A0": r"(?<=[\w»)}])(?: |\u202f)?:(?=\s|$)",
+        "no space before ; ! ?": r"[ \u00a0\u202f][;!?](?=\s|$)",
+        "U+00A0 inside guillemets": r"«(?!\u00a0)|(?<!\u00a0)»",
+        "guillemets, not straight quotes": r'"',
+        "U+00A0 before a unit": r"[\d}] (?:%|\$|h|min|s|ms|o|ko|Mo|Go|Hz|kHz)(?!\w)",
+        "a typographic apostrophe": r"(?<=\w)'(?=\w)",
+        "an ellipsis is one character": r"\.\.\.",
+    }
+    return [f"{rule}: {found[0]!r}" for rule, pattern in rules.items() if (found := re.search(pattern, text))]
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_french_typography_is_canadian(code: str) -> None:
+    assert french_faults(catalogue()[code]["fr"]) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Quoi ?", "Attention : oui", "Attention: oui", "«non»", 'le "mot"', "12 Mo", "l'été", "fin...", "{size} Mo"],
+)
+def test_faults_of_typography_are_found(text: str) -> None:
+    assert french_faults(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["Quoi?", "Attention\u00a0: oui", "«\u00a0oui\u00a0»", "12\u00a0Mo", "l’été", "{code}:{line}", "10:30"]
+)
+def test_good_typography_is_left_alone(text: str) -> None:
+    assert not french_faults(text)
+
+
+def test_learner_pages_use_every_message_of_theirs_and_no_other() -> None:
+    templates = [entry.read_text(encoding="utf-8") for entry in SITE.joinpath("templates").iterdir()]
+    code = SITE.joinpath("render.py").read_text(encoding="utf-8")
+    used = {
+        key
+        for text in templates
+        for key in re.findall(r"\bt\((.*?)\)", text)
+        for key in re.findall(r"[\"']([a-z_]+)", key)
+    }
+    used |= set(re.findall(r"site\.([a-z_]+)\"", code))
+    families = ("download_", "language_", "format_")
+    ours = {key.removeprefix("site.") for key in CODES if key.startswith("site.")}
+    assert {key for key in used if not key.endswith("_")} <= ours
+    assert {key for key in ours - used if not key.startswith(families)} == set()
+
+
+def test_an_unknown_message_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        message("site.nothing", "en")
