@@ -9,6 +9,7 @@
     │   └── ProgramMissing             ffmpeg, a browser, the object store's binary
     ├── RecordingRejected              the facilitator's file cannot be processed; becomes a reason beside it
     ├── SidecarInvalid                 the facilitator's sidecar cannot be read; becomes a reason beside it
+    ├── TranscriptInvalid              a transcript file cannot be read; says which to choose
     ├── EngineError                    a model failed
     │   ├── OutOfMemory                … for lack of (GPU) memory; a smaller batch may do
     │   ├── RecognitionFailed
@@ -84,6 +85,10 @@ class RecordingRejected(TribuneError):
 
 class SidecarInvalid(TribuneError):
     """The sidecar cannot be understood."""
+
+
+class TranscriptInvalid(TribuneError):
+    """A transcript file cannot be read as one."""
 
 
 class EngineError(TribuneError):

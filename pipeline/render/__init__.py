@@ -1,0 +1,45 @@
+"""Every kind of file that a session's words are published as: one module a format, one line each below.
+
+In comes a `Document`; out goes the text of a file. Captions and the text file say what was said, word for word;
+Markdown and HTML are for reading and hold the edited transcript; JSON is the source of truth. It stands alone so that
+whoever publishes files need not know what is in them. See docs/decisions.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pipeline.render import html, json, markdown, srt, text, webvtt
+from pipeline.render.document import Document, Format
+
+__all__ = ["FORMATS", "Document", "Format"]
+
+_ALL: Final = (
+    Format(
+        name="webvtt", role="captions", extension=".vtt", content_type="text/vtt; charset=utf-8", write=webvtt.write
+    ),
+    Format(
+        name="srt",
+        role="captions",
+        extension=".srt",
+        content_type="application/x-subrip; charset=utf-8",
+        write=srt.write,
+    ),
+    Format(
+        name="text", role="transcript", extension=".txt", content_type="text/plain; charset=utf-8", write=text.write
+    ),
+    Format(
+        name="markdown",
+        role="transcript",
+        extension=".md",
+        content_type="text/markdown; charset=utf-8",
+        write=markdown.write,
+    ),
+    Format(
+        name="html", role="transcript", extension=".html", content_type="text/html; charset=utf-8", write=html.write
+    ),
+    Format(name="json", role="transcript", extension=".json", content_type="application/json", write=json.write),
+)
+
+FORMATS: Final[dict[str, Format]] = {each.name: each for each in _ALL}
+"""Every format by name, in the order that a reader meets them."""

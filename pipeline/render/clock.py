@@ -1,0 +1,31 @@
+"""Times as files and readers write them.
+
+Milliseconds in, text out. It stands alone because captions, documents and their tests must agree on every digit.
+"""
+
+from __future__ import annotations
+
+
+def timestamp(ms: int, decimal: str) -> str:
+    """Return a time as caption files have it: hours, minutes, seconds, three decimals.
+
+    Example:
+        >>> timestamp(3_723_004, ".")
+        '01:02:03.004'
+    """
+    seconds, milliseconds = divmod(ms, 1000)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02d}:{minutes:02d}:{seconds:02d}{decimal}{milliseconds:03d}"
+
+
+def clock(ms: int) -> str:
+    """Return a time as a reader looks for it on a player.
+
+    Example:
+        >>> clock(62_900), clock(3_723_004)
+        ('1:02', '1:02:03')
+    """
+    minutes, seconds = divmod(ms // 1000, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

@@ -1,0 +1,70 @@
+"""The edited transcript as a page of its own, for reading, printing and quoting.
+
+A document in, the text of an ``.html`` file out: no script, nothing loaded from elsewhere, the language of the page and
+of each part marked, every passage with an address of its own (``#t62900`` for 62.9 s). The fragment without the page
+around it is there for whoever builds one.
+"""
+
+from __future__ import annotations
+
+import html
+from typing import Final
+
+from pipeline.render.clock import clock
+from pipeline.render.document import Document
+from pipeline.render.passages import Passage, passages, runs
+from pipeline.types import Language, Transcript, Word
+from pipeline.visible import visible, visible_word
+
+_STYLE: Final = (
+    "body{font:1.0625rem/1.6 system-ui,sans-serif;max-width:42rem;margin:2rem auto;padding:0 1rem;color:#222;"
+    "background:#fff}h2{font-size:1rem;margin:1.75rem 0 .25rem}h2 a{font-weight:400;color:#284162}p{margin:.5rem 0}"
+)
+
+
+def write(document: Document) -> str:
+    """Write a page with a heading, a note and the edited transcript."""
+    _, language = document.session.title.find(document.language)
+    facts = f"<p>{_escaped(' · '.join(document.facts))}</p>\n" if document.facts else ""
+    shown = _escaped(document.title)
+    return (
+        f'<!DOCTYPE html>\n<html lang="{document.language}">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{shown}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
+        f"<h1{_lang(language, document.language)}>{shown}</h1>\n{facts}<p>{_note(document)}</p>\n"
+        f"{transcript_html(document.edited.transcript)}</main>\n</body>\n</html>\n"
+    )
+
+
+def transcript_html(transcript: Transcript) -> str:
+    """Return any transcript as HTML sections, one a passage; elements of class ``words`` hold the words alone."""
+    return "".join(_section(passage, transcript.language) for passage in passages(transcript))
+
+
+def _section(passage: Passage, language: Language) -> str:
+    anchor = f"t{passage.start_ms}"
+    name = "" if passage.name is None else f'<span class="speaker">{_escaped(passage.name)}</span> '
+    time = f'<a href="#{anchor}"><time datetime="PT{passage.start_ms / 1000:.3f}S">{clock(passage.start_ms)}</time></a>'
+    body = "".join(f'<p class="words">{_words(paragraph, language)}</p>\n' for paragraph in passage.paragraphs)
+    return f'<section id="{anchor}">\n<h2>{name}{time}</h2>\n{body}</section>\n'
+
+
+def _words(paragraph: tuple[Word, ...], language: Language) -> str:
+    parts = []
+    for spoken, words in runs(paragraph):
+        text = _escaped(" ".join(visible_word(word) for word in words))
+        parts.append(text if spoken == language else f"<span{_lang(spoken, language)}>{text}</span>")
+    return " ".join(parts)
+
+
+def _lang(spoken: str, page: Language) -> str:
+    return "" if spoken == page else f' lang="{_escaped(spoken)}"'
+
+
+def _note(document: Document) -> str:
+    verbatim = f"transcript.{document.language}.txt"
+    return _escaped(document.note("edited")).replace(verbatim, f'<a href="{verbatim}">{verbatim}</a>', 1)
+
+
+def _escaped(text: str) -> str:
+    return html.escape(visible(text), quote=True)

@@ -1,0 +1,91 @@
+"""A transcript as it is read: who speaks, from when, in paragraphs.
+
+In comes a transcript; out go its turns under the name to show, each in paragraphs that end with a sentence. It stands
+alone because text, Markdown and HTML must divide a transcript the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final
+
+from pipeline.captions import speaker_name
+from pipeline.sentences import ends_sentence
+from pipeline.types import Transcript, Word
+
+_FULL_WORDS: Final = 80
+"""A paragraph ends with the sentence in which it grows that long."""
+
+_PAUSE_MS: Final = 1500
+_PAUSED_WORDS: Final = 30
+"""A long pause after a sentence ends a paragraph that has become that long."""
+
+_MOST_WORDS: Final = 200
+"""Speech without full stops must end somewhere: at its longest pause."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """What one person says in a row.
+
+    Attributes:
+        name: Who, as shown; ``None`` where nobody could be told or nobody need be.
+        start_ms: Start of the first word.
+        paragraphs: At least one, each of at least one word, in order.
+    """
+
+    name: str | None
+    start_ms: int
+    paragraphs: tuple[tuple[Word, ...], ...]
+
+
+def passages(transcript: Transcript) -> tuple[Passage, ...]:
+    """Divide a transcript for reading; turns of one person in a row are one passage."""
+    return tuple(_passages(transcript))
+
+
+def _passages(transcript: Transcript) -> Iterator[Passage]:
+    for speaker, turns in groupby(transcript.turns, key=lambda turn: turn.speaker):
+        words = tuple(word for turn in turns for word in turn.words)
+        name = speaker_name(transcript, speaker)
+        yield Passage(name=name, start_ms=words[0].start_ms, paragraphs=paragraphs(words))
+
+
+def paragraphs(words: Sequence[Word]) -> tuple[tuple[Word, ...], ...]:
+    """Divide words into paragraphs at sentence ends, sooner where the speaker pauses.
+
+    Returns:
+        Every word once, in order; no paragraph empty.
+    """
+    found: list[tuple[Word, ...]] = []
+    first = 0
+    for at, word in enumerate(words):
+        last = at + 1
+        if last < len(words) and _ends_paragraph(word, words[last], last - first):
+            found.append(tuple(words[first:last]))
+            first = last
+        elif last - first >= _MOST_WORDS:
+            last = _longest_pause(words, first, last)
+            found.append(tuple(words[first:last]))
+            first = last
+    if first < len(words):
+        found.append(tuple(words[first:]))
+    return tuple(found)
+
+
+def _ends_paragraph(word: Word, following: Word, length: int) -> bool:
+    paused = length >= _PAUSED_WORDS and following.start_ms - word.end_ms >= _PAUSE_MS
+    return (paused or length >= _FULL_WORDS) and ends_sentence(word.text, word.language)
+
+
+def _longest_pause(words: Sequence[Word], first: int, last: int) -> int:
+    """Return the position after the longest pause in the second half of these words."""
+    half = range(first + (last - first) // 2, last)
+    return max(half, key=lambda at: (words[at].start_ms - words[at - 1].end_ms, at))
+
+
+def runs(words: Sequence[Word]) -> tuple[tuple[str, tuple[Word, ...]], ...]:
+    """Divide words where the language changes: each language with its words."""
+    return tuple((language, tuple(group)) for language, group in groupby(words, key=lambda word: word.language))

@@ -1,0 +1,35 @@
+"""SubRip captions, which every player and editor takes.
+
+A document in, the text of an ``.srt`` file out; the same text is embedded in the MP4. The format has no escaping, and
+players take what looks like markup for markup. So whatever a person wrote is made inert: angle brackets, braces and
+back-slashes become their plainest harmless likes. Nothing else of a word changes.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pipeline.captions import shown_lines
+from pipeline.render.clock import timestamp
+from pipeline.render.document import Document
+
+_INERT: Final = str.maketrans({"<": "‹", ">": "›", "{": "(", "}": ")", "\\": "/"})
+
+
+def write(document: Document) -> str:
+    """Write SubRip: numbered from 1, decimal commas, ``Name:`` where the speaker changes, no markup."""
+    blocks = []
+    for number, cue in enumerate(document.cues, 1):
+        times = f"{timestamp(cue.start_ms, ',')} --> {timestamp(cue.end_ms, ',')}"
+        blocks.append("\n".join([str(number), times, *map(inert, shown_lines(cue, document.language))]))
+    return "".join(f"{block}\n\n" for block in blocks)
+
+
+def inert(text: str) -> str:
+    """Return text that no player takes for markup, a time or a style.
+
+    Example:
+        >>> inert("<i>1 --> 2</i>")
+        '‹i›1 --› 2‹/i›'
+    """
+    return text.translate(_INERT)

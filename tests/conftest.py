@@ -1,0 +1,40 @@
+"""What several test files share: an object store of the real kind, started once for all, and the golden switch."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from pipeline.objectstore import PUBLIC, ObjectStore, ObjectStoreOptions, start_object_store
+from pipeline.s3 import S3Options, S3Store, open_store, prepare_bucket
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the switch that writes golden files instead of comparing with them."""
+    parser.addoption("--update-golden", action="store_true", help="write the files in tests/golden anew")
+
+
+@pytest.fixture(scope="session")
+def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    """Run one SeaweedFS for the whole test run."""
+    folder = tmp_path_factory.mktemp("store")
+    with start_object_store(ObjectStoreOptions(folder=folder, grace_seconds=0)) as running:
+        yield running
+
+
+@pytest.fixture
+def bucket(object_store: ObjectStore) -> S3Options:
+    """Give each test a bucket of its own, as readable as the real one."""
+    options = replace(object_store.s3, bucket=f"test-{secrets.token_hex(6)}")
+    prepare_bucket(options, public=PUBLIC)
+    return options
+
+
+@pytest.fixture
+def store(bucket: S3Options) -> Iterator[S3Store]:
+    """Open the test's own bucket."""
+    with open_store(bucket) as opened:
+        yield opened
