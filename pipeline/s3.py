@@ -15,12 +15,14 @@ import io
 import json
 import re
 import secrets
+import threading
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import quote, urlsplit
 
@@ -56,6 +58,8 @@ _CORRUPTIONS: Final = frozenset(
     {"BadDigest", "InvalidDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch"}
 )
 _PASSING: Final = frozenset({"SlowDown", "RequestTimeout", "TooManyRequests", "Throttling"})
+
+_session_lock = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,16 +121,21 @@ class S3Options:
 
 
 def content_disposition(download_name: str) -> str:
-    r"""Return the header that makes a browser save a file under that name, in any script (RFC 6266, RFC 8187).
+    """Return the header that makes a browser save a file under that name, in any script (RFC 6266, RFC 8187).
 
     Example:
-        >>> content_disposition("Été.vtt")
-        "attachment; filename=\"Ete.vtt\"; filename*=UTF-8''%C3%89t%C3%A9.vtt"
+        >>> print(content_disposition("Été.vtt"))
+        attachment; filename="Ete.vtt"; filename*=UTF-8''%C3%89t%C3%A9.vtt
     """
     shown = "".join(char for char in download_name if char.isprintable() and char not in '/\\:*?"<>|').strip(" .")
     shown = shown.encode(errors="ignore").decode() or "download"
-    plain = unicodedata.normalize("NFKD", shown).encode("ascii", "ignore").decode().replace("%", "") or "download"
+    path = PurePosixPath(shown)
+    plain = f"{_in_ascii(path.stem) or 'download'}{_in_ascii(path.suffix)}"
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(shown, safe='')}"
+
+
+def _in_ascii(text: str) -> str:
+    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().replace("%", "").strip()
 
 
 def open_store(options: S3Options) -> S3Store:
@@ -135,6 +144,11 @@ def open_store(options: S3Options) -> S3Store:
     The store may be used by several threads. Close it, or use it in a ``with`` statement.
     """
     return S3Store(options, _client(options))
+
+
+@cache
+def _session() -> boto3.session.Session:
+    return boto3.session.Session()
 
 
 def _client(options: S3Options) -> S3Client:
@@ -148,14 +162,16 @@ def _client(options: S3Options) -> S3Client:
         # A proxy that the machine is set up with cannot reach what listens on the machine itself.
         proxies={} if local else None,
     )
-    client: S3Client = boto3.session.Session().client(
-        "s3",
-        endpoint_url=options.endpoint_url,
-        region_name=options.region,
-        aws_access_key_id=options.access_key,
-        aws_secret_access_key=options.secret_key,
-        config=config,
-    )
+    # A session reads botocore's descriptions of all services, so one does for all; it is not made for threads.
+    with _session_lock:
+        client: S3Client = _session().client(
+            "s3",
+            endpoint_url=options.endpoint_url,
+            region_name=options.region,
+            aws_access_key_id=options.access_key,
+            aws_secret_access_key=options.secret_key,
+            config=config,
+        )
     return client
 
 
