@@ -1,0 +1,947 @@
+"""From a file in a watched folder to a claimed recording, once.
+
+A facilitator's inbox comes in, with files still being copied, dropped twice, misnamed or hostile; out come claims: a
+recording in the work area, whole and alone there, with the session that its sidecar, folder, tags and name describe.
+Whatever cannot be claimed is set aside in ``rejected/`` with a reason beside it in both languages; nothing is deleted.
+One call is one sweep; the caller decides how often. It stands alone so that the promise "once, never lost, never half"
+can be read and tested in one place, whatever polls it.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import logging
+import os
+import stat
+import time
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from pipeline.details import Details, Tags, clean, session_for
+from pipeline.errors import RecordingRejected, SetUpError, SidecarInvalid, TribuneError
+from pipeline.journal import (
+    Changed,
+    Claimed,
+    Drop,
+    Failed,
+    Move,
+    Plan,
+    Processing,
+    Rejected,
+    SessionRecord,
+    Stamp,
+    commit,
+    encode_name,
+    fit_name,
+    free_path,
+    heal,
+    journal,
+    make_folder,
+    now_ms,
+    plan_move,
+    read_record,
+    read_records,
+    session_folder,
+    sync_handle,
+    write_changed,
+    write_record,
+)
+from pipeline.locks import Held, exclusive
+from pipeline.messages import message
+from pipeline.naming import name_hints, printable
+from pipeline.sidecar import SIDECAR_EXTENSIONS, read_sidecar, reasons
+from pipeline.sniff import HEAD_BYTES, sniff
+from pipeline.types import LANGUAGES, SESSION_ID_LENGTH, Bilingual, Language, Notice, Recording, Session
+
+_log = logging.getLogger(__name__)
+
+REJECTED: Final = "rejected"
+"""The folder of the inbox for what was set aside."""
+DEFAULTS: Final = "defaults.toml"
+"""The file that says what holds for every recording in its folder and below."""
+STATUS_PAGES: Final[Mapping[Language, str]] = {"en": "status.html", "fr": "etat.html"}
+"""The inbox's own pages, by language."""
+# fmt: off
+MEDIA_EXTENSIONS: Final = (
+    ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".asf",
+    ".flv", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".3gp", ".ogv",
+    ".mp3", ".m4a", ".wav", ".flac", ".ogg", ".oga", ".opus", ".aac",
+    ".aif", ".aiff", ".caf", ".wma", ".amr", ".au", ".mka",
+)
+# fmt: on
+"""What recordings are usually called."""
+
+_LOCK: Final = ".sweep.lock"
+_REASON: Final = ".reason.txt"
+_SIDECAR: Final = "sidecar-"
+_RULE: Final = "\n" + "-" * 60 + "\n\n"
+_UNFINISHED: Final = (".part", ".partial", ".tmp", ".temp", ".crdownload", ".download", ".filepart", ".opdownload")
+_SYSTEM_FILES: Final = frozenset({"thumbs.db", "desktop.ini", "icon\r", *STATUS_PAGES.values()})
+_RETRY_BLOCKED_MS: Final = 60_000
+_WORK_AREA_TROUBLE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE})
+_BLOCKED: Final = Notice(code="intake.blocked")
+_WRITE_FLAGS: Final = os.O_WRONLY | os.O_RDWR
+
+Inspect = Callable[[Path], Tags]
+"""Looks into a claimed recording, gives its tags, raises ``RecordingRejected`` where it is none."""
+Clock = Callable[[], int]
+"""Milliseconds that never go back."""
+
+
+def monotonic_ms() -> int:
+    """Return milliseconds that never go back, from an arbitrary start."""
+    return time.monotonic_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntakeOptions:
+    """Where recordings come in, and when one counts as there.
+
+    Attributes:
+        inbox: The folder that facilitators drop into.
+        work: The work area; on the same file system, neither inside the other.
+        settle_ms: How long a file must have stayed the same.
+        extensions: What recordings may be called, lower case with the dot; other names are judged by content alone.
+        default_languages: Of sessions about which nobody said.
+        depth: How many levels of sub-folders are looked into.
+        chunk_bytes: How much is read at a time.
+        contact: Whom a facilitator asks, for the reasons; a general sentence where absent.
+    """
+
+    inbox: Path
+    work: Path
+    settle_ms: int = 10_000
+    extensions: tuple[str, ...] = MEDIA_EXTENSIONS
+    default_languages: tuple[Language, ...] = LANGUAGES
+    depth: int = 4
+    chunk_bytes: int = 1 << 20
+    contact: Bilingual | None = None
+
+    def __post_init__(self) -> None:
+        inbox, work = self.inbox.absolute(), self.work.absolute()
+        if inbox == work or inbox in work.parents or work in inbox.parents:
+            raise ValueError("the inbox and the work area must lie apart")
+        if self.settle_ms < 0 or self.depth < 0 or self.chunk_bytes < HEAD_BYTES:
+            raise ValueError(f"settle_ms and depth are at least 0, chunk_bytes at least {HEAD_BYTES}")
+        if not self.default_languages:
+            raise ValueError("default_languages needs at least one")
+        if any(not extension.startswith(".") or extension != extension.lower() for extension in self.extensions):
+            raise ValueError("extensions are in lower case and start with a dot")
+
+    @property
+    def rejected(self) -> Path:
+        """The folder for what was set aside."""
+        return self.inbox / REJECTED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A recording to be processed.
+
+    Attributes:
+        recording: In the work area.
+        session: What is known of it so far.
+        attempt: Counts from 1; higher when it is tried again or its details changed.
+        updated: Whether only its details have changed.
+    """
+
+    recording: Recording
+    session: Session
+    attempt: int = 1
+    updated: bool = False
+
+    @property
+    def key(self) -> str:
+        """The same for the same work however often it is given: an idempotency key."""
+        return f"{self.session.id}-{self.attempt}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetAside:
+    """A file that was put into ``rejected/``.
+
+    Attributes:
+        name: As dropped, as it can be shown.
+        path: Where it is now.
+        session_id: Of its content.
+        reasons: Why; what stands in the file beside it.
+    """
+
+    name: str
+    path: Path
+    session_id: str
+    reasons: tuple[Notice, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A file that stays where it is until a person does something.
+
+    Attributes:
+        name: Path under the inbox, as it can be shown.
+        reasons: What it waits for.
+    """
+
+    name: str
+    reasons: tuple[Notice, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What a file looked like: any change means that somebody still writes.
+
+    Blocks are counted because some copiers give a file its full size first and fill it later.
+    """
+
+    inode: int
+    size: int
+    modified_ns: int
+    changed_ns: int
+    blocks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """Since when, on the sweeper's clock, a file has looked the same; later than now where it could not be taken."""
+
+    look: Look
+    since_ms: int
+    blocked: bool = False
+
+
+Seen = Mapping[Path, Sighting]
+"""What one sweep remembers for the next."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepResult:
+    """What one sweep did and saw.
+
+    Attributes:
+        claims: To be processed; each is also in the journal until a run reports on it.
+        answered: Recordings that are already there, set aside with an answer.
+        rejected: What was set aside because it cannot be processed.
+        settling: Files that are still being written, paths under the inbox as they can be shown.
+        waiting: Files that wait for a person.
+        seen: To be given to the next sweep.
+        busy: Whether another watcher was sweeping, so that this call did nothing.
+    """
+
+    claims: tuple[Claim, ...] = ()
+    answered: tuple[SetAside, ...] = ()
+    rejected: tuple[SetAside, ...] = ()
+    settling: tuple[str, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
+    seen: Seen = field(default_factory=dict)
+    busy: bool = False
+
+
+def prepare(options: IntakeOptions) -> None:
+    """Make the inbox and the work area where they are missing, and check them.
+
+    Raises:
+        SetUpError: They do not lie on one file system.
+    """
+    make_folder(options.inbox)
+    make_folder(options.work)
+    _check_places(options)
+
+
+def sweep(
+    options: IntakeOptions, seen: Seen, *, clock: Clock = monotonic_ms, inspect: Inspect | None = None
+) -> SweepResult:
+    """Look through the inbox once: claim what has settled, answer what is known, set aside what cannot be taken.
+
+    Safe to be killed at any moment and to be run by several watchers: one sweeps, the others see ``busy``.
+
+    Args:
+        options: Where, and when a file counts as there.
+        seen: The ``seen`` of the sweep before; empty for the first.
+        clock: Tells how long a file has stayed the same.
+        inspect: Called with each newly claimed recording.
+
+    Returns:
+        What happened. New claims come once; :func:`recover` gives those again that nobody reported on.
+
+    Raises:
+        SetUpError: The inbox is missing, or not on the work area's file system.
+        OSError: The work area cannot be written.
+    """
+    _check_places(options)
+    try:
+        with exclusive(options.work / _LOCK, wait=False):
+            return _Sweep(options, seen, clock(), inspect).run()
+    except Held:
+        return SweepResult(seen=seen, busy=True)
+
+
+def recover(options: IntakeOptions) -> tuple[Claim, ...]:
+    """Return the claim of every session whose processing was not finished; for when a watcher starts.
+
+    Their keys are those they had, so that a run that lives is not doubled.
+    """
+    with journal(options.work):
+        records = read_records(options.work)
+    return tuple(_claim_of(record) for record in records if isinstance(record.state, Claimed | Processing))
+
+
+def complete_session(options: IntakeOptions, session_id: str, tags: Tags) -> Session:
+    """Note a recording's own tags and return its session with what they add.
+
+    Args:
+        options: The intake's.
+        session_id: Whose tags.
+        tags: As ``Media.tags`` has them.
+
+    Raises:
+        KeyError: No such session.
+    """
+    with journal(options.work):
+        record = _known(options, session_id)
+        tags = tuple((clean(key), clean(value)) for key, value in tags)
+        session = session_for(record.recording, record.given, tags, options.default_languages)
+        completed = replace(record, tags=tags, session=session)
+        if completed != record:
+            write_record(options.work, completed)
+    return session
+
+
+def reject(options: IntakeOptions, session_id: str, error: TribuneError) -> SetAside | None:
+    """Give a claimed recording back to its facilitator, with its sidecar and the reason beside it.
+
+    Args:
+        options: The intake's.
+        session_id: Whose recording.
+        error: Why.
+
+    Returns:
+        Where it is now; ``None`` where it had been given back before or is no longer there.
+
+    Raises:
+        KeyError: No such session.
+        OSError: It cannot be moved.
+    """
+    with journal(options.work):
+        record = _known(options, session_id)
+        if isinstance(record.state, Rejected):
+            return None
+        state = Rejected(reasons=reasons(error))
+        if not record.recording.path.exists() or record.taken_as is None:
+            write_record(options.work, replace(record, state=state, when_ms=now_ms()))
+            return None
+        return _give_back(options, record, record.taken_as, state)
+
+
+def verify_recording(recording: Recording) -> None:
+    """Check that a claimed recording still has the bytes it was claimed for. Reads all of it.
+
+    Raises:
+        RecordingRejected: It has others: somebody was still writing, unseen, or the disk failed.
+    """
+    with recording.path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != recording.sha256:
+        raise RecordingRejected("intake.changed", {"name": recording.name})
+
+
+def open_for_writing(paths: Iterable[Path]) -> frozenset[Path]:
+    """Return which of these files some process of this machine has open for writing, as far as can be seen.
+
+    Empty where the system has no ``/proc``; processes of other people are seen only by those who may look.
+    """
+    wanted: dict[str, list[Path]] = defaultdict(list)
+    for path in paths:
+        wanted[path.name].append(path)
+    if not wanted:
+        return frozenset()
+    return frozenset(
+        path
+        for handle, target in _handles()
+        for path in wanted.get(os.path.basename(target), ())  # noqa: PTH119  # ten thousand handles a sweep
+        if _writes(handle, path)
+    )
+
+
+def _handles() -> Iterator[tuple[Path, str]]:
+    """Yield every visible open file: its place in ``/proc`` and what it leads to."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            for handle in (process / "fd").iterdir():
+                yield handle, str(handle.readlink())
+        except OSError:
+            continue
+
+
+def _writes(handle: Path, path: Path) -> bool:
+    try:
+        if not os.path.samestat(handle.stat(), path.lstat()):
+            return False
+        lines = (handle.parent.parent / "fdinfo" / handle.name).read_text().splitlines()
+    except OSError:
+        return False
+    flags = next((int(line.split()[1], 8) for line in lines if line.startswith("flags:")), 0)
+    return bool(flags & _WRITE_FLAGS)
+
+
+def is_ignored(name: str) -> bool:
+    """Say whether a name is none of a facilitator's: hidden, unfinished, a lock, the system's or our own.
+
+    Example:
+        >>> is_ignored("talk.mp4.crdownload"), is_ignored("~$notes.docx"), is_ignored("talk.mp4")
+        (True, True, False)
+    """
+    lower = name.lower()
+    return lower.startswith((".", "~")) or lower.endswith(("~", _REASON, *_UNFINISHED)) or lower in _SYSTEM_FILES
+
+
+def _check_places(options: IntakeOptions) -> None:
+    if not options.inbox.is_dir():
+        raise SetUpError("intake.no_inbox", {"inbox": str(options.inbox)})
+    options.work.mkdir(parents=True, exist_ok=True)
+    options.rejected.mkdir(exist_ok=True)
+    devices = {folder.stat().st_dev for folder in (options.inbox, options.rejected, options.work)}
+    if len(devices) > 1:
+        raise _other_device(options)
+
+
+def _other_device(options: IntakeOptions) -> SetUpError:
+    return SetUpError("intake.other_device", {"inbox": str(options.inbox), "work": str(options.work)})
+
+
+def _known(options: IntakeOptions, session_id: str) -> SessionRecord:
+    record = read_record(options.work, session_id)
+    if record is None:
+        raise KeyError(session_id)
+    return record
+
+
+def _claim_of(record: SessionRecord) -> Claim:
+    updated = isinstance(record.state, Claimed) and record.state.updated
+    return Claim(recording=record.recording, session=record.session, attempt=record.attempt, updated=updated)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entry:
+    """One regular file of the inbox."""
+
+    path: Path
+    relative: PurePosixPath
+    look: Look
+
+    @property
+    def shown(self) -> str:
+        return printable(str(self.relative))
+
+    @property
+    def is_defaults(self) -> bool:
+        return self.relative.name.lower() == DEFAULTS
+
+    @property
+    def is_sidecar(self) -> bool:
+        return self.relative.suffix.lower() in SIDECAR_EXTENSIONS and not self.is_defaults
+
+
+def _scan(folder: Path, relative: PurePosixPath, depth: int) -> Iterator[_Entry]:
+    """Yield the files of a folder and those below, in order of name; links and special files are not followed."""
+    try:
+        found = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        _log.warning("cannot look into a folder of the inbox: %s", error.strerror)
+        return
+    for entry in found:
+        here = relative / entry.name
+        if is_ignored(entry.name) or here == PurePosixPath(REJECTED):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            if depth:
+                yield from _scan(Path(entry.path), here, depth - 1)
+        elif (look := _look(entry)) is not None:
+            yield _Entry(path=Path(entry.path), relative=here, look=look)
+
+
+def _look(entry: os.DirEntry[str]) -> Look | None:
+    try:
+        status = entry.stat(follow_symlinks=False)
+    except OSError:
+        return None
+    return _look_of(status) if stat.S_ISREG(status.st_mode) else None
+
+
+def _look_of(status: os.stat_result) -> Look:
+    return Look(
+        inode=status.st_ino,
+        size=status.st_size,
+        modified_ns=status.st_mtime_ns,
+        changed_ns=status.st_ctime_ns,
+        blocks=status.st_blocks,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Content:
+    """What reading a whole file found."""
+
+    sha256: str
+    head: bytes
+    stamp: Stamp
+
+
+def _read_content(entry: _Entry, chunk_bytes: int) -> _Content:
+    """Read a file and make it durable.
+
+    Raises:
+        Changed: It is not, or does not stay, the file that was looked at.
+        OSError: It cannot be read.
+    """
+    # The name may have become a link or a pipe since: neither is followed, and opening a pipe must not hang.
+    handle = os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(handle, "rb") as file:
+        _check_same(entry, os.fstat(handle))
+        head = file.read(HEAD_BYTES)
+        digest = hashlib.sha256(head)
+        while chunk := file.read(chunk_bytes):
+            digest.update(chunk)
+        sync_handle(handle)
+        _check_same(entry, os.fstat(handle))
+    status = entry.path.lstat()
+    _check_same(entry, status)
+    return _Content(sha256=digest.hexdigest(), head=head, stamp=Stamp.of(status))
+
+
+def _check_same(entry: _Entry, status: os.stat_result) -> None:
+    # Not the blocks: making it durable may itself have changed how they are counted.
+    now = replace(_look_of(status), blocks=entry.look.blocks)
+    if now != entry.look:
+        raise Changed
+
+
+def _extension(entry: _Entry, content: _Content, options: IntakeOptions) -> str:
+    """Return what to call the recording in the work area.
+
+    Raises:
+        RecordingRejected: It is certainly none.
+    """
+    if content.stamp.size == 0:
+        raise RecordingRejected("intake.empty", {"name": printable(entry.relative.name)})
+    named = entry.relative.suffix.lower()
+    found = sniff(content.head)
+    data = {"name": printable(entry.relative.name), "extensions": " ".join(options.extensions)}
+    if found.kind == "unknown" and named not in options.extensions:
+        raise RecordingRejected("intake.unknown", data)
+    if found.kind not in {"media", "unknown"}:
+        raise RecordingRejected(f"intake.{found.kind}", data)
+    return named if named in options.extensions else found.extension or ""
+
+
+def _fold(name: str) -> str:
+    """Return what makes two names the same to a person: case and the way accents are stored do not count."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _names_of(recording: PurePosixPath) -> frozenset[tuple[PurePosixPath, str]]:
+    """Return the folder and stem that a recording's sidecar may have."""
+    return frozenset({(recording.parent, _fold(recording.stem)), (recording.parent, _fold(recording.name))})
+
+
+def _name_of(sidecar: PurePosixPath) -> tuple[PurePosixPath, str]:
+    return sidecar.parent, _fold(sidecar.stem)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parcel:
+    """A settled recording with what lies beside it."""
+
+    entry: _Entry
+    sidecars: tuple[_Entry, ...]
+    sidecar_is_shared: bool
+
+    @property
+    def name(self) -> str:
+        return printable(self.entry.relative.name)
+
+    def drop(self) -> Drop:
+        return Drop(path=encode_name(str(self.entry.relative)), when_ms=now_ms())
+
+
+class _Sweep:
+    """One look through the inbox; collects what becomes of each file."""
+
+    def __init__(self, options: IntakeOptions, seen: Seen, now: int, inspect: Inspect | None) -> None:
+        self.options = options
+        self.now = now
+        self.inspect = inspect
+        self.entries = list(_scan(options.inbox, PurePosixPath(), options.depth))
+        self.seen = {entry.path: _sighting(entry, seen, now) for entry in self.entries}
+        self.defaults = {entry.relative.parent: entry for entry in self.entries if entry.is_defaults}
+        self.claims: list[Claim] = []
+        self.answered: list[SetAside] = []
+        self.rejected: list[SetAside] = []
+        self.settling: list[str] = []
+        self.waiting: list[Waiting] = []
+
+    def run(self) -> SweepResult:
+        heal(self.options.work)
+        parcels, strays = self._parcels()
+        for parcel in parcels:
+            self._guard(parcel.entry, partial(self._take, parcel))
+        for stray in strays:
+            self._guard(stray, partial(self._take_late, stray))
+        return SweepResult(
+            claims=tuple(self._inspected()),
+            answered=tuple(self.answered),
+            rejected=tuple(self.rejected),
+            settling=tuple(self.settling),
+            waiting=tuple(self.waiting),
+            seen=self.seen,
+        )
+
+    def _parcels(self) -> tuple[list[_Parcel], list[_Entry]]:
+        """Return the recordings that are ready with their sidecars, and the settled sidecars without a recording."""
+        recordings = [entry for entry in self.entries if not entry.is_sidecar and not entry.is_defaults]
+        sidecars: dict[tuple[PurePosixPath, str], list[_Entry]] = defaultdict(list)
+        for entry in self.entries:
+            if entry.is_sidecar:
+                sidecars[_name_of(entry.relative)].append(entry)
+        owners = Counter(name for entry in recordings for name in _names_of(entry.relative) if name in sidecars)
+        parcels = [
+            _Parcel(
+                entry=entry,
+                sidecars=tuple(sidecar for name in names for sidecar in sidecars[name]),
+                sidecar_is_shared=any(owners[name] > 1 for name in names),
+            )
+            for entry in recordings
+            for names in [sorted(_names_of(entry.relative) & sidecars.keys())]
+        ]
+        strays = [entry for name, group in sidecars.items() if name not in owners for entry in group]
+        return self._ready(parcels), [entry for entry in strays if self._has_settled(entry)]
+
+    def _ready(self, parcels: list[_Parcel]) -> list[_Parcel]:
+        quiet = [parcel for parcel in parcels if all(map(self._has_settled, (parcel.entry, *parcel.sidecars)))]
+        written = open_for_writing(entry.path for parcel in quiet for entry in (parcel.entry, *parcel.sidecars))
+        ready = [
+            parcel for parcel in quiet if written.isdisjoint({parcel.entry.path, *(s.path for s in parcel.sidecars)})
+        ]
+        chosen = {parcel.entry.path for parcel in ready}
+        for parcel in parcels:
+            if self.seen[parcel.entry.path].blocked:
+                self._wait(parcel.entry, _BLOCKED)
+            elif parcel.entry.path not in chosen:
+                self.settling.append(parcel.entry.shown)
+        return ready
+
+    def _has_settled(self, entry: _Entry) -> bool:
+        return self.seen[entry.path].since_ms + self.options.settle_ms <= self.now
+
+    def _guard(self, entry: _Entry, take: Callable[[], None]) -> None:
+        """Keep one file's trouble from the others."""
+        try:
+            take()
+        except (Changed, FileNotFoundError):
+            self.settling.append(entry.shown)
+        except OSError as error:
+            if error.errno == errno.EXDEV:
+                raise _other_device(self.options) from error
+            if error.errno in _WORK_AREA_TROUBLE:
+                raise
+            _log.warning("cannot take a file of the inbox: %s", error.strerror)
+            self._wait(entry, _BLOCKED)
+            # Not every few seconds: a recording is read whole before this shows.
+            self.seen[entry.path] = Sighting(look=entry.look, since_ms=self.now + _RETRY_BLOCKED_MS, blocked=True)
+
+    def _wait(self, entry: _Entry, *why: Notice) -> None:
+        self.waiting.append(Waiting(name=entry.shown, reasons=why))
+
+    def _take(self, parcel: _Parcel) -> None:
+        try:
+            defaults = self._folder_details(parcel.entry.relative)
+        except SidecarInvalid as error:
+            # One mistake in it must not send every recording back: they wait until it is put right.
+            self._wait(parcel.entry, *reasons(error))
+            return
+        content = _read_content(parcel.entry, self.options.chunk_bytes)
+        refusal: TribuneError | None = None
+        given, extension = defaults, ""
+        try:
+            extension = _extension(parcel.entry, content, self.options)
+            given = _read_details(parcel).over(defaults)
+        except (RecordingRejected, SidecarInvalid) as error:
+            refusal = error
+        with journal(self.options.work):
+            self._settle(parcel, content, given, extension, refusal)
+
+    def _settle(
+        self, parcel: _Parcel, content: _Content, given: Details, extension: str, refusal: TribuneError | None
+    ) -> None:
+        known = read_record(self.options.work, content.sha256[:SESSION_ID_LENGTH])
+        record = known or self._new_record(parcel, content, given, extension)
+        is_alive = known is not None and not isinstance(known.state, Rejected | Failed)
+        if refusal is not None:
+            state = record.state if is_alive else Rejected(reasons=reasons(refusal))
+            self.rejected.append(self._set_aside(parcel, content, replace(record, state=state), reasons(refusal)))
+        elif known is not None and is_alive:
+            self._answer(parcel, content, given, known)
+        else:
+            self._claim(parcel, content, given, record, attempt=known.attempt + 1 if known else 1)
+
+    def _folder_details(self, relative: PurePosixPath) -> Details:
+        """Return what holds for everything in a folder: the deepest ``defaults.toml`` wins, then the folders' names."""
+        given = Details()
+        for folder in relative.parents:
+            if folder in self.defaults:
+                given = given.over(self._read_defaults(self.defaults[folder]))
+        return given.over(_folder_hints(relative.parent))
+
+    def _read_defaults(self, entry: _Entry) -> Details:
+        note = entry.path.with_name(entry.path.name + _REASON)
+        try:
+            given = read_sidecar(entry.path)
+        except SidecarInvalid as error:
+            write_changed(note, _reason_text(self.options, entry.shown, reasons(error)))
+            raise
+        note.unlink(missing_ok=True)
+        return given
+
+    def _new_record(self, parcel: _Parcel, content: _Content, given: Details, extension: str) -> SessionRecord:
+        session_id = content.sha256[:SESSION_ID_LENGTH]
+        recording = Recording(
+            path=session_folder(self.options.work, session_id) / f"recording{extension}",
+            name=parcel.name,
+            sha256=content.sha256,
+            size=content.stamp.size,
+        )
+        session = session_for(recording, given, default_languages=self.options.default_languages)
+        return SessionRecord(recording=recording, session=session, state=Claimed(), when_ms=now_ms(), given=given)
+
+    def _described(self, record: SessionRecord, given: Details) -> SessionRecord:
+        session = session_for(record.recording, given, record.tags, self.options.default_languages)
+        return replace(record, given=given, session=session)
+
+    def _claim(
+        self, parcel: _Parcel, content: _Content, given: Details, record: SessionRecord, *, attempt: int
+    ) -> None:
+        named = replace(record, recording=replace(record.recording, name=parcel.name))
+        claimed = replace(
+            self._described(named, given),
+            state=Claimed(),
+            when_ms=now_ms(),
+            attempt=attempt,
+            drops=(*record.drops, parcel.drop()),
+        )
+        # A recording that failed before is still there: the same bytes.
+        moves = [plan_move(parcel.entry.path, claimed.recording.path, content.stamp, over=True)]
+        if parcel.sidecars and not parcel.sidecar_is_shared:
+            moves.append(self._keep_sidecar(parcel.sidecars[0], claimed))
+        commit(self.options.work, Plan(moves=tuple(moves), record=claimed))
+        _log.info("session %s: claimed, attempt %d", claimed.session.id, attempt)
+        self.claims.append(_claim_of(claimed))
+
+    def _keep_sidecar(self, sidecar: _Entry, record: SessionRecord) -> Move:
+        folder = session_folder(self.options.work, record.session.id)
+        target = folder / f"{_SIDECAR}{record.attempt}{sidecar.relative.suffix.lower()}"
+        return plan_move(sidecar.path, free_path(target), _stamp_of(sidecar))
+
+    def _answer(self, parcel: _Parcel, content: _Content, given: Details, record: SessionRecord) -> None:
+        """Tell that a recording is already there; take what a sidecar changes about it."""
+        described = self._described(record, given)
+        if not parcel.sidecars or described.session == record.session:
+            answer = _answer_for(record)
+            self.answered.append(self._set_aside(parcel, content, record, (answer,)))
+            return
+        updated = _updated(described)
+        answer = Notice(code="intake.duplicate_updated", data=_known_as(record))
+        moves = () if parcel.sidecar_is_shared else (self._keep_sidecar(parcel.sidecars[0], updated),)
+        alone = replace(parcel, sidecars=())
+        self.answered.append(self._set_aside(alone, content, updated, (answer,), moves))
+        self.claims.append(_claim_of(updated))
+
+    def _set_aside(
+        self,
+        parcel: _Parcel,
+        content: _Content,
+        record: SessionRecord,
+        why: tuple[Notice, ...],
+        moves: tuple[Move, ...] = (),
+    ) -> SetAside:
+        stays = parcel.sidecar_is_shared
+        files = [(parcel.entry.path, content.stamp)]
+        files += [] if stays else [(sidecar.path, _stamp_of(sidecar)) for sidecar in parcel.sidecars]
+        parting = _Parting(self.options, parcel.entry.relative.name, files)
+        drop = replace(parcel.drop(), set_aside=parting.encoded, reasons=why)
+        parting.carry_out(replace(record, drops=(*record.drops, drop)), why, moves)
+        return SetAside(name=parcel.name, path=parting.path, session_id=record.session.id, reasons=why)
+
+    def _take_late(self, sidecar: _Entry) -> None:
+        """Take a sidecar whose recording was claimed before it came."""
+        if open_for_writing([sidecar.path]):
+            raise Changed
+        with journal(self.options.work):
+            record = self._dropped_as(sidecar)
+            if record is None or isinstance(record.state, Rejected):
+                self._wait(sidecar, Notice(code="intake.sidecar_waits"))
+                return
+            try:
+                defaults = self._folder_details(sidecar.relative)
+                given = read_sidecar(sidecar.path).over(defaults)
+            except SidecarInvalid as error:
+                self._refuse_late(sidecar, record, reasons(error))
+                return
+            described = self._described(record, given)
+            changed = described.session != record.session or isinstance(record.state, Failed)
+            updated = _updated(described) if changed else described
+            commit(self.options.work, Plan(moves=(self._keep_sidecar(sidecar, updated),), record=updated))
+            if changed:
+                self.claims.append(_claim_of(updated))
+
+    def _refuse_late(self, sidecar: _Entry, record: SessionRecord, why: tuple[Notice, ...]) -> None:
+        parting = _Parting(self.options, sidecar.relative.name, [(sidecar.path, _stamp_of(sidecar))])
+        path = encode_name(str(sidecar.relative))
+        drop = Drop(path=path, when_ms=now_ms(), set_aside=parting.encoded, reasons=why)
+        parting.carry_out(replace(record, drops=(*record.drops, drop)), why)
+        name = printable(sidecar.relative.name)
+        self.rejected.append(SetAside(name=name, path=parting.path, session_id=record.session.id, reasons=why))
+
+    def _dropped_as(self, sidecar: _Entry) -> SessionRecord | None:
+        """Return the record of the recording last dropped under a sidecar's name."""
+        wanted = _name_of(sidecar.relative)
+        found = [
+            (drop.when_ms, record.session.id, record)
+            for record in read_records(self.options.work)
+            for drop in record.drops
+            if wanted in _names_of(drop.relative)
+        ]
+        return max(found, key=lambda each: each[:2])[2] if found else None
+
+    def _inspected(self) -> Iterator[Claim]:
+        """Yield the new claims that pass inspection, with what the media's tags add; give the others back."""
+        for claim in self.claims:
+            if self.inspect is None or claim.updated:
+                yield claim
+                continue
+            try:
+                tags = self.inspect(claim.recording.path)
+            except RecordingRejected as error:
+                back = reject(self.options, claim.session.id, error)
+                self.rejected += [back] if back is not None else []
+            except TribuneError:
+                _log.exception("session %s: could not be looked into, and is given on as it is", claim.session.id)
+                yield claim
+            else:
+                yield replace(claim, session=complete_session(self.options, claim.session.id, tags))
+
+
+class _Parting:
+    """Files on their way to the folder for what was set aside, under names that are free there."""
+
+    def __init__(self, options: IntakeOptions, name: str, files: list[tuple[Path, Stamp]]) -> None:
+        self.options = options
+        self.name = name
+        self.files = files
+        count = 1
+        while any(os.path.lexists(path) for path in self._paths(count)):
+            count += 1
+        *self.targets, self.reason = self._paths(count)
+
+    @property
+    def path(self) -> Path:
+        return self.targets[0]
+
+    @property
+    def encoded(self) -> str:
+        return encode_name(self.path.name)
+
+    def _paths(self, count: int) -> list[Path]:
+        """Return where everything would go: the file, its sidecars, the reason."""
+        main = self.options.rejected / self.name
+        numbered = main.with_name(fit_name(main, count))
+        sidecars = [numbered.with_name(_beside(numbered, path, self.name)) for path, _ in self.files[1:]]
+        return [numbered, *sidecars, numbered.with_name(fit_name(numbered, tail=_REASON))]
+
+    def carry_out(self, record: SessionRecord, why: tuple[Notice, ...], moves: tuple[Move, ...] = ()) -> None:
+        planned = [
+            plan_move(path, target, stamp) for (path, stamp), target in zip(self.files, self.targets, strict=True)
+        ]
+        text = _reason_text(self.options, printable(self.name), why)
+        texts = ((encode_name(str(self.reason)), text),)
+        commit(self.options.work, Plan(moves=(*planned, *moves), texts=texts, record=record))
+        _log.info("session %s: set aside: %s", record.session.id, ", ".join(each.code for each in why))
+
+
+def _beside(recording: Path, sidecar: Path, name: str) -> str:
+    """Return what a sidecar is to be called beside a recording, in the way it was: by its stem or by its whole name."""
+    suffix = sidecar.suffix.lower()
+    if _fold(sidecar.stem) == _fold(name):
+        return fit_name(recording, tail=suffix)
+    return fit_name(recording.with_suffix(suffix))
+
+
+def _sighting(entry: _Entry, seen: Seen, now: int) -> Sighting:
+    before = seen.get(entry.path)
+    return before if before is not None and before.look == entry.look else Sighting(look=entry.look, since_ms=now)
+
+
+def _stamp_of(entry: _Entry) -> Stamp:
+    return Stamp(size=entry.look.size, modified_ns=entry.look.modified_ns)
+
+
+def _read_details(parcel: _Parcel) -> Details:
+    """Return what a recording's sidecar says.
+
+    Raises:
+        SidecarInvalid: There are several, or it cannot be understood.
+    """
+    if len(parcel.sidecars) > 1:
+        names = ", ".join(printable(sidecar.relative.name) for sidecar in parcel.sidecars)
+        raise SidecarInvalid("sidecar.several", {"files": names})
+    return read_sidecar(parcel.sidecars[0].path) if parcel.sidecars else Details()
+
+
+def _folder_hints(folder: PurePosixPath) -> Details:
+    """Return what the folders' own names tell: the outermost names the programme, one may count the week."""
+    hints = [name_hints(f"{part}.folder") for part in folder.parts]
+    week = next((hint.week for hint in reversed(hints) if hint.week is not None), None)
+    return Details(programme=hints[0].title if hints and hints[0].week is None else None, week=week)
+
+
+def _updated(record: SessionRecord) -> SessionRecord:
+    return replace(record, state=Claimed(updated=True), when_ms=now_ms(), attempt=record.attempt + 1)
+
+
+def _known_as(record: SessionRecord) -> tuple[tuple[str, str], ...]:
+    first = record.drops[0].name if record.drops else record.recording.name
+    return (("first", first),)
+
+
+def _answer_for(record: SessionRecord) -> Notice:
+    if record.publication is None:
+        return Notice(code="intake.duplicate_processing", data=_known_as(record))
+    pages = dict(record.publication.pages)
+    addresses = tuple((f"page_{language}", pages.get(language, "–")) for language in LANGUAGES)
+    return Notice(code="intake.duplicate_published", data=(*_known_as(record), *addresses))
+
+
+def _give_back(options: IntakeOptions, record: SessionRecord, drop: Drop, state: Rejected) -> SetAside:
+    folder = record.recording.path.parent
+    kept = sorted(folder.glob(f"{_SIDECAR}*"), key=lambda path: path.stat().st_mtime_ns)
+    files = [(path, Stamp.read(path)) for path in (record.recording.path, *kept[-1:])]
+    parting = _Parting(options, drop.relative.name, files)
+    gone = replace(drop, set_aside=parting.encoded, reasons=state.reasons)
+    drops = tuple(gone if each is drop else each for each in record.drops)
+    parting.carry_out(replace(record, state=state, when_ms=now_ms(), drops=drops), state.reasons)
+    return SetAside(name=drop.name, path=parting.path, session_id=record.session.id, reasons=state.reasons)
+
+
+def _reason_text(options: IntakeOptions, name: str, why: tuple[Notice, ...]) -> str:
+    """Write the reason that lies beside a file: English, then French."""
+    return _RULE.join(_reason_in(language, options.contact, name, why) for language in LANGUAGES)
+
+
+def _reason_in(language: Language, contact: Bilingual | None, name: str, why: tuple[Notice, ...]) -> str:
+    whom = contact.get(language) if contact else message("intake.contact", language)
+    said = (message(each.code, language, **dict(each.data)) for each in why)
+    return "\n\n".join([name, *said, message("intake.ask", language, contact=whom)]) + "\n"

@@ -1,0 +1,517 @@
+"""What has become of every recording, kept on disk so that no power cut can lose or double one.
+
+A folder per session in the work area holds the recording and ``state.json``, its ``SessionRecord``. A change that moves
+files is first written down as a ``Plan``, then carried out, then crossed out; whoever next takes the journal's lock
+finishes a plan that a dead process left behind. It stands alone so that the watcher, the flow and the status page agree
+on one record, and so that everything about crashes is in one place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import logging
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from typing import Final, Literal
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+from pipeline.details import Details, Tags
+from pipeline.locks import exclusive
+from pipeline.naming import printable
+from pipeline.serial import from_json, to_json
+from pipeline.types import Language, Notice, Recording, Session
+
+_log = logging.getLogger(__name__)
+
+_STATE: Final = "state.json"
+_PLAN: Final = ".plan.json"
+_LOCK: Final = ".journal.lock"
+_SESSION_FOLDER: Final = re.compile(r"[0-9a-f]{16}\Z")
+_NAME_BYTES: Final = 255
+_NO_REPLACE: Final = 1
+_HERE: Final = -100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """The recording is in the work area and waits for a run.
+
+    Attributes:
+        updated: Whether only its details have changed since an earlier attempt.
+    """
+
+    updated: bool = False
+    kind: Literal["claimed"] = "claimed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Processing:
+    """A run is at work on it.
+
+    Attributes:
+        stage: Name of the stage: ``media``, ``speech``, ``speakers``, ``captions``, ``video`` or ``publish``.
+        share: How much of the stage is done, 0 to 1.
+    """
+
+    stage: str
+    share: float = 0.0
+    kind: Literal["processing"] = "processing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """Learners can see it.
+
+    Attributes:
+        revision: What was published, e.g. ``r1-3fa9c1d2``.
+        pages: Address of the page in each language.
+    """
+
+    revision: str
+    pages: tuple[tuple[Language, str], ...] = ()
+    kind: Literal["published"] = "published"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """It cannot be processed as it is; it has gone back to the facilitator with the reasons."""
+
+    reasons: tuple[Notice, ...]
+    kind: Literal["rejected"] = "rejected"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """Processing failed for a reason that is not the recording's; it is kept, and dropping it again tries again."""
+
+    reasons: tuple[Notice, ...]
+    kind: Literal["failed"] = "failed"
+
+
+State = Claimed | Processing | Published | Rejected | Failed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drop:
+    """One time that somebody put the recording, or details of it, into the inbox.
+
+    Attributes:
+        path: Under the inbox, percent-encoded byte for byte: names need not be UTF-8.
+        when_ms: Unix time.
+        set_aside: Name in the folder of what was set aside, percent-encoded; ``None`` where it was taken.
+        reasons: Why it was set aside.
+    """
+
+    path: str
+    when_ms: int
+    set_aside: str | None = None
+    reasons: tuple[Notice, ...] = ()
+
+    @property
+    def relative(self) -> PurePosixPath:
+        """The path under the inbox as the file system has it."""
+        return PurePosixPath(decode_name(self.path))
+
+    @property
+    def name(self) -> str:
+        """The file's name as it can be shown."""
+        return printable(self.relative.name)
+
+
+_NOTHING_GIVEN: Final = Details()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRecord:
+    """All that is known of one recording.
+
+    Attributes:
+        recording: The file, where it is or was in the work area.
+        session: Its metadata as they stand.
+        state: What is being done with it.
+        when_ms: Unix time since which it is in that state.
+        attempt: Counts from 1 how often it was given to be processed.
+        given: What people wrote about it.
+        tags: The media's own tags, once it has been probed.
+        publication: The last one, which learners see whatever the state is.
+        drops: Every time it was dropped, oldest first.
+    """
+
+    recording: Recording
+    session: Session
+    state: State
+    when_ms: int
+    attempt: int = 1
+    given: Details = _NOTHING_GIVEN
+    tags: Tags = ()
+    publication: Published | None = None
+    drops: tuple[Drop, ...] = ()
+
+    @property
+    def taken_as(self) -> Drop | None:
+        """The drop that the recording in the work area came from."""
+        return next((drop for drop in reversed(self.drops) if drop.set_aside is None), None)
+
+
+class Changed(Exception):
+    """A file is no longer the one that was looked at."""
+
+
+def encode_name(name: str) -> str:
+    r"""Return a name or path as ASCII, byte for byte reversible.
+
+    Example:
+        >>> decode_name(encode_name("é\udcff.mp4")) == "é\udcff.mp4"
+        True
+    """
+    return quote_from_bytes(os.fsencode(name))
+
+
+def decode_name(encoded: str) -> str:
+    """Return what :func:`encode_name` was given."""
+    return os.fsdecode(unquote_to_bytes(encoded))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamp:
+    """What tells that a file still has the same content. Survives a rename, a restart and a remount.
+
+    The inode is not part of it: some network and removable file systems give a file another one with each name.
+    """
+
+    size: int
+    modified_ns: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Stamp:
+        """Make one of what ``stat`` says."""
+        return cls(size=status.st_size, modified_ns=status.st_mtime_ns)
+
+    @classmethod
+    def read(cls, path: Path) -> Stamp:
+        """Make one of a file, not following symbolic links."""
+        return cls.of(path.lstat())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """One file to be renamed.
+
+    Attributes:
+        source: Where it is, percent-encoded.
+        target: Where it goes, percent-encoded.
+        stamp: What it was when somebody decided to move it.
+        over: Whether it may take the place of what is there.
+    """
+
+    source: str
+    target: str
+    stamp: Stamp
+    over: bool = False
+
+
+def plan_move(source: Path, target: Path, stamp: Stamp, *, over: bool = False) -> Move:
+    """Write down one rename."""
+    return Move(source=encode_name(str(source)), target=encode_name(str(target)), stamp=stamp, over=over)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A change to carry out wholly or, where its first file is no longer what it was, not at all.
+
+    Attributes:
+        moves: The first decides; the others follow as far as they can.
+        texts: Files to write: path, percent-encoded, and content.
+        record: What the session's record becomes.
+    """
+
+    moves: tuple[Move, ...]
+    texts: tuple[tuple[str, str], ...] = ()
+    record: SessionRecord
+
+
+def now_ms() -> int:
+    """Return the time, Unix milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def session_folder(work: Path, session_id: str) -> Path:
+    """Return the folder that holds one session's recording, record and intermediate files."""
+    return work / session_id
+
+
+@contextmanager
+def journal(work: Path) -> Iterator[None]:
+    """Hold the journal for the length of a block: nobody else changes a record or carries out a plan meanwhile.
+
+    A plan that a dead process left behind is finished first. Not to be nested.
+    """
+    with exclusive(work / _LOCK, wait=True):
+        _finish_plan(work)
+        yield
+
+
+def heal(work: Path) -> None:
+    """Finish what a process that died left half-done."""
+    with journal(work):
+        pass
+
+
+def read_record(work: Path, session_id: str) -> SessionRecord | None:
+    """Return what is known of a session, or ``None`` where it has never been seen or its record is damaged."""
+    folder = session_folder(work, session_id)
+    try:
+        record = _parse_record((folder / _STATE).read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        _log.exception("session %s: its record is damaged and is taken for absent", session_id)
+        return None
+    # The work area may have been moved since.
+    return replace(record, recording=replace(record.recording, path=folder / record.recording.path.name))
+
+
+@lru_cache(maxsize=4096)
+def _parse_record(content: bytes) -> SessionRecord:
+    return from_json(SessionRecord, content)
+
+
+def read_records(work: Path) -> tuple[SessionRecord, ...]:
+    """Return every record, in order of session id."""
+    names = sorted(entry.name for entry in os.scandir(work)) if work.is_dir() else []
+    found = (read_record(work, name) for name in names if _SESSION_FOLDER.match(name))
+    return tuple(record for record in found if record is not None)
+
+
+def write_record(work: Path, record: SessionRecord) -> None:
+    """Write a record durably. Only while holding the journal."""
+    folder = session_folder(work, record.recording.session_id)
+    make_folder(folder)
+    write_whole(folder / _STATE, to_json(record))
+
+
+def record_state(work: Path, session_id: str, attempt: int, state: State) -> SessionRecord:
+    """Note what a run has come to.
+
+    A run that has been overtaken by a later attempt no longer decides the state; what it published is noted all the
+    same.
+
+    Args:
+        work: The work area.
+        session_id: Whose state.
+        attempt: Of the claim that the run was given.
+        state: The new state.
+
+    Returns:
+        The record as it is now.
+
+    Raises:
+        KeyError: No such session.
+    """
+    with journal(work):
+        record = read_record(work, session_id)
+        if record is None:
+            raise KeyError(session_id)
+        changed = record
+        if isinstance(state, Published):
+            changed = replace(changed, publication=state)
+        if attempt == record.attempt:
+            since = record.when_ms if isinstance(state, type(record.state)) else now_ms()
+            changed = replace(changed, state=state, when_ms=since)
+        if changed != record:
+            write_record(work, changed)
+        return changed
+
+
+def commit(work: Path, plan: Plan) -> None:
+    """Carry out a plan so that a crash at any moment leaves it either wholly done or to be finished.
+
+    Only while holding the journal.
+
+    Raises:
+        Changed: The first file is no longer what it was; nothing has been done.
+        OSError: The first file cannot be moved; nothing has been done.
+    """
+    if Stamp.read(Path(decode_name(plan.moves[0].source))) != plan.moves[0].stamp:
+        raise Changed
+    make_folder(session_folder(work, plan.record.recording.session_id))
+    write_whole(work / _PLAN, to_json(plan))
+    _move_first(work, plan)
+    _complete(work, plan)
+
+
+def _finish_plan(work: Path) -> None:
+    try:
+        plan = from_json(Plan, (work / _PLAN).read_bytes())
+    except FileNotFoundError:
+        return
+    except ValueError:
+        _log.exception("the plan that was being carried out is damaged and is given up")
+        (work / _PLAN).unlink()
+        return
+    try:
+        _move_first(work, plan)
+    except (Changed, OSError):
+        return
+    _complete(work, plan)
+
+
+def _move_first(work: Path, plan: Plan) -> None:
+    try:
+        _move(plan.moves[0])
+    except (Changed, OSError):
+        _cross_out(work, plan)
+        raise
+
+
+def _complete(work: Path, plan: Plan) -> None:
+    for move in plan.moves[1:]:
+        try:
+            _move(move)
+        except (Changed, OSError) as error:
+            _log.warning("session %s: could not move a sidecar: %s", plan.record.session.id, type(error).__name__)
+    folders = {Path(decode_name(name)).parent for move in plan.moves for name in (move.target, move.source)}
+    for folder in sorted(folders):
+        with contextlib.suppress(FileNotFoundError):
+            sync_folder(folder)
+    for name, text in plan.texts:
+        make_folder(Path(decode_name(name)).parent)
+        write_whole(Path(decode_name(name)), text.encode())
+    write_record(work, plan.record)
+    _cross_out(work, plan)
+
+
+def _cross_out(work: Path, plan: Plan) -> None:
+    (work / _PLAN).unlink(missing_ok=True)
+    sync_folder(work)
+    # A plan that came to nothing leaves the folder that was made for it.
+    with contextlib.suppress(OSError):
+        session_folder(work, plan.record.recording.session_id).rmdir()
+
+
+def _move(move: Move) -> None:
+    source, target = Path(decode_name(move.source)), Path(decode_name(move.target))
+    if _is_there(target, move.stamp):
+        return
+    # Between a crash and now, somebody may have dropped another file under the same name.
+    if not _is_there(source, move.stamp):
+        raise Changed
+    if move.over:
+        source.replace(target)
+    else:
+        rename_new(source, target)
+    if not _is_there(target, move.stamp):
+        # Somebody wrote in the moment between the last look and the rename: it goes back and has to settle again.
+        rename_new(target, free_path(source))
+        raise Changed
+
+
+def _is_there(path: Path, stamp: Stamp) -> bool:
+    try:
+        return Stamp.read(path) == stamp
+    except FileNotFoundError:
+        return False
+
+
+def free_path(path: Path) -> Path:
+    """Return the path, or the first like it with a number, at which there is nothing."""
+    count = 1
+    while os.path.lexists(numbered := path.with_name(fit_name(path, count))):
+        count += 1
+    return numbered
+
+
+def fit_name(path: Path, count: int = 1, tail: str = "") -> str:
+    """Return a path's file name with a number from 2 before its extension and a tail after, as long as names may be.
+
+    Example:
+        >>> fit_name(Path("talk.mp4"), 2, ".reason.txt")
+        'talk (2).mp4.reason.txt'
+    """
+    end = f" ({count}){path.suffix}{tail}" if count > 1 else f"{path.suffix}{tail}"
+    room = _NAME_BYTES - len(os.fsencode(end))
+    stem = path.stem
+    while len(os.fsencode(stem)) > room:
+        stem = stem[:-1]
+    return stem + end
+
+
+def rename_new(source: Path, target: Path) -> None:
+    """Rename a file to a name that is not taken, atomically where the system can.
+
+    Raises:
+        FileExistsError: The name is taken.
+        OSError: The rename cannot be done.
+    """
+    if _rename_no_replace(source, target):
+        return
+    if os.path.lexists(target):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+    source.rename(target)
+
+
+def _rename_no_replace(source: Path, target: Path) -> bool:
+    """Rename with Linux's own call; ``False`` where the system or the file system does not have it."""
+    call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if call is None:
+        return False
+    if call(_HERE, os.fsencode(source), _HERE, os.fsencode(target), _NO_REPLACE) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in {errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP}:
+        return False
+    raise OSError(code, os.strerror(code), str(source), None, str(target))
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that a reader, or a power cut, finds the old content or the new one whole."""
+    # A name of its own, because the file's may already be as long as a name can be.
+    temporary = path.with_name(f".tribune-{os.getpid()}.tmp")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    sync_folder(path.parent)
+
+
+def write_changed(path: Path, text: str) -> bool:
+    """Write a text unless it is there already; say whether it was written."""
+    content = text.encode()
+    if path.is_file() and path.read_bytes() == content:
+        return False
+    write_whole(path, content)
+    return True
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder that survives a power cut; one that is there is left alone."""
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        sync_folder(folder.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in a folder survive a power cut, where its file system can promise that."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        sync_handle(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_handle(handle: int) -> None:
+    """Make what an open file or folder holds survive a power cut, where its file system can promise that."""
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EROFS}:
+            raise
