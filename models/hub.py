@@ -23,7 +23,7 @@ from huggingface_hub.errors import (
 )
 
 from models.manifest import HubRepository, ModelFile, SourceKind
-from models.sources import CHUNK, Delivery, SourceFailed, Tell, failed, flat_name, one_line, write_chunks, wrong_bytes
+from models.sources import Delivery, SourceFailed, Tell, failed, flat_name, one_line, write_chunks, wrong_bytes
 
 _log = logging.getLogger(__name__)
 
@@ -155,7 +155,8 @@ class HubSource:
             if reply.status_code == 206 and not goes_on:
                 raise failed(self, "answer", ends=True, detail="HTTP 206, another range")
             start = start if goes_on else 0
-            written = write_chunks(reply.iter_bytes(CHUNK), target, start=start, limit=size, tell=tell)
+            # As they come: pieces gathered to a size would be lost with the connection.
+            written = write_chunks(reply.iter_bytes(), target, start=start, limit=size, tell=tell)
         return size is None or written >= size
 
     def _headers(self, start: int) -> dict[str, str]:

