@@ -19,6 +19,7 @@ from pipeline.site.formatting import NBSP, format_date, format_duration, format_
 from pipeline.site.passages import LONGEST_PARAGRAPH, LONGEST_PASSAGE, make_paragraphs
 from pipeline.site.render import LearnerSite, SiteOptions
 from pipeline.types import LANGUAGES, Bilingual, Language, Notice, Person, Span, Transcript, Turn, Word
+from pipeline.visible import visible, visible_word
 from tests.pages import (
     HOSTILE,
     SESSION,
@@ -107,7 +108,7 @@ def transcripts(draw: st.DrawFn) -> Transcript:
 @given(transcript=transcripts(), interface=st.sampled_from(LANGUAGES))
 def test_every_word_is_on_the_page_once_and_in_order(transcript: Transcript, interface: Language) -> None:
     page = open_page(interface=interface, transcript=transcript)
-    assert " ".join(page.said).split() == " ".join(word.text for word in transcript.words).split()
+    assert " ".join(page.said).split() == " ".join(visible_word(word) for word in transcript.words).split()
 
 
 @given(transcript=transcripts())
@@ -198,7 +199,8 @@ def test_no_text_of_a_stranger_becomes_markup() -> None:
         assert not {"svg", "b"} & {tag for tag, _ in page.elements}
         assert not [name for _, attrs in page.elements for name in attrs if name.startswith("on")]
         for text in HOSTILE:
-            assert text in page.text
+            assert visible(text) in page.text
+        assert "\u202e" not in page.text
 
 
 @pytest.mark.parametrize("interface", LANGUAGES)
@@ -272,6 +274,15 @@ def test_what_was_lowered_or_doubted_is_said_even_by_an_unknown_code(interface: 
     assert "from.elsewhere" in page.text
     assert "gone.since" in page.text
     assert next(link["href"] for link in page.all("a") if link.get("class") == "time") == "#t=4"
+
+
+def test_a_learner_is_not_told_what_an_operator_should_do() -> None:
+    failed = Notice(code="speakers.failed", data=(("detail", "Run “tribune models fetch”."),))
+    moved = Notice(code="speech.moved_to_cpu")
+    page = open_page(interface="fr", notices=(failed, moved))
+    assert "la transcription n’indique donc pas qui parle" in page.text
+    assert "tribune models" not in page.text
+    assert page.text.index("Mode de production") < page.text.index("processeur")
 
 
 def test_the_same_notice_from_two_stages_is_told_once() -> None:

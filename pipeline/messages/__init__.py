@@ -28,7 +28,7 @@ def catalogue() -> dict[str, dict[str, str]]:
     return found
 
 
-def message(code: str, language: Language, **data: object) -> str:
+def message(code: str, language: Language, /, **data: object) -> str:
     """Return the text of a message with its placeholders filled.
 
     Args:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pipeline.types import Turn, Word
+from pipeline.visible import visible_word
 
 LONGEST_PASSAGE: Final = 12
 """Words, about four seconds of speech."""
@@ -46,8 +47,8 @@ class Passage:
 
     @property
     def text(self) -> str:
-        """The words with spaces between."""
-        return " ".join(word.text for word in self.words)
+        """The words as they may be shown, with spaces between."""
+        return " ".join(visible_word(word) for word in self.words)
 
 
 Paragraph = tuple[Passage, ...]

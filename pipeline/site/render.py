@@ -17,6 +17,7 @@ from typing import Final
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from pipeline.messages import catalogue, message
 from pipeline.site import formatting
@@ -25,6 +26,7 @@ from pipeline.site.model import CatalogueEntry, PublishedFile, PublishedSession,
 from pipeline.site.passages import Paragraph, Passage, make_paragraphs
 from pipeline.speakers import speaker_label
 from pipeline.types import LANGUAGES, Bilingual, Language, Notice, Transcript
+from pipeline.visible import visible
 
 _TYPES: Final = {
     "css": "text/css; charset=utf-8",
@@ -35,6 +37,8 @@ _ROLES: Final = ("video", "audio", "transcript", "captions", "poster", "metadata
 """The order of the downloads."""
 _FORMATS: Final = {"md": "Markdown", "vtt": "WebVTT", "mp4": "MP4", "m4a": "M4A", "jpg": "JPEG"}
 """Names of formats that are the same in both languages and are not their extension in capitals."""
+_WORKINGS: Final = frozenset({"speech.smaller_batch", "speech.moved_to_cpu", "speakers.moved_to_cpu"})
+"""Notices that change nothing for a reader; told with what made the session."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +92,8 @@ class LearnerSite:
         return pages | {"index.html": self._language_page()}
 
     def _session_page(self, published: PublishedSession, language: Language) -> str:
-        remarks, doubts = _tell_notices((*published.notices, *published.transcript.notices), language)
+        notices = tuple(dict.fromkeys((*published.notices, *published.transcript.notices)))
+        remarks, doubts = _tell_notices([notice for notice in notices if notice.code not in _WORKINGS], language)
         return self._page(
             "session.html",
             language,
@@ -104,6 +109,7 @@ class LearnerSite:
             downloads=_make_downloads(published.files, language),
             remarks=remarks,
             doubts=doubts,
+            workings=[_tell_notice(notice, language) for notice in notices if notice.code in _WORKINGS],
         )
 
     def _language_page(self) -> str:
@@ -153,6 +159,7 @@ def _environment(language: Language) -> Environment:
     environment = Environment(
         loader=PackageLoader("pipeline.site"),
         autoescape=True,
+        finalize=_finalize,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -170,6 +177,11 @@ def _environment(language: Language) -> Environment:
         "size": partial(formatting.format_size, language=language),
     }
     return environment
+
+
+def _finalize(value: object) -> object:
+    """Apply to every text that a template shows the policy on invisible characters; markup has had it already."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _other(language: Language) -> Language:
@@ -295,8 +307,10 @@ def _tell_notices(notices: Sequence[Notice], language: Language) -> tuple[tuple[
 
 
 def _tell_notice(notice: Notice, language: Language) -> str:
+    """Say it in words for learners where there are such, else in those of the room that noticed."""
+    ours = f"site.learner_{notice.code.replace('.', '_')}"
     try:
-        return message(notice.code, language, **dict(notice.data))
+        return message(ours if ours in catalogue() else notice.code, language, **dict(notice.data))
     except KeyError:
         # Published by another version, whose messages are not all ours: an old session must still have its page.
         return message("site.notice_unknown", language, name=notice.code)

@@ -103,7 +103,14 @@ function onClick(event) {
 
 function openAtMoment() {
   const moment = momentIn(location.hash);
-  if (moment !== null) seek(moment, false);
+  if (moment === null) return;
+  seek(moment, false);
+  showPlayer();
+}
+
+/** Undo the browser's own jump to the paragraph of that name, which is for pages without script. */
+function showPlayer() {
+  if (momentIn(location.hash) !== null) video.scrollIntoView({ block: "nearest", behavior: "instant" });
 }
 
 if (video && pane && follow) {
@@ -111,6 +118,7 @@ if (video && pane && follow) {
   video.addEventListener("seeking", mark);
   document.addEventListener("click", onClick);
   addEventListener("hashchange", openAtMoment);
+  addEventListener("load", showPlayer);
   follow.addEventListener("change", () => setFollowing(follow.checked));
   for (const kind of ["wheel", "touchmove"]) pane.addEventListener(kind, letGo, { passive: true });
   pane.addEventListener("pointerdown", (event) => event.target === pane && letGo());
