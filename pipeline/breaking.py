@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Final
 
 from pipeline.caption_rules import WordLists
@@ -25,6 +25,9 @@ _CONTRACTION: Final = re.compile(r".+(?:n['’]t|['’](?:re|ve|ll|d|m|s))\Z", r
 _NUMERIC: Final = re.compile(r"[$€£]?\d[\d.,:/\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}-]*\Z")
 _ORDINAL: Final = re.compile(r"\d+(?:st|nd|rd|th|er|re|e|es|ère|ème|èmes)\Z")
 _LONGEST_NAME: Final = 3
+_PARTED_MS: Final = 1000
+"""Words that the speaker parts by so long a silence are a pair no more."""
+
 _CLAUSE_MARKS: Final = (",", ";", ":", "…", "...", "—", "–")
 
 
@@ -79,10 +82,11 @@ def rank_breaks(words: Sequence[Word], lists: WordLists) -> tuple[Break, ...]:
     """
     tokens = [_token(word.text) for word in words]
     names = _names(tokens)
-    ranks = [
-        _rank(word, left, right, _Context(negated=_negated(tokens, at), name=names[at]), lists)
-        for at, (word, left, right) in enumerate(zip(words, tokens, tokens[1:], strict=False))
-    ]
+    ranks = []
+    for at, (left, right) in enumerate(pairwise(tokens)):
+        rank = _rank(words[at], left, right, _Context(negated=_negated(tokens, at), name=names[at]), lists)
+        silence = words[at + 1].start_ms - words[at].end_ms
+        ranks.append(Break.POOR if rank is Break.PROTECTED and silence >= _PARTED_MS else rank)
     return (*ranks, Break.SENTENCE) if words else ()
 
 

@@ -58,7 +58,7 @@ def lint(cues: Sequence[Cue], rules: Rules, *, language: Language = "en") -> tup
     """
     found: list[Finding] = []
     following = (*cues[1:], None)
-    for cue, after in zip(cues, following, strict=True):
+    for cue, after in zip(cues, following, strict=False):
         own = rules_for(rules, cue.language)
         found += _text(cue, own, language)
         found += _time(cue, own)
@@ -124,4 +124,4 @@ def _pairs(cues: Sequence[Cue], rules: Rules) -> Iterator[Finding]:
         for (cue, length), _ in pairwise(lines):
             at += length
             if ranks[at - 1] >= Break.PROTECTED:
-                yield _finding(cue, "pair", ranks[at - 1], Break.POOR)
+                yield _finding(cue, "pair", float(ranks[at - 1]), float(Break.POOR))

@@ -130,7 +130,7 @@ def speaker_name(transcript: Transcript, key: str | None) -> str | None:
 def _drafts(transcript: Transcript, rules: Rules) -> Iterator[_Draft]:
     runs = tuple(_runs(transcript, rules))
     following = (*(run.start_ms for run in runs[1:]), None)
-    for run, next_start_ms in zip(runs, following, strict=True):
+    for run, next_start_ms in zip(runs, following, strict=False):
         own = rules_for(rules, run.language)
         width = 0 if run.label is None else len(label_text(run.label, transcript.language)) + 1
         for block in lay_out(run.words, own, label_width=width, next_start_ms=next_start_ms):
@@ -211,7 +211,7 @@ def _ends(drafts: Sequence[_Draft], starts: Sequence[int], duration_ms: int) -> 
     following = (*starts[1:], None)
     ends = [
         draft.rules.end_ms(start, draft.spoken_until_ms, next_start)
-        for draft, start, next_start in zip(drafts, starts, following, strict=True)
+        for draft, start, next_start in zip(drafts, starts, following, strict=False)
     ]
     if ends:
         ends[-1] = max(starts[-1] + _LEAST_SHOWN_MS, min(ends[-1], max(duration_ms, drafts[-1].spoken_until_ms)))

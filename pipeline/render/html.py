@@ -8,6 +8,7 @@ around it is there for whoever builds one.
 from __future__ import annotations
 
 import html
+from collections import Counter
 from typing import Final
 
 from pipeline.render.clock import clock
@@ -38,11 +39,18 @@ def write(document: Document) -> str:
 
 def transcript_html(transcript: Transcript) -> str:
     """Return any transcript as HTML sections, one a passage; elements of class ``words`` hold the words alone."""
-    return "".join(_section(passage, transcript.language) for passage in passages(transcript))
+    used: Counter[str] = Counter()
+    sections = []
+    for passage in passages(transcript):
+        anchor = f"t{passage.start_ms}"
+        used[anchor] += 1
+        # Two people may start in the same millisecond; an address is of one place only.
+        unique = anchor if used[anchor] == 1 else f"{anchor}-{used[anchor]}"
+        sections.append(_section(passage, unique, transcript.language))
+    return "".join(sections)
 
 
-def _section(passage: Passage, language: Language) -> str:
-    anchor = f"t{passage.start_ms}"
+def _section(passage: Passage, anchor: str, language: Language) -> str:
     name = "" if passage.name is None else f'<span class="speaker">{_escaped(passage.name)}</span> '
     time = f'<a href="#{anchor}"><time datetime="PT{passage.start_ms / 1000:.3f}S">{clock(passage.start_ms)}</time></a>'
     body = "".join(f'<p class="words">{_words(paragraph, language)}</p>\n' for paragraph in passage.paragraphs)

@@ -2,11 +2,13 @@
 
 A document in, the text of an ``.srt`` file out; the same text is embedded in the MP4. The format has no escaping, and
 players take what looks like markup for markup. So whatever a person wrote is made inert: angle brackets, braces and
-back-slashes become their plainest harmless likes. Nothing else of a word changes.
+back-slashes become their plainest harmless likes, and so does the decimal comma of what looks like a cue's time.
+Nothing else of a word changes.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from pipeline.captions import shown_lines
@@ -14,6 +16,7 @@ from pipeline.render.clock import timestamp
 from pipeline.render.document import Document
 
 _INERT: Final = str.maketrans({"<": "‹", ">": "›", "{": "(", "}": ")", "\\": "/"})
+_TIME: Final = re.compile(r"(\d:\d{1,2}:\d{1,2})[.,](?=\d)")
 
 
 def write(document: Document) -> str:
@@ -32,4 +35,5 @@ def inert(text: str) -> str:
         >>> inert("<i>1 --> 2</i>")
         '‹i›1 --› 2‹/i›'
     """
-    return text.translate(_INERT)
+    # Some readers take any two times on a line for a cue's; edit decks write a frame's time with a semicolon.
+    return _TIME.sub(r"\1;", text.translate(_INERT))

@@ -1,0 +1,422 @@
+"""Captions keep every word, obey the rules, and break where a reader would."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from config.caption_rules import load, load_all
+from pipeline.breaking import Break, rank_breaks
+from pipeline.caption_lint import lint
+from pipeline.caption_rules import CaptionRules, rules_for
+from pipeline.captions import label_text, make_cues, shown_lines
+from pipeline.errors import SetUpError
+from pipeline.types import Cue, Language, Speaker, Transcript, Turn, Word
+from pipeline.visible import UNSHOWABLE, visible, visible_word
+from tests.talk import any_transcripts, transcript
+
+RULES = load_all()
+
+_USUAL = "the public page of a programme, people read. and it is short because we cut it"
+
+
+def shown(*turns: tuple[str | None, str], language: Language = "en", names: dict[str, str] | None = None) -> list[str]:
+    """Return the captions of some turns, lines divided by a bar."""
+    spoken = transcript(*turns, language=language, names=names)
+    return [" | ".join(shown_lines(cue, language)) for cue in make_cues(spoken, RULES)]
+
+
+def word(text: str, start_ms: int, end_ms: int, language: str = "en") -> Word:
+    return Word(text=text, start_ms=start_ms, end_ms=end_ms, probability=1.0, language=language)
+
+
+def of_words(*turns: tuple[str | None, tuple[Word, ...]], duration_ms: int = 100_000) -> Transcript:
+    keys = sorted({speaker for speaker, _ in turns if speaker})
+    return Transcript(
+        session_id="0" * 16,
+        language="en",
+        duration_ms=duration_ms,
+        turns=tuple(Turn(speaker=speaker, words=words) for speaker, words in turns),
+        speakers=tuple(Speaker(key=key) for key in keys),
+    )
+
+
+# What must hold whatever is said
+
+
+@settings(max_examples=50)
+@given(any_transcripts())
+def test_every_word_is_in_the_captions_once_and_in_order(spoken: Transcript) -> None:
+    cues = make_cues(spoken, RULES)
+    assert [word for cue in cues for word in cue.words] == list(spoken.words)
+
+
+@settings(max_examples=50)
+@given(any_transcripts())
+def test_a_cue_has_one_speaker_and_one_language(spoken: Transcript) -> None:
+    speakers = [turn.speaker for turn in spoken.turns for _ in turn.words]
+    position = 0
+    for cue in make_cues(spoken, RULES):
+        assert {word.language for word in cue.words} == {cue.language}
+        assert set(speakers[position : position + len(cue.words)]) == {cue.speaker}
+        position += len(cue.words)
+
+
+@settings(max_examples=50)
+@given(any_transcripts())
+def test_cues_come_one_after_the_other_and_long_enough_to_be_seen(spoken: Transcript) -> None:
+    cues = make_cues(spoken, RULES)
+    assert all(200 <= cue.duration_ms <= 7000 for cue in cues)
+    assert all(after.start_ms - cue.end_ms >= 83 for cue, after in pairwise(cues))
+    assert [cue.id for cue in cues] == [str(number) for number in range(1, len(cues) + 1)]
+
+
+@settings(max_examples=50)
+@given(any_transcripts())
+def test_lines_fit_with_their_label_unless_one_word_is_longer(spoken: Transcript) -> None:
+    for cue in make_cues(spoken, RULES):
+        lines = shown_lines(cue, spoken.language)
+        assert len(lines) <= 2
+        over_long = max(len(visible_word(word)) for word in cue.words) > 42
+        assert over_long or max(map(len, lines)) <= 42
+        assert all(line.strip() for line in lines)
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(_USUAL.split()),
+            st.integers(180, 600),
+            st.sampled_from([0, 0, 0, 40, 200, 700, 1400]),
+        ),
+        min_size=1,
+        max_size=120,
+    )
+)
+def test_one_person_speaking_as_people_do_breaks_no_rule_but_reading_speed(said: list[tuple[str, int, int]]) -> None:
+    words = []
+    now = 500
+    for text, length, pause in said:
+        words.append(word(text, now, now + length))
+        now += length + pause
+    cues = make_cues(of_words(("S1", tuple(words)), duration_ms=now + 2000), RULES)
+    broken = {finding.rule for finding in lint(cues, RULES)} - {"speed"}
+    # A random row of words can consist of nothing but pairs; real sentences do not.
+    assert broken <= {"pair"}
+
+
+# Where lines and cues break
+
+
+def test_a_sentence_that_fits_is_one_line() -> None:
+    assert shown(("S1", "People look for one thing.")) == ["People look for one thing."]
+
+
+def test_two_lines_break_at_a_clause_and_the_lower_is_the_longer() -> None:
+    assert shown(("S1", "When people read a public page, they look for one thing first.")) == [
+        "When people read a public page, | they look for one thing first."
+    ]
+
+
+def test_a_long_sentence_breaks_before_prepositions_and_conjunctions() -> None:
+    captions = shown(
+        ("S1", "We tested forty pages with readers last winter and in thirty of them nobody reached the answer"),
+    )
+    for caption in captions:
+        for line in caption.split(" | "):
+            assert line.split()[-1] not in {"the", "with", "and", "in", "of", "last", "forty"}
+
+
+def test_french_keeps_articles_pronouns_negations_and_names_together() -> None:
+    captions = shown(
+        (
+            "S1",
+            "La directrice Anne Tremblay ne voulait pas que nous parlions de la nouvelle politique avant les élections",
+        ),
+        language="fr",
+    )
+    ends = {line.split()[-1] for caption in captions for line in caption.split(" | ")}
+    assert not ends & {"La", "Anne", "ne", "nous", "de", "la", "nouvelle", "les", "avant", "que"}
+
+
+def test_a_long_pause_starts_a_new_cue() -> None:
+    said = (word("Wait", 0, 400), word("for", 400, 600), word("it.", 3600, 3900))
+    cues = make_cues(of_words(("S1", said)), RULES)
+    assert len(cues) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "rank"),
+    [
+        ("done. Then", "en", Break.SENTENCE),
+        ("Dr. Roy", "en", Break.PROTECTED),
+        ("however, we", "en", Break.CLAUSE),
+        ("pages and", "en", Break.CONJUNCTION),
+        ("pages with", "en", Break.PREPOSITION),
+        ("read pages", "en", Break.PLAIN),
+        ("and pages", "en", Break.POOR),
+        ("the page", "en", Break.PROTECTED),
+        ("Anne Roy", "en", Break.PROTECTED),
+        ("we read", "en", Break.PROTECTED),
+        ("don't read", "en", Break.PROTECTED),
+        ("did not", "en", Break.PROTECTED),
+        ("12 kilometres", "en", Break.PROTECTED),
+        ("15th century", "en", Break.PROTECTED),
+        ("March 5", "en", Break.PROTECTED),
+        ("rather than", "en", Break.PROTECTED),
+        ("thing ?", "en", Break.GLUED),
+        ("« oui", "fr", Break.GLUED),
+        ("oui :", "fr", Break.GLUED),
+        ("10 000", "fr", Break.PROTECTED),
+        ("M. Roy", "fr", Break.PROTECTED),
+        ("pages d'hier", "fr", Break.PREPOSITION),
+        ("parce qu'il", "fr", Break.PROTECTED),
+        ("qu'il vient", "fr", Break.PROTECTED),
+        ("n'est pas", "fr", Break.PROTECTED),
+        ("un rien", "fr", Break.PROTECTED),
+        ("c'est bien", "fr", Break.PROTECTED),
+        ("5 mars", "fr", Break.PROTECTED),
+        ("pages dont", "fr", Break.CONJUNCTION),
+    ],
+)
+def test_a_break_is_ranked_by_what_it_parts(text: str, language: Language, rank: Break) -> None:
+    words = [word(part, at, at, language) for at, part in enumerate(text.split(" "))]
+    assert rank_breaks(words, load(language).words)[0] is rank
+
+
+def test_a_long_row_of_capitals_may_be_parted_because_it_is_no_name() -> None:
+    words = [word(part, 0, 0) for part in ["Northern", "Islands", "Emergency", "Management", "Office"]]
+    assert Break.PROTECTED not in rank_breaks(words, load("en").words)
+
+
+def test_no_words_have_no_breaks() -> None:
+    assert rank_breaks([], load("en").words) == ()
+
+
+def test_a_word_longer_than_a_line_stands_alone() -> None:
+    captions = shown(("S1", f"before {'x' * 60} after"))
+    assert captions == ["before", "x" * 60, "after"]
+
+
+# Labels
+
+
+def test_the_label_shows_where_the_speaker_changes_and_counts() -> None:
+    captions = shown(
+        ("S1", "Good morning."),
+        ("S2", "Thank you."),
+        ("S2", "Let us begin."),
+        names={"S1": "Anne Roy", "S2": "Luc Côté"},
+    )
+    assert captions == ["Anne Roy: Good morning.", "Luc Côté: Thank you.", "Let us begin."]
+
+
+def test_a_french_label_has_a_no_break_space_before_its_colon() -> None:
+    assert label_text("Anne Roy", "fr") == "Anne Roy\u00a0:"
+
+
+def test_a_label_too_long_for_words_beside_it_has_a_line_of_its_own() -> None:
+    captions = shown(("S1", "Notwithstanding."), ("S2", "Yes."), names={"S1": "Marie-Philippe de la Tour d'Auvergne"})
+    assert captions[0] == "Marie-Philippe de la Tour d'Auvergne: | Notwithstanding."
+
+
+def test_a_label_too_long_for_a_line_is_cut() -> None:
+    captions = shown(("S1", "Yes."), names={"S1": "N" * 500})
+    assert captions == [f"{'N' * 40}…: | Yes."]
+
+
+def test_a_lone_voice_without_a_name_has_no_label() -> None:
+    assert shown(("S1", "Yes.")) == ["Yes."]
+
+
+def test_a_voice_that_cannot_be_told_among_others_does_not_pass_for_the_one_before() -> None:
+    assert shown(("S1", "Yes."), (None, "No."), names={"S1": "Anne"}) == ["Anne: Yes.", "Unidentified voice: No."]
+
+
+def test_without_any_speakers_there_are_no_labels() -> None:
+    assert shown((None, "Yes."), (None, "No.")) == ["Yes.", "No."]
+
+
+def test_a_language_switch_starts_a_new_cue_without_a_label() -> None:
+    spoken = of_words(("S1", (word("Hello.", 0, 400), word("Bonjour.", 500, 900, "fr"))))
+    assert [(cue.language, cue.label) for cue in make_cues(spoken, RULES)] == [("en", None), ("fr", None)]
+
+
+# Time
+
+
+def times(*words: Word) -> list[tuple[int, int]]:
+    return [(cue.start_ms, cue.end_ms) for cue in make_cues(of_words(("S1", words)), RULES)]
+
+
+def test_a_cue_starts_with_its_word_and_stays_half_a_second_after_it() -> None:
+    assert times(word("Certainly", 1000, 1500), word("not.", 1500, 2100)) == [(1000, 2600)]
+
+
+def test_a_short_cue_is_extended_to_the_shortest_time() -> None:
+    [(start, end)] = times(word("No.", 1000, 1050))
+    assert end - start >= 833
+
+
+def test_a_gap_is_closed_or_left_half_a_second_long() -> None:
+    rules = CaptionRules()
+    for next_start in range(2000, 4000, 7):
+        end = rules.end_ms(0, 2000, next_start)
+        assert next_start - end == 83 or next_start - end >= 500
+        assert end <= 2500
+
+
+def test_the_last_cue_does_not_outlast_the_recording() -> None:
+    spoken = replace(of_words(("S1", (word("Finally.", 5000, 6000),))), duration_ms=6200)
+    assert make_cues(spoken, RULES)[-1].end_ms == 6200
+
+
+def test_fast_speech_takes_the_free_time_before_it() -> None:
+    said = tuple(
+        word(text, 1000 + at * 60, 1060 + at * 60) for at, text in enumerate(["extraordinarily", "fast", "words"])
+    )
+    cue, *_ = make_cues(of_words(("S1", said)), RULES)
+    assert cue.start_ms == 900
+
+
+def test_words_that_all_come_at_once_are_still_shown_one_after_the_other() -> None:
+    said = tuple((f"S{at % 2 + 1}", (word("now", 1000, 1000),)) for at in range(6))
+    cues = make_cues(of_words(*said), RULES)
+    assert [cue.duration_ms >= 200 for cue in cues] == [True] * 6
+
+
+def test_a_learner_gets_more_time() -> None:
+    quick = CaptionRules().reading_ms(characters=20, words=8)
+    assert load("en", "learner").reading_ms(characters=20, words=8) == 3000 > quick
+
+
+def test_three_hours_take_seconds() -> None:
+    text = "We tested forty pages with readers last winter, and in thirty of them nobody reached the answer. "
+    said = (text.split() * 18)[:300]
+    spoken = transcript(*((f"S{at % 3 + 1}", " ".join(said)) for at in range(100)), word_ms=330, pause_ms=200)
+    assert len(spoken.words) == 30_000
+    begun = time.process_time()
+    cues = make_cues(spoken, RULES)
+    assert time.process_time() - begun < 15
+    assert sum(len(cue.words) for cue in cues) == 30_000
+
+
+def test_no_words_make_no_captions() -> None:
+    silent = Transcript(session_id="0" * 16, language="fr", duration_ms=1000, turns=())
+    assert make_cues(silent, RULES) == ()
+
+
+# Lint
+
+
+def cue(*lines: str, start_ms: int = 0, end_ms: int = 2000, at: str = "1", language: str = "en") -> Cue:
+    words = tuple(
+        tuple(word(text, start_ms, max(start_ms, end_ms - 500), language) for text in line.split()) for line in lines
+    )
+    return Cue(id=at, start_ms=start_ms, end_ms=end_ms, lines=words, speaker="S1", label=None, language=language)
+
+
+@pytest.mark.parametrize(
+    ("rule", "cues"),
+    [
+        ("line_length", [cue("word " * 9, end_ms=4000)]),
+        ("lines", [cue("Go", "away", "now")]),
+        ("short", [cue("one", end_ms=700)]),
+        ("long", [cue("one", end_ms=7100)]),
+        ("speed", [cue("extraordinarily extraordinary words", end_ms=1500)]),
+        ("start", [replace(cue("one", start_ms=500), start_ms=300)]),
+        ("gap", [cue("one"), cue("two", start_ms=2010, end_ms=4000, at="2")]),
+        ("open_gap", [cue("one"), cue("two", start_ms=2300, end_ms=4000, at="2")]),
+        ("linger", [replace(cue("one", end_ms=2000), end_ms=3000)]),
+        ("pair", [cue("look at the", "page")]),
+    ],
+)
+def test_lint_finds_and_explains_each_rule(rule: str, cues: list[Cue]) -> None:
+    found = lint(cues, CaptionRules(words=load("en").words))
+    assert [finding.rule for finding in found] == [rule]
+    assert found[0].explain("en") != found[0].explain("fr")
+    assert found[0].cue_id in found[0].explain("fr")
+
+
+def test_lint_counts_words_for_a_profile_that_limits_them() -> None:
+    found = lint([cue("a b c d e f g h")], load("en", "learner"))
+    assert [finding.rule for finding in found] == ["words_speed"]
+
+
+def test_lint_says_nothing_of_good_captions() -> None:
+    assert lint([cue("Go on."), cue("Now", start_ms=2083, end_ms=4000, at="2")], RULES) == ()
+
+
+def test_french_findings_have_a_decimal_comma() -> None:
+    [finding] = lint([cue("extraordinarily extraordinary words", end_ms=1300)], CaptionRules())
+    assert "26,9 caractères" in finding.explain("fr")
+
+
+# Rules
+
+
+def test_the_rules_are_read_with_a_source_beside_each() -> None:
+    english, french = load("en"), load("fr")
+    assert (english.line_characters, english.lines, english.least_ms, english.most_ms) == (42, 2, 833, 7000)
+    assert (english.characters_per_second, french.characters_per_second) == (20, 17)
+    assert "the" in english.words.articles
+    assert "l'" in french.words.articles
+
+
+def test_an_unknown_profile_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(SetUpError) as refused:
+        load("fr", "cinema")
+    assert "learner" in refused.value.message("fr")
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [
+        {"lines": 3},
+        {"line_characters": 0},
+        {"characters_per_second": 0},
+        {"words_per_minute": 0},
+        {"least_ms": 8000},
+        {"gap_ms": 600},
+        {"linger_ms": -1},
+    ],
+)
+def test_rules_that_nothing_can_meet_are_refused(figures: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        CaptionRules(**figures)  # type: ignore[arg-type]
+
+
+def test_a_language_without_rules_takes_the_first() -> None:
+    assert rules_for(RULES, "iu") is RULES["en"]
+
+
+def test_one_line_rules_make_one_line_cues() -> None:
+    spoken = transcript(("S1", "When people read a public page, they look for one thing first."))
+    cues = make_cues(spoken, replace(load("en"), lines=1))
+    assert all(len(cue.lines) == 1 for cue in cues)
+    assert len(cues) == 2
+
+
+# What may be shown
+
+
+@given(st.one_of(st.text(), any_transcripts().map(lambda spoken: spoken.words[0].text)))
+def test_showing_twice_changes_nothing_more(text: str) -> None:
+    once = visible(text)
+    assert visible(once) == once
+    assert once.encode("utf-8").decode("utf-8").splitlines() in ([], [once])
+
+
+def test_what_cannot_be_seen_is_dropped_and_joiners_stay() -> None:
+    assert visible("a\u202eb\x00c\u200bd") == "abcd"
+    assert visible("👩🏽‍🏫") == "👩🏽‍🏫"
+
+
+def test_a_word_of_nothing_visible_is_shown_as_such() -> None:
+    assert visible_word(word("\u202e", 0, 0)) == UNSHOWABLE
