@@ -13,6 +13,7 @@ import importlib.metadata
 import logging
 import os
 import queue
+import re
 import secrets
 import shutil
 import socket
@@ -45,6 +46,8 @@ _STARTS: Final = 3
 _LOG_BYTES: Final = 8 * MIB
 _FEWEST_VOLUMES: Final = 32
 _PROBE_BYTES: Final = 256 * 1024
+_TOLD_LINES: Final = 3
+_ERROR_LINE: Final = re.compile(r"[EF]\d{4} ")
 _SOCKETS: Final = Path("/tmp")  # noqa: S108 - SeaweedFS puts its sockets there and leaves them when it is killed
 
 # Runs in an interpreter of its own that turns into the store: asks the kernel (Linux: PR_SET_PDEATHSIG is 1) to be
@@ -205,6 +208,10 @@ class _Keeper(threading.Thread):
 
     The kernel kills the process when the *thread* that started it ends, not only when the whole program does; so the
     thread that happens to ask for a store must not be the one that starts it.
+
+    Attributes:
+        process: The store's.
+        expected: Whether it should be running now, so that its end is worth a line in our log.
     """
 
     def __init__(self, options: ObjectStoreOptions, kept: _Kept, program: Path, lock: IO[str]) -> None:
@@ -214,7 +221,7 @@ class _Keeper(threading.Thread):
         self._arguments = [str(program), *_arguments(options, kept.ports)]
         self._lock = lock
         self._begun: queue.SimpleQueue[subprocess.Popen[bytes] | OSError] = queue.SimpleQueue()
-        self._stopping = False
+        self.expected = False
         self.start()
         begun = self._begun.get()
         if isinstance(begun, OSError):
@@ -230,7 +237,7 @@ class _Keeper(threading.Thread):
             return
         self._begun.put(process)
         status = process.wait()
-        if not self._stopping:
+        if self.expected:
             _logger.error("the object store ended by itself, status %d; see its log in its folder", status)
 
     def _begin(self) -> subprocess.Popen[bytes]:
@@ -251,7 +258,7 @@ class _Keeper(threading.Thread):
 
     def stop(self) -> None:
         """End the process: by asking, then by force, which what it stored survives."""
-        self._stopping = True
+        self.expected = False
         self.process.terminate()
         try:
             self.process.wait(self._options.grace_seconds)
@@ -290,6 +297,7 @@ def _start(options: ObjectStoreOptions, program: Path, lock: IO[str]) -> ObjectS
             keeper.stop()
             raise
         if ready:
+            keeper.expected = True
             return ObjectStore(_s3_options(options, kept), keeper, _moved(kept))
         # It ended at once. Somebody may have taken one of its ports between our look and its own; look again.
         keeper.stop()
@@ -360,6 +368,8 @@ def _arguments(options: ObjectStoreOptions, ports: dict[str, int]) -> list[str]:
         "-s3.port.lance=0",
         "-s3.iam=false",
         "-master.telemetry=false",
+        # Alone, it still waits that long for others before it takes the lead again; it would be ten seconds.
+        "-master.electionTimeout=1s",
         f"-master.volumeSizeLimitMB={options.volume_mib}",
         f"-volume.max={_volumes(options)}",
         "-volume.preStopSeconds=0",
@@ -473,5 +483,7 @@ def _turn_log(log: Path) -> None:
 
 
 def _log_tail(folder: Path) -> str:
+    """Return the last errors of the log, or just its end where it names none."""
     lines = (folder / "store.log").read_text(encoding="utf-8", errors="replace").splitlines()
-    return " / ".join(lines[-5:])
+    errors = [line for line in lines if _ERROR_LINE.match(line)]
+    return " / ".join((errors or lines)[-_TOLD_LINES:])
