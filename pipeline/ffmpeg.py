@@ -52,6 +52,7 @@ DEMUXERS: Final = (
 """Containers that a recording may come in; none reads another file. No playlist, script, picture or subtitle."""
 
 _KEPT_ENVIRONMENT: Final = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+_WANTS: Final = {"No space left on device": "media.disk_full", "Cannot allocate memory": "media.memory"}
 _TAIL_BYTES: Final = 8192
 _LINE_BYTES: Final = 1 << 20
 
@@ -332,7 +333,8 @@ def _run(
         status = process.wait()
     finally:
         _end(process)
-    if status != 0:
+    # A want of memory or disk may look to ffmpeg like the end of the file, which is no failure.
+    if status != 0 or any(want in said for want in _WANTS):
         raise _failure(command, status, said)
     return said
 
@@ -406,9 +408,8 @@ def _failure(command: list[str], status: int, said: str) -> MediaError:
     log.debug("%s ended with %d: %s", command[0], status, said)
     if status == -signal.SIGXFSZ:
         return MediaError("media.output_too_large")
-    if "No space left on device" in said:
-        return MediaError("media.disk_full")
-    if "Cannot allocate memory" in said:
-        return MediaError("media.memory")
+    for want, code in _WANTS.items():
+        if want in said:
+            return MediaError(code)
     last = said.rpartition("\n")[2] or f"status {status}"
     return MediaError("media.failed", {"detail": last[:300], "said": said})

@@ -36,6 +36,8 @@ __all__ = ["MediaLimits", "choose_audio", "probe", "read_waveform", "write_align
 SAMPLE_RATE: Final = 16_000
 """Of everything that is recognised, Hz."""
 
+_MP4_BOXES: Final = {b"ftyp", b"mdat", b"free", b"skip", b"wide", b"pnot"}
+"""What an MP4 or MOV begins with, before the index that may be missing."""
 _ANSWER_BYTES: Final = 16 << 20
 _CHUNK_SAMPLES: Final = 120 * BLOCK_SAMPLES
 
@@ -222,15 +224,17 @@ def _describe(path: Path, limits: MediaLimits) -> Described:
     except MediaError as error:
         if error.code != "media.failed":
             raise
-        raise RecordingRejected(_reason(error.data["said"])) from error
+        raise RecordingRejected(_reason(error.data["said"], path)) from error
     return cast("Described", json.loads(answer.decode(errors="replace")))
 
 
-def _reason(said: str) -> str:
+def _reason(said: str, path: Path) -> str:
     """Return the code of the message for what ffprobe complained about."""
     if "not on whitelist" in said:
         return "media.not_a_recording"
-    return "media.unfinished" if "moov atom not found" in said else "media.unreadable"
+    with path.open("rb") as file:
+        begins_as_mp4 = file.read(8)[4:] in _MP4_BOXES
+    return "media.unfinished" if "moov atom not found" in said and begins_as_mp4 else "media.unreadable"
 
 
 def _seconds(text: object) -> float | None:

@@ -175,8 +175,10 @@ def write_title_card_video(
         pictures = max(1, ceil(media.duration_ms / 1000))
         # About one a second, stretched so that the last ends with the sound.
         rate = f"{pictures * 1000}/{max(1, media.duration_ms)}"
-        picture = ffmpeg.input(file_url(card), f="image2", pattern_type="none", loop=1, framerate=rate)
-        still = {**_ENCODE_PICTURE, "tune": "stillimage", "frames:v": pictures}
+        picture = ffmpeg.input(file_url(card), f="image2", pattern_type="none", framerate=rate)
+        # Decoded once, then shown again and again.
+        picture = picture.filter("format", "yuv420p").filter("loop", pictures - 1, 1).filter("setpts", "N")
+        still = {**_ENCODE_PICTURE, "tune": "stillimage", "g": 30, "force_key_frames": "0"}
         with written(target) as part:
             output = _mp4(picture, sound, tracks, part, label=label, options={**still, **options})
             run_ffmpeg(output, limits, duration_ms=media.duration_ms, progress=progress)
@@ -249,7 +251,8 @@ def _poster(
     if not_black:
         brightness = {"mode": "select", "key": "lavfi.signalstats.YAVG", "value": 32, "function": "greater"}
         picture = picture.filter("signalstats").filter("metadata", **brightness)
-    picture = picture.filter("thumbnail", 60).filter("format", "yuvj420p")
+    # A picture from before the place that was sought has a time below zero, and would not be written.
+    picture = picture.filter("thumbnail", 60).filter("setpts", 0).filter("format", "yuvj420p")
     return picture.output(
         file_url(target), f="mjpeg", vcodec="mjpeg", **{"frames:v": 1, "q:v": 3, "threads:v": 1}, **_plain_picture()
     )
