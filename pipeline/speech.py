@@ -257,6 +257,8 @@ def pack(stretches: Sequence[Stretch], length_ms: int, options: SpeechOptions) -
             groups[-1].append(stretch)
         else:
             groups.append([stretch])
+    if not groups:
+        return ()
     # The margin never reaches over the middle of the pause, so that neighbours share no sound.
     middles = [0, *((one[-1].end_ms + two[0].start_ms) // 2 for one, two in pairwise(groups)), length_ms]
     return tuple(

@@ -5,11 +5,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from models.whisper import WhisperRecognizer, open_recognizer
 from pipeline.objectstore import PUBLIC, ObjectStore, ObjectStoreOptions, start_object_store
 from pipeline.s3 import S3Options, S3Store, open_store, prepare_bucket
+from pipeline.types import ModelUse
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -38,3 +41,16 @@ def store(bucket: S3Options) -> Iterator[S3Store]:
     """Open the test's own bucket."""
     with open_store(bucket) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def models_folder() -> Path:
+    """Say where the weights are."""
+    return Path(__file__).parents[1] / "var" / "models"
+
+
+@pytest.fixture(scope="session")
+def recognizer(models_folder: Path) -> WhisperRecognizer:
+    """Open Whisper base once for all."""
+    model = ModelUse(name="whisper-base", revision="tests", sha256="0" * 64)
+    return open_recognizer(models_folder / "whisper-base", model=model)

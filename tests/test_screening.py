@@ -1,0 +1,170 @@
+"""The guards, one by one, without a model."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.ports import Decoded
+from pipeline.screening import (
+    ScreeningRules,
+    clip,
+    drop_ghosts,
+    find_doubts,
+    find_echoes,
+    find_holes,
+    is_silence,
+    join,
+    longest_run,
+    score,
+    subtract,
+)
+from pipeline.types import Span, Word
+
+RULES = ScreeningRules()
+
+
+def span(start_ms: int, end_ms: int) -> Span:
+    return Span(start_ms=start_ms, end_ms=end_ms)
+
+
+def say(text: str, start_ms: int = 0, each_ms: int = 400, probability: float = 0.9) -> tuple[Word, ...]:
+    """Speak at an even pace."""
+    return tuple(
+        Word(
+            text=one,
+            start_ms=start_ms + place * each_ms,
+            end_ms=start_ms + (place + 1) * each_ms,
+            probability=probability,
+            language="en",
+        )
+        for place, one in enumerate(text.split())
+    )
+
+
+def decode(words: tuple[Word, ...], *, belief: float = -0.3, silence: float = 0.05, ratio: float = 1.2) -> Decoded:
+    return Decoded(
+        start_ms=0,
+        end_ms=10_000,
+        words=words,
+        average_log_probability=belief,
+        no_speech_probability=silence,
+        compression_ratio=ratio,
+    )
+
+
+GOOD = decode(say("we meet every week to hear what an expert has seen in the field so that all learn"))
+SPOKEN = [span(0, 6_800)]
+
+
+def test_plain_speech_is_not_doubted() -> None:
+    assert find_doubts(GOOD, SPOKEN, RULES) == frozenset()
+
+
+def test_text_that_compresses_well_is_repetitive() -> None:
+    assert "repetitive" in find_doubts(decode(GOOD.words, ratio=2.5), SPOKEN, RULES)
+
+
+def test_a_phrase_over_and_over_is_repetitive() -> None:
+    assert "repetitive" in find_doubts(decode(say("uh huh " * 5)), SPOKEN, RULES)
+
+
+def test_a_text_that_the_model_does_not_believe_is_unsure() -> None:
+    assert "unsure" in find_doubts(decode(GOOD.words, belief=-1.1), SPOKEN, RULES)
+    assert "unsure" in find_doubts(decode(say("you", probability=0.1)), [span(0, 400)], RULES)
+
+
+def test_more_words_than_anyone_can_say_are_rushed() -> None:
+    assert "rushed" in find_doubts(GOOD, [span(0, 900)], RULES)
+
+
+def test_a_voice_without_a_word_is_a_hole() -> None:
+    assert "hole" in find_doubts(GOOD, [span(0, 9_900)], RULES)
+    assert find_holes((), [span(100, 2_000)], RULES) == (span(100, 2_000),)
+
+
+def test_a_word_stretched_over_speech_does_not_hide_a_hole() -> None:
+    stretched = Word(text="so", start_ms=0, end_ms=5_000, probability=0.9, language="en")
+    assert find_holes([stretched], [span(0, 5_000)], RULES)
+
+
+def test_a_short_murmur_is_no_hole() -> None:
+    assert find_holes((), [span(0, 400)], RULES) == ()
+
+
+def test_silence_needs_both_the_model_s_word_and_its_disbelief() -> None:
+    assert is_silence(decode(say("you"), belief=-1.6, silence=0.8), RULES)
+    assert not is_silence(decode(say("yes"), belief=-0.4, silence=0.8), RULES)
+    assert not is_silence(decode(say("yes"), belief=-1.6, silence=0.1), RULES)
+
+
+def test_words_far_from_any_voice_are_dropped_and_others_kept() -> None:
+    words = (*say("thank you"), *say("bye now", start_ms=5_000))
+    assert [word.text for word in drop_ghosts(words, [span(4_900, 5_900)], RULES)] == ["bye", "now"]
+
+
+def test_a_word_at_the_edge_of_speech_is_kept() -> None:
+    assert drop_ghosts(say("oui"), [span(500, 900)], RULES)
+
+
+def test_the_longest_run_counts_whole_phrases() -> None:
+    assert longest_run(say("a b a b a b c")) == 3
+    assert longest_run(say("a b c d")) == 1
+    assert longest_run(()) == 0
+
+
+def test_a_better_text_scores_higher() -> None:
+    assert score(GOOD, SPOKEN, RULES) > score(decode(GOOD.words, belief=-0.9), SPOKEN, RULES)
+    assert score(GOOD, SPOKEN, RULES) > score(decode(()), SPOKEN, RULES)
+    assert score(decode(()), SPOKEN, RULES) > score(decode(GOOD.words, belief=-0.5, ratio=9.0), [span(0, 900)], RULES)
+
+
+def test_parts_join_into_one_result_weighted_by_their_words() -> None:
+    parts = (decode(say("one two three"), belief=-0.2), decode(say("four", start_ms=1_200), belief=-1.0))
+    joined = join(parts, span(0, 2_000))
+    assert [word.text for word in joined.words] == ["one", "two", "three", "four"]
+    assert joined.average_log_probability == pytest.approx(-0.4)
+    assert (joined.start_ms, joined.end_ms) == (0, 2_000)
+
+
+def test_nothing_joins_into_an_empty_result() -> None:
+    assert join((), span(0, 10)).words == ()
+
+
+def test_the_same_sentence_twice_in_a_row_is_an_echo() -> None:
+    once = decode(say("thank you for watching"))
+    assert find_echoes([once, GOOD, once]) == frozenset()
+    assert find_echoes([GOOD, once, once]) == {2}
+    assert find_echoes([decode(say("yes")), decode(say("yes"))]) == frozenset()
+
+
+@pytest.mark.parametrize("bad", [{"most_repeats": 0}, {"shortest_hole_ms": -1}, {"margin_ms": -1}])
+def test_rules_that_make_no_sense_are_refused(bad: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="at least"):
+        ScreeningRules(**bad)
+
+
+@st.composite
+def apart(draw: st.DrawFn) -> list[Span]:
+    """Intervals in order, apart."""
+    edges = sorted(draw(st.lists(st.integers(0, 200), unique=True, max_size=12)))
+    return [span(start, end) for start, end in zip(edges[::2], edges[1::2], strict=False)]
+
+
+@given(apart(), st.lists(st.tuples(st.integers(0, 200), st.integers(0, 30)), max_size=8))
+def test_subtracting_leaves_exactly_the_moments_that_nobody_took(
+    spans: list[Span], taken: list[tuple[int, int]]
+) -> None:
+    others = [span(start, start + length) for start, length in sorted(taken)]
+    left = subtract(spans, others)
+    expected = {ms for one in spans for ms in range(one.start_ms, one.end_ms)}
+    expected -= {ms for one in others for ms in range(one.start_ms, one.end_ms)}
+    assert [ms for one in left for ms in range(one.start_ms, one.end_ms)] == sorted(expected)
+
+
+@given(apart(), st.integers(0, 200), st.integers(0, 100))
+def test_clipping_keeps_what_lies_in_the_window(spans: list[Span], start: int, length: int) -> None:
+    window = span(start, start + length)
+    moments = [ms for one in clip(spans, window) for ms in range(one.start_ms, one.end_ms)]
+    assert moments == [ms for one in spans for ms in range(one.start_ms, one.end_ms) if window.covers(ms)]

@@ -1,0 +1,390 @@
+"""From sound to words: with the real engine on short clips, and with a scripted one where a fault must be invented."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pytest
+from faster_whisper.audio import decode_audio
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.whisper import WhisperRecognizer
+from pipeline.errors import OutOfMemory, RecognitionFailed
+from pipeline.messages import message
+from pipeline.ports import Decoded, Waveform
+from pipeline.speech import (
+    SpeechOptions,
+    Stretch,
+    choose_hotwords,
+    choose_languages,
+    cut_long,
+    main_language,
+    pack,
+    quietest_ms,
+    recognize,
+    tidy,
+    widen,
+)
+from pipeline.types import Bilingual, Language, ModelUse, Person, Session, Span, Word
+
+CLIPS = Path(__file__).parent / "data"
+OPTIONS = SpeechOptions()
+GPU_LESS = ModelUse(name="scripted", revision="1", sha256="0" * 64, device="cpu")
+
+
+def span(start_ms: int, end_ms: int) -> Span:
+    return Span(start_ms=start_ms, end_ms=end_ms)
+
+
+def stretch(start_ms: int, end_ms: int, language: str = "en") -> Stretch:
+    return Stretch(start_ms=start_ms, end_ms=end_ms, language=language)
+
+
+def word(text: str, start_ms: int, end_ms: int, language: str = "en") -> Word:
+    return Word(text=text, start_ms=start_ms, end_ms=end_ms, probability=0.9, language=language)
+
+
+def session(*languages: Language, given: bool = True, glossary: tuple[str, ...] = ()) -> Session:
+    return Session(
+        id="0" * 16,
+        title=Bilingual(en="A talk"),
+        languages=languages or ("en",),
+        languages_given=given,
+        glossary=glossary,
+    )
+
+
+def read_clip(name: str) -> Waveform:
+    waveform: Waveform = decode_audio(str(CLIPS / name))
+    return waveform
+
+
+def silence(seconds: float) -> Waveform:
+    return np.zeros(int(seconds * 16_000), dtype=np.float32)
+
+
+def text(words: Sequence[Word]) -> str:
+    return " ".join(one.text for one in words)
+
+
+@dataclass
+class Scripted:
+    """A recogniser that hears speech where it is told and says one word every 400 ms of it.
+
+    ``fail`` is asked before each batch with the device and the number of stretches; it raises to invent a fault.
+    ``deaf`` are stretches in which batches hear nothing.
+    """
+
+    speech: tuple[Span, ...]
+    model: ModelUse = field(default_factory=lambda: GPU_LESS)
+    fail: Callable[[str, int], None] | None = None
+    deaf: tuple[Span, ...] = ()
+    loop: bool = False
+    heard: Mapping[str, float] = field(default_factory=lambda: {"en": 0.98, "fr": 0.01})
+    batches: list[int] = field(default_factory=list)
+    hotwords: list[str | None] = field(default_factory=list)
+    careful: list[Span] = field(default_factory=list)
+
+    def detect_speech(self, waveform: Waveform) -> tuple[Span, ...]:
+        return self.speech
+
+    def detect_language(self, waveform: Waveform, languages: Sequence[str]) -> Mapping[str, float]:
+        self._perhaps_fail(1)
+        return {language: self.heard.get(language, 0.001) for language in languages}
+
+    def decode_batch(
+        self, waveform: Waveform, spans: Sequence[Span], *, language: str, hotwords: str | None, batch_size: int
+    ) -> Iterator[Decoded]:
+        self.hotwords.append(hotwords)
+        for first in range(0, len(spans), batch_size):
+            batch = spans[first : first + batch_size]
+            self._perhaps_fail(batch_size)
+            self.batches.append(len(batch))
+            for window in batch:
+                yield self._decode(window, language, self.deaf, "no" if self.loop else "w{}")
+
+    def decode_careful(
+        self, waveform: Waveform, span: Span, *, language: str, hotwords: str | None
+    ) -> Iterator[Decoded]:
+        self.careful.append(span)
+        yield self._decode(span, language, (), "c{}")
+
+    def to_cpu(self) -> Self:
+        return replace(self, model=replace(self.model, device="cpu"))
+
+    def _perhaps_fail(self, size: int) -> None:
+        if self.fail is not None:
+            self.fail(self.model.device, size)
+
+    def _decode(self, window: Span, language: str, deaf: tuple[Span, ...], says: str) -> Decoded:
+        times = [
+            at
+            for part in self.speech
+            for at in range(max(part.start_ms, window.start_ms), min(part.end_ms, window.end_ms) - 399, 400)
+            if not any(one.covers(at + 200) for one in deaf)
+        ]
+        words = tuple(word(says.format(at), at, at + 400, language) for at in times)
+        return Decoded(
+            start_ms=window.start_ms,
+            end_ms=window.end_ms,
+            words=words,
+            average_log_probability=-0.3,
+            no_speech_probability=0.01,
+            compression_ratio=1.0,
+        )
+
+
+@pytest.mark.engines
+def test_an_english_clip_becomes_its_words(recognizer: WhisperRecognizer) -> None:
+    waveform = np.concatenate([silence(3), read_clip("en-ask-not.flac")])
+    shares: list[float] = []
+    found = recognize(waveform, session("en"), recognizer, progress=shares.append)
+    assert "what your country can do for you" in text(found.words).lower()
+    assert found.words[0].start_ms >= 2_900
+    assert found.model == recognizer.model
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+
+
+@pytest.mark.engines
+def test_each_language_comes_out_in_itself(recognizer: WhisperRecognizer) -> None:
+    english, french = read_clip("en-ask-not.flac"), read_clip("fr-voiture.ogg")
+    waveform = np.concatenate([english[: 8 * 16_000], silence(0.8), french])
+    found = recognize(waveform, session("en", "fr"), recognizer)
+    assert "fellow Americans" in text([one for one in found.words if one.language == "en"])
+    assert "contrôle de sa voiture" in text([one for one in found.words if one.language == "fr"])
+    assert all((one.language == "fr") == (one.start_ms > 8_000) for one in found.words)
+
+
+@pytest.mark.engines
+def test_a_language_that_nobody_named_is_heard_and_said(recognizer: WhisperRecognizer) -> None:
+    english = session("en", given=False)
+    found = recognize(read_clip("fr-voiture.ogg"), english, recognizer)
+    assert "voiture" in text(found.words)
+    assert main_language(found.words, english) == "fr"
+    assert [notice.code for notice in found.notices] == ["speech.language_heard"]
+
+
+@pytest.mark.engines
+def test_the_same_sound_gives_the_same_words(recognizer: WhisperRecognizer) -> None:
+    clip = read_clip("fr-voiture.ogg")
+    assert recognize(clip, session("fr"), recognizer) == recognize(clip, session("fr"), recognizer)
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_noise_gives_no_words(recognizer: WhisperRecognizer, language: Language) -> None:
+    assert recognize(read_clip("noise.flac"), session(language), recognizer).words == ()
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize(
+    "waveform",
+    [silence(5), silence(0), silence(0.05), np.sin(np.arange(80_000) * 0.17).astype(np.float32) * 0.3],
+    ids=["silence", "nothing", "a moment", "a tone"],
+)
+def test_no_voice_gives_no_words_and_says_so(recognizer: WhisperRecognizer, waveform: Waveform) -> None:
+    found = recognize(waveform, session("en"), recognizer)
+    assert found.words == ()
+    assert [notice.code for notice in found.notices] == ["speech.none"]
+
+
+@pytest.mark.engines
+def test_a_name_from_the_sidecar_is_spelled_as_there(recognizer: WhisperRecognizer) -> None:
+    clip = read_clip("fr-voiture.ogg")
+    known = replace(session("fr"), guests=(Person(name="Giancarlo Fisichella"),))
+    assert "Fisichella" not in text(recognize(clip, session("fr"), recognizer).words)
+    assert "Giancarlo Fisichella" in text(recognize(clip, known, recognizer).words)
+
+
+def test_a_full_gpu_gets_smaller_batches_and_no_word_is_lost_or_doubled() -> None:
+    def full(device: str, size: int) -> None:
+        if size > 2:
+            raise OutOfMemory("speech.out_of_memory", {"detail": "full"})
+
+    speech = tuple(span(at, at + 2_000) for at in range(0, 100_000, 10_000))
+    engine = Scripted(speech=speech, fail=full)
+    found = recognize(silence(110), session("en"), engine)
+    assert engine.batches == [2] * 5
+    assert [one.start_ms for one in found.words] == [
+        part.start_ms + step for part in speech for step in range(0, 2_000, 400)
+    ]
+    assert [(notice.code, notice.data) for notice in found.notices] == [("speech.smaller_batch", (("size", "2"),))]
+
+
+def test_a_gpu_that_fails_halfway_is_left_for_the_cpu_with_the_rest_of_the_work() -> None:
+    calls: list[str] = []
+
+    def failing(device: str, size: int) -> None:
+        calls.append(device)
+        if device == "cuda" and len(calls) > 1:
+            raise RecognitionFailed("speech.engine_failed", {"detail": "lost"})
+
+    speech = tuple(span(at, at + 2_000) for at in range(0, 100_000, 10_000))
+    gpu = replace(GPU_LESS, device="cuda")
+    found = recognize(silence(110), session("en"), Scripted(speech=speech, fail=failing, model=gpu))
+    assert calls == ["cuda", "cuda", "cpu"]
+    assert len({one.start_ms for one in found.words}) == len(found.words) == 50
+    assert found.model is not None
+    assert found.model.device == "cpu"
+    assert [notice.code for notice in found.notices] == ["speech.moved_to_cpu"]
+
+
+def test_memory_that_does_not_do_even_for_one_window_on_the_cpu_is_said() -> None:
+    def full(device: str, size: int) -> None:
+        raise OutOfMemory("speech.out_of_memory", {"detail": "full"})
+
+    with pytest.raises(OutOfMemory):
+        recognize(silence(3), session("en"), Scripted(speech=(span(0, 2_000),), fail=full))
+
+
+def test_an_engine_that_fails_on_the_cpu_is_not_tried_for_ever() -> None:
+    def broken(device: str, size: int) -> None:
+        raise RecognitionFailed("speech.engine_failed", {"detail": "broken"})
+
+    with pytest.raises(RecognitionFailed):
+        recognize(silence(3), session("en", "fr"), Scripted(speech=(span(0, 2_000),), fail=broken))
+
+
+def test_speech_that_stays_without_text_is_flagged_with_its_place() -> None:
+    engine = Scripted(speech=(span(0, 8_000),), deaf=(span(3_000, 6_000),))
+    found = recognize(silence(10), session("en"), engine)
+    (notice,) = found.notices
+    assert notice.code == "speech.hole"
+    assert notice.span is not None
+    assert notice.span.overlap_ms(span(3_000, 6_000)) > 2_000
+
+
+def test_a_looping_window_is_decoded_again_and_the_better_text_kept() -> None:
+    engine = Scripted(speech=(span(0, 8_000),), loop=True)
+    found = recognize(silence(10), session("en"), engine)
+    assert len(engine.careful) == 1
+    assert all(one.text.startswith("c") for one in found.words)
+
+
+def test_a_third_language_is_flagged() -> None:
+    engine = Scripted(speech=(span(0, 8_000),), heard={"es": 0.95, "en": 0.03, "fr": 0.01})
+    found = recognize(silence(10), session("en", "fr"), engine)
+    assert [(notice.code, notice.data) for notice in found.notices] == [
+        ("speech.other_language", (("language", "es"),))
+    ]
+
+
+def test_one_language_named_by_a_person_is_not_questioned() -> None:
+    def no_detection(device: str, size: int) -> None:
+        assert size > 1
+
+    recognize(silence(10), session("fr"), Scripted(speech=(span(0, 8_000),), fail=no_detection))
+
+
+def test_glossary_and_names_reach_the_recogniser() -> None:
+    engine = Scripted(speech=(span(0, 2_000),))
+    recognize(silence(3), session("en", glossary=("Inuktitut",)), engine)
+    assert engine.hotwords == ["Inuktitut"]
+
+
+def test_names_come_before_terms_each_once_within_the_length() -> None:
+    known = replace(
+        session("en", glossary=("CNRC", "Ann Lee", "a term that is far too long to fit", "TA")),
+        host=Person(name="Bo  Day"),
+        guests=(Person(name="Ann Lee"),),
+    )
+    assert choose_hotwords(known, 30) == "Ann Lee, Bo Day, CNRC, TA"
+    assert choose_hotwords(session("en"), 30) is None
+
+
+def test_the_main_language_is_the_one_most_words_are_in_unless_a_person_said() -> None:
+    words = [word("oui", 0, 100, "fr"), word("non", 100, 200, "fr"), word("yes", 200, 300)]
+    assert main_language(words, session("en", given=False)) == "fr"
+    assert main_language(words, session("en", "fr")) == "en"
+    assert main_language([], session("fr", given=False)) == "fr"
+
+
+def test_one_short_word_does_not_flip_the_language_but_a_sentence_does() -> None:
+    english, french, perhaps = {"en": 0.99, "fr": 0.01}, {"en": 0.01, "fr": 0.99}, {"en": 0.3, "fr": 0.7}
+    assert choose_languages([english, perhaps, english], [1, 0.3, 1], ("en", "fr"), 1.5) == ("en", "en", "en")
+    assert choose_languages([english, french, english], [1, 1, 1], ("en", "fr"), 1.5) == ("en", "fr", "en")
+    assert choose_languages([], [], ("en", "fr"), 1.5) == ()
+
+
+def test_speech_longer_than_a_window_is_cut_where_it_is_quiet() -> None:
+    sound = np.full(70 * 16_000, 0.1, dtype=np.float32)
+    sound[20 * 16_000 : int(20.4 * 16_000)] = 0
+    first, *rest = cut_long(sound, [span(0, 70_000)], OPTIONS)
+    assert 20_000 <= first.end_ms <= 20_400
+    assert all(piece.duration_ms <= OPTIONS.window_ms for piece in (first, *rest))
+    assert [piece.start_ms for piece in rest] == [first.end_ms, *(piece.end_ms for piece in rest[:-1])]
+
+
+def test_the_quietest_place_of_next_to_nothing_is_its_middle() -> None:
+    assert quietest_ms(silence(1), span(10, 50)) == 30
+
+
+def test_windows_end_where_the_language_changes_or_a_pause_is_long() -> None:
+    stretches = [stretch(0, 2_000), stretch(2_500, 4_000, "fr"), stretch(9_000, 10_000, "fr")]
+    windows = pack(stretches, 10_100, OPTIONS)
+    assert [(one.start_ms, one.end_ms, one.language) for one in windows] == [
+        (0, 2_250, "en"),
+        (2_250, 4_300, "fr"),
+        (8_700, 10_100, "fr"),
+    ]
+
+
+def test_a_margin_stays_in_the_recording() -> None:
+    assert widen(span(100, 900), 300, 1_000) == span(0, 1_000)
+
+
+@pytest.mark.parametrize(
+    "bad", [{"window_ms": 30_001}, {"window_ms": 10}, {"batch_size": 0}, {"margin_ms": -1}, {"hotwords_length": -1}]
+)
+def test_options_that_make_no_sense_are_refused(bad: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=r"not a|at least"):
+        SpeechOptions(**bad)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_every_notice_has_its_text(language: Language) -> None:
+    data = {"size": "2", "language": "es", "heard": "fr", "expected": "en"}
+    for code in ("none", "hole", "doubtful", "other_language", "language_heard", "smaller_batch", "moved_to_cpu"):
+        assert message(f"speech.{code}", language, **data)
+
+
+@st.composite
+def stretches(draw: st.DrawFn) -> list[Stretch]:
+    """Speech in order, apart, none longer than a window."""
+    part = st.tuples(st.integers(0, 5_000), st.integers(1, 20_000), st.sampled_from(["en", "fr"]))
+    at, found = 0, []
+    for pause, length, language in draw(st.lists(part, max_size=20)):
+        found.append(stretch(at + pause, at + pause + length, language))
+        at = found[-1].end_ms
+    return found
+
+
+@given(stretches())
+def test_windows_hold_all_speech_in_its_language_none_too_long_none_sharing_sound(speech: list[Stretch]) -> None:
+    length_ms = speech[-1].end_ms if speech else 0
+    windows = pack(speech, length_ms, OPTIONS)
+    assert all(0 <= one.start_ms <= one.end_ms <= length_ms and one.duration_ms <= 30_000 for one in windows)
+    assert all(one.end_ms <= two.start_ms for one, two in pairwise(windows))
+    for part in speech:
+        (holder,) = [one for one in windows if one.overlap_ms(part)]
+        assert holder.overlap_ms(part) == part.duration_ms
+        assert holder.language == part.language
+
+
+@given(st.lists(st.tuples(st.integers(0, 3_000), st.integers(0, 500)), max_size=30), st.integers(0, 3_000))
+def test_tidied_words_are_in_order_apart_at_least_20_ms_and_in_the_recording(
+    times: list[tuple[int, int]], length_ms: int
+) -> None:
+    words = [word(f"w{place}", start, start + length) for place, (start, length) in enumerate(times)]
+    placed = tidy(words, length_ms)
+    assert len(placed) == min(len(words), length_ms // 20)
+    assert len({one.text for one in placed}) == len(placed)
+    assert all(one.duration_ms >= 20 and one.end_ms <= length_ms for one in placed)
+    assert all(one.end_ms <= two.start_ms for one, two in pairwise(placed))

@@ -1,0 +1,244 @@
+"""The real engine behind the recogniser's door, on short clips."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from faster_whisper.audio import decode_audio
+
+from models.whisper import (
+    WhisperOptions,
+    WhisperRecognizer,
+    _failures,
+    compression_ratio,
+    join_pieces,
+    open_recognizer,
+    speech_probabilities,
+    speech_spans,
+    threads_given,
+)
+from pipeline.errors import OutOfMemory, RecognitionFailed, SetUpError
+from pipeline.ports import Recognizer, Waveform
+from pipeline.types import ModelUse, Span
+
+CLIPS = Path(__file__).parent / "data"
+MODEL = ModelUse(name="whisper-base", revision="1", sha256="0" * 64)
+
+
+def span(start_ms: int, end_ms: int) -> Span:
+    return Span(start_ms=start_ms, end_ms=end_ms)
+
+
+def read_clip(name: str) -> Waveform:
+    waveform: Waveform = decode_audio(str(CLIPS / name))
+    return waveform
+
+
+@pytest.fixture(scope="module")
+def english() -> Waveform:
+    return read_clip("en-ask-not.flac")
+
+
+@pytest.fixture(scope="module")
+def french() -> Waveform:
+    return read_clip("fr-voiture.ogg")
+
+
+def whole(waveform: Waveform) -> Span:
+    return span(0, len(waveform) // 16)
+
+
+def read(recognizer: Recognizer, waveform: Waveform, spans: Sequence[Span], language: str) -> list[str]:
+    decoded = recognizer.decode_batch(waveform, spans, language=language, hotwords=None, batch_size=4)
+    return [" ".join(word.text for word in one.words) for one in decoded]
+
+
+@pytest.mark.engines
+def test_it_says_which_weights_run_where(recognizer: WhisperRecognizer) -> None:
+    assert recognizer.model.device in {"cpu", "cuda"}
+    assert recognizer.model.precision in {"int8", "float16"}
+
+
+@pytest.mark.engines
+def test_words_come_with_times_probability_and_language(recognizer: WhisperRecognizer, english: Waveform) -> None:
+    (decoded,) = recognizer.decode_batch(english, [whole(english)], language="en", hotwords=None, batch_size=1)
+    assert "country" in " ".join(word.text for word in decoded.words)
+    assert all(0 <= word.start_ms <= word.end_ms <= whole(english).end_ms for word in decoded.words)
+    assert all(word.language == "en" and 0 < word.probability <= 1 for word in decoded.words)
+    assert decoded.average_log_probability > -0.5
+
+
+@pytest.mark.engines
+def test_french_comes_out_in_french(recognizer: WhisperRecognizer, french: Waveform) -> None:
+    assert "perdu le contrôle de sa voiture" in read(recognizer, french, [whole(french)], "fr")[0]
+
+
+@pytest.mark.engines
+def test_a_batch_gives_one_result_a_stretch_in_order_with_the_recording_s_times(
+    recognizer: WhisperRecognizer, english: Waveform
+) -> None:
+    spans = [span(5_000, 11_000), span(0, 5_000)]
+    decoded = list(recognizer.decode_batch(english, spans, language="en", hotwords=None, batch_size=2))
+    assert [(one.start_ms, one.end_ms) for one in decoded] == [(5_000, 11_000), (0, 5_000)]
+    assert all(word.start_ms >= 5_000 for word in decoded[0].words)
+
+
+@pytest.mark.engines
+def test_a_stretch_that_would_lose_its_end_is_refused(recognizer: WhisperRecognizer, english: Waveform) -> None:
+    with pytest.raises(ValueError, match="30 s"):
+        next(recognizer.decode_batch(english, [span(0, 30_001)], language="en", hotwords=None, batch_size=1))
+
+
+@pytest.mark.engines
+def test_careful_decoding_gives_the_same_words_each_time(recognizer: WhisperRecognizer, english: Waveform) -> None:
+    # Noise drives the decoder through every fallback.
+    noisy = (english + np.random.default_rng(0).normal(0, 0.15, len(english))).astype(np.float32)
+    runs = [
+        [
+            word
+            for part in recognizer.decode_careful(noisy, whole(noisy), language="en", hotwords=None)
+            for word in part.words
+        ]
+        for _ in range(2)
+    ]
+    assert runs[0] == runs[1]
+
+
+@pytest.mark.engines
+def test_hotwords_change_the_spelling(recognizer: WhisperRecognizer, french: Waveform) -> None:
+    def text(hotwords: str | None) -> str:
+        found = recognizer.decode_batch(french, [whole(french)], language="fr", hotwords=hotwords, batch_size=1)
+        return " ".join(word.text for one in found for word in one.words)
+
+    assert "Fisichella" not in text(None)
+    assert "Giancarlo Fisichella" in text("Giancarlo Fisichella")
+
+
+@pytest.mark.engines
+def test_speech_is_found_and_silence_is_not(recognizer: WhisperRecognizer, english: Waveform) -> None:
+    silence = np.zeros(3 * 16_000, dtype=np.float32)
+    speech = recognizer.detect_speech(np.concatenate([silence, english, silence]))
+    assert speech[0].start_ms >= 2_900
+    assert speech[-1].end_ms <= 14_200
+    assert recognizer.detect_speech(silence) == ()
+    assert recognizer.detect_speech(np.zeros(0, dtype=np.float32)) == ()
+
+
+@pytest.mark.engines
+def test_hours_are_searched_in_blocks_that_join_without_a_seam(english: Waveform) -> None:
+    long = np.tile(english, 3)
+    whole_way, in_blocks = speech_probabilities(long), speech_probabilities(long, block_s=10)
+    assert len(whole_way) == len(in_blocks)
+    assert np.mean(np.abs(whole_way - in_blocks) > 0.2) < 0.01
+
+
+@pytest.mark.engines
+def test_languages_are_told_apart_among_those_asked_for(
+    recognizer: WhisperRecognizer, english: Waveform, french: Waveform
+) -> None:
+    assert recognizer.detect_language(english, ("en", "fr"))["en"] > 0.9
+    heard = recognizer.detect_language(french, ("en", "fr", "es"))
+    assert heard["fr"] > 0.8
+    assert sum(heard.values()) == pytest.approx(1.0)
+
+
+@pytest.mark.engines
+def test_the_cpu_s_recogniser_is_its_own_fallback(recognizer: WhisperRecognizer) -> None:
+    if recognizer.model.device == "cpu":
+        assert recognizer.to_cpu() is recognizer
+    else:
+        assert recognizer.to_cpu().model.device == "cpu"
+
+
+@pytest.mark.engines
+def test_the_engine_s_failure_becomes_ours(recognizer: WhisperRecognizer, english: Waveform) -> None:
+    with pytest.raises(RecognitionFailed):
+        list(recognizer.decode_batch(english, [whole(english)], language="xx", hotwords=None, batch_size=1))
+
+
+def test_a_folder_without_its_tokenizer_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "model.bin").write_bytes(b"")
+    with pytest.raises(SetUpError) as caught:
+        open_recognizer(tmp_path, model=MODEL)
+    assert caught.value.code == "speech.weights_missing"
+    assert "tokenizer.json" in caught.value.message("fr")
+
+
+def test_weights_that_are_none_are_refused(tmp_path: Path, models_folder: Path) -> None:
+    shutil.copytree(models_folder / "whisper-base", tmp_path / "model", ignore=shutil.ignore_patterns("model.bin"))
+    (tmp_path / "model" / "model.bin").write_bytes(b"no weights")
+    with pytest.raises(SetUpError) as caught:
+        open_recognizer(tmp_path / "model", model=MODEL, options=WhisperOptions(device="cpu"))
+    assert caught.value.code == "speech.weights_unreadable"
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"threads": 0},
+        {"beam_size": 0},
+        {"speech_threshold": 1.5},
+        {"silence_threshold": 0.9},
+    ],
+)
+def test_options_that_make_no_sense_are_refused(bad: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="not"):
+        WhisperOptions(**bad)  # type: ignore[arg-type]
+
+
+def test_memory_running_out_is_told_from_other_failures() -> None:
+    with pytest.raises(OutOfMemory), _failures():
+        raise RuntimeError("CUDA failed with error out of memory")
+    with pytest.raises(OutOfMemory), _failures():
+        raise MemoryError
+    with pytest.raises(RecognitionFailed), _failures():
+        raise RuntimeError("cuBLAS failed")
+
+
+def test_a_pause_shorter_than_asked_for_does_not_split_speech() -> None:
+    frames = [0.9] * 10 + [0.1] * 4 + [0.9] * 10 + [0.1] * 10
+    assert speech_spans(frames, 60_000) == (span(0, 768),)
+    assert len(speech_spans(frames, 60_000, WhisperOptions(shortest_pause_ms=100))) == 2
+
+
+def test_speech_never_ends_after_the_recording() -> None:
+    assert speech_spans([0.9] * 10, 310) == (span(0, 310),)
+
+
+def test_a_click_is_no_speech() -> None:
+    assert speech_spans([0.0, 0.9, 0.0] + [0.0] * 10, 60_000) == ()
+
+
+def test_pieces_become_words_with_their_punctuation() -> None:
+    pieces = [
+        (" «", 0.0, 0.1, 0.5),
+        (" Bien", 0.1, 0.4, 0.8),
+        ("-", 0.4, 0.4, 0.8),
+        ("être", 0.4, 0.7, 0.6),
+        (" ?", 0.7, 1.5, 0.9),
+        (" »", 1.5, 1.6, 0.9),
+        (" Oui", 2.0, 2.2, 0.9),
+        (".", 2.2, 3.0, 0.9),
+    ]
+    words = join_pieces(pieces, 1_000, "fr")
+    assert [(word.text, word.start_ms, word.end_ms) for word in words] == [
+        ("«Bien-être?»", 1_100, 1_700),
+        ("Oui.", 3_000, 3_200),
+    ]
+    assert words[0].probability == pytest.approx(0.7)
+
+
+def test_punctuation_alone_is_no_word() -> None:
+    assert join_pieces([(" ...", 0.0, 1.0, 0.1), (" ...", 1.0, 2.0, 0.9)], 0, "fr") == ()
+
+
+def test_compression_tells_a_loop() -> None:
+    assert compression_ratio("so it goes " * 30) > 2.4 > compression_ratio("a plain sentence of several words")
+
+
+def test_threads_are_those_given() -> None:
+    assert threads_given() >= 1
