@@ -1,33 +1,94 @@
-"""Processes that live no longer than the one that started them.
+"""Processes that live as long as the one that started them: no longer, and no shorter.
 
-In goes a command, out comes a running child that the kernel ends when its parent dies, even by SIGKILL, so that no
-server, worker or watcher is left behind to hold a port or a lock. Each child leads a process group, so whatever it
-starts can be ended with it. Stands alone because every service needs it and none should do it in its own way.
+In goes a command, out comes a child that is started again when it ends by itself, and that the kernel ends when its
+parent dies, even by SIGKILL, so that no server, worker or watcher is left behind to hold a port or a lock. Each child
+leads a process group, so whatever it starts is ended with it. Stands alone because every service needs it and none
+should do it in its own way.
 """
 
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+_log = logging.getLogger(__name__)
+
 _PR_SET_PDEATHSIG: Final = 1
 _GRACE_S: Final = 8.0
+_LOOK_EVERY_S: Final = 0.2
+_SHORTEST_PAUSE_S: Final = 0.5
+_LONGEST_PAUSE_S: Final = 30.0
 
 
-def start_child(command: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
-    """Start a command that ends with this process; its output is appended to ``log``.
+@dataclass(slots=True, kw_only=True)
+class Kept:
+    """A child that is kept running.
+
+    Attributes:
+        name: What it is called in our log.
+        pid: Of the process that runs now.
+        starts: How often it was started.
+    """
+
+    name: str
+    pid: int = 0
+    starts: int = 0
+    begun: threading.Event = field(default_factory=threading.Event)
+
+
+@contextmanager
+def kept_running(
+    name: str, command: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None
+) -> Iterator[Kept]:
+    """Keep a command running for the length of a block; its output is appended to ``log``.
+
+    A command that ends by itself is started again, after a pause that doubles each time.
 
     Raises:
         OSError: The log cannot be written.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
+    log.touch()
+    kept, stop = Kept(name=name), threading.Event()
+    # The kernel ends a child when the *thread* that started it ends, so that thread stays with it.
+    keeper = threading.Thread(target=_keep, args=(kept, stop, command, log, env), name=name, daemon=True)
+    keeper.start()
+    kept.begun.wait()
+    try:
+        yield kept
+    finally:
+        stop.set()
+        keeper.join()
+
+
+def _keep(kept: Kept, stop: threading.Event, command: Sequence[str], log: Path, env: Mapping[str, str] | None) -> None:
+    pause = _SHORTEST_PAUSE_S
+    while True:
+        child = _start(command, log, env)
+        kept.pid, kept.starts = child.pid, kept.starts + 1
+        kept.begun.set()
+        while child.poll() is None and not stop.wait(_LOOK_EVERY_S):
+            pass
+        if stop.is_set():
+            _stop(child)
+            return
+        _log.warning("%s ended by itself, status %s, and is started again; see %s", kept.name, child.returncode, log)
+        if stop.wait(pause):
+            return
+        pause = min(2 * pause, _LONGEST_PAUSE_S)
+
+
+def _start(command: Sequence[str], log: Path, env: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
     guarded = [sys.executable, "-m", "flows.children", str(os.getpid()), *command]
     with log.open("ab") as out:
         return subprocess.Popen(
@@ -40,25 +101,15 @@ def start_child(command: Sequence[str], *, log: Path, env: Mapping[str, str] | N
         )
 
 
-def stop_child(child: subprocess.Popen[bytes], grace_s: float = _GRACE_S) -> None:
-    """End a child and what it started: asked first, made to after ``grace_s``."""
+def _stop(child: subprocess.Popen[bytes]) -> None:
+    """End a child and what it started: asked first, made to after a while."""
     if child.poll() is None:
         os.killpg(child.pid, signal.SIGTERM)
         try:
-            child.wait(grace_s)
+            child.wait(_GRACE_S)
         except subprocess.TimeoutExpired:
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()
-
-
-def wait_until(ready: Callable[[], bool], child: subprocess.Popen[bytes], *, within_s: float) -> bool:
-    """Wait for a child to be ready; say whether it is before it ends or the time is over."""
-    deadline = time.monotonic() + within_s
-    while time.monotonic() < deadline and child.poll() is None:
-        if ready():
-            return True
-        time.sleep(0.1)
-    return False
 
 
 def _become(parent: int, command: Sequence[str]) -> None:

@@ -1,8 +1,8 @@
 """How far every recording is, on the terminal.
 
-In go the session records, out comes a table with one bar for each stage; on a terminal it is redrawn in place, elsewhere
-one line is printed for each change, so that a log of a build stays readable. Stands alone so that the demo shows what the
-watcher and the flows wrote down, and nothing that only it knows.
+In go the session records, out comes a table with one bar for each stage; on a terminal it is redrawn in place,
+elsewhere one line is printed for each change, so that a log of a build stays readable. Stands alone so that the demo
+shows what the watcher and the flows wrote down, and nothing that only it knows.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from config.settings import Settings
-from flows.children import start_child, stop_child, wait_until
+from flows.children import Kept, kept_running
 from pipeline.errors import ProgramMissing
 
 POOL: Final = "tribune"
@@ -75,13 +76,10 @@ def prefect_server(settings: Settings) -> Iterator[PrefectAddress]:
     address = _address(settings, f"http://{_HOST}:{port}/api")
     log = settings.root / "logs" / "prefect-server.log"
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", _HOST, "--port", str(port)]
-    child = start_child(command, log=log, env=address.environment)
-    try:
-        if not wait_until(lambda: _answers(f"{address.api}/health"), child, within_s=_START_S):
+    with kept_running("the Prefect server", command, log=log, env=address.environment):
+        if not _wait_for(f"{address.api}/health"):
             raise ProgramMissing("flows.server_failed", {"log": str(log)})
         yield address
-    finally:
-        stop_child(child)
 
 
 def apply_deployments(address: PrefectAddress, log: Path) -> None:
@@ -90,21 +88,30 @@ def apply_deployments(address: PrefectAddress, log: Path) -> None:
     Raises:
         ProgramMissing: Prefect refused; names its log.
     """
-    _prefect(["work-pool", "create", POOL, "--type", "process", "--overwrite"], address, log)
-    _prefect(["--no-prompt", "deploy", "--all", "--prefect-file", str(_deployments())], address, log)
+    # Made anew, a pool would lose what an operator has set on it.
+    if _prefect(["work-pool", "inspect", POOL], address, log):
+        _prefect(["work-pool", "create", POOL, "--type", "process"], address, log)
+    if _prefect(["--no-prompt", "deploy", "--all", "--prefect-file", str(_deployments())], address, log):
+        raise ProgramMissing("flows.deployment_failed", {"log": str(log)})
 
 
 @contextmanager
-def worker(settings: Settings, address: PrefectAddress) -> Iterator[subprocess.Popen[bytes]]:
+def worker(settings: Settings, address: PrefectAddress) -> Iterator[Kept]:
     """Run a worker that processes sessions, each in a process of its own."""
-    limit = str(settings.prefect.sessions_at_once)
     command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process"]
+    limit = ["--limit", str(settings.prefect.sessions_at_once)]
     log = settings.root / "logs" / "worker.log"
-    child = start_child([*command, "--limit", limit], log=log, env=address.environment)
-    try:
-        yield child
-    finally:
-        stop_child(child)
+    with kept_running("the worker", [*command, *limit], log=log, env=address.environment) as kept:
+        yield kept
+
+
+@contextmanager
+def watcher(settings: Settings, address: PrefectAddress) -> Iterator[Kept]:
+    """Run the flow that watches the inbox."""
+    log = settings.root / "logs" / "watcher.log"
+    command = [sys.executable, "-m", "flows.watch_inbox"]
+    with kept_running("the watcher", command, log=log, env=address.environment) as kept:
+        yield kept
 
 
 def free_port(wanted: int) -> int:
@@ -132,18 +139,16 @@ def _address(settings: Settings, api: str) -> PrefectAddress:
     return PrefectAddress(api=api, pages=api.removesuffix("/api"), environment=environment)
 
 
-def _prefect(arguments: list[str], address: PrefectAddress, log: Path) -> None:
+def _prefect(arguments: list[str], address: PrefectAddress, log: Path) -> int:
     with log.open("ab") as out:
-        done = subprocess.run(
+        return subprocess.run(
             [sys.executable, "-m", "prefect", *arguments],
             env={**os.environ, **address.environment},
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
             check=False,
-        )
-    if done.returncode:
-        raise ProgramMissing("flows.deployment_failed", {"log": str(log)})
+        ).returncode
 
 
 def _deployments() -> Path:
@@ -151,9 +156,13 @@ def _deployments() -> Path:
     return Path(str(files("flows"))).parent / "prefect.yaml"
 
 
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=2) as reply:  # noqa: S310 - our own loopback address
-            return bool(reply.status == 200)
-    except OSError:
-        return False
+def _wait_for(url: str) -> bool:
+    """Wait until an address answers; say whether it does within the time."""
+    deadline = time.monotonic() + _START_S
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(url, timeout=2) as reply:  # noqa: S310 - our own loopback address
+                return bool(reply.status == 200)
+        except OSError:
+            time.sleep(0.1)
+    return False

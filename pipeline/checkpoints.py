@@ -51,7 +51,15 @@ class Checkpoints:
 
     folder: Path
 
-    def run(self, stage: str, kind: type[T], inputs: tuple[object, ...], work: Callable[[], T]) -> Finished[T]:
+    def run(
+        self,
+        stage: str,
+        kind: type[T],
+        inputs: tuple[object, ...],
+        work: Callable[[], T],
+        *,
+        keep: Callable[[T], bool] = lambda _: True,
+    ) -> Finished[T]:
         """Return what the stage gave before for the same inputs, or do the work and keep what it gives.
 
         Args:
@@ -59,6 +67,7 @@ class Checkpoints:
             kind: Type of the result.
             inputs: Everything that decides the result: values, options, models. Each needs a JSON form.
             work: Does the stage.
+            keep: Whether a result is worth keeping; one that was lowered for want of something is tried anew next time.
 
         Raises:
             OSError: The checkpoint cannot be written.
@@ -72,7 +81,8 @@ class Checkpoints:
         started = time.perf_counter()
         result = work()
         timing = Timing(stage=stage, seconds=round(time.perf_counter() - started, 3))
-        _write(path, key, result, timing)
+        if keep(result):
+            _write(path, key, result, timing)
         return Finished(result=result, timing=timing, resumed=False)
 
 

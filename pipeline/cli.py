@@ -67,7 +67,9 @@ def exit_status(failure: TribuneError) -> int:
 
 def build() -> typer.Typer:
     """Return the application with every registered command."""
-    app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=say("cli.tribune"))
+    app = typer.Typer(
+        no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, help=say("cli.tribune")
+    )
     app.callback()(_options)
     for entry in sorted(entry_points(group="tribune.commands"), key=lambda entry: entry.name):
         entry.load()(app)

@@ -1,0 +1,250 @@
+"""The commands of ``tribune``: thin, each a few calls into the rooms that do the work.
+
+In go arguments, out come pages served, a recording published, weights brought, or a diagnosis, and an exit status. They
+live up here because they put every room together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Final
+
+import pydantic
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
+from rich.table import Table
+
+from config.settings import Settings, load_settings
+from flows.demo import publish_samples
+from flows.doctor import diagnose
+from flows.engines import MachineEngines, chosen_models, fetch_options, process_options, running_store
+from flows.services import Services, running_services
+from models import manifest
+from models.fetch import fetch, installed, verify
+from pipeline.cli import exit_status, reader_language, say
+from pipeline.details import Details, session_for
+from pipeline.errors import SetUpError
+from pipeline.intake import DEFAULTS
+from pipeline.journal import session_folder
+from pipeline.naming import printable
+from pipeline.process import STAGES, Stage, checkpointed, process
+from pipeline.s3 import open_store
+from pipeline.sidecar import SIDECAR_EXTENSIONS, read_sidecar
+from pipeline.types import LANGUAGES, Publication, Recording
+
+_LACKING: Final = exit_status(SetUpError("cli.settings_wrong"))
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    models = typer.Typer(no_args_is_help=True, help=say("cli.models"))
+    app.command(help=say("cli.up"))(up)
+    app.command(help=say("cli.demo"))(demo)
+    app.command(name="process", help=say("cli.process"))(process_file)
+    app.command(help=say("cli.doctor"))(doctor)
+    models.command(name="fetch", help=say("cli.models_fetch"))(fetch_models)
+    models.command(name="list", help=say("cli.models_list"))(list_models)
+    models.command(name="verify", help=say("cli.models_verify"))(verify_models)
+    app.add_typer(models, name="models")
+
+
+def up() -> None:
+    """Watch, process and serve until interrupted."""
+    settings = _settings()
+    console = Console()
+    _bring_weights(settings, console)
+    with _interruptible(), console.status(say("flows.starting")) as status, running_services(settings) as services:
+        status.stop()
+        _print_addresses(console, settings, services)
+        console.print(say("flows.until_interrupted"))
+        signal.pause()
+
+
+def demo(
+    *,
+    once: Annotated[bool, typer.Option("--once", help=say("cli.demo_once"))] = False,
+) -> None:
+    """Publish the samples and serve them."""
+    settings = _settings()
+    console = Console()
+    _bring_weights(settings, console)
+    with _interruptible(), console.status(say("flows.starting")) as status, running_services(settings) as services:
+        status.stop()
+        published = publish_samples(settings, console)
+        _print_addresses(console, settings, services)
+        if once:
+            raise typer.Exit(0 if published else 1)
+        console.print(say("flows.until_interrupted"))
+        signal.pause()
+
+
+def process_file(
+    file: Annotated[Path, typer.Argument(help=say("cli.process_file"), exists=True, dir_okay=False, readable=True)],
+    copy_to: Annotated[Path | None, typer.Option("--copy-to", help=say("cli.process_out"))] = None,
+) -> None:
+    """Process one file without watch folder or Prefect."""
+    settings = _settings()
+    console = Console()
+    _bring_weights(settings, console)
+    recording, given = _read_recording(file)
+    session = session_for(recording, given, (), settings.intake.default_languages)
+    folder = session_folder(settings.work, recording.session_id)
+    folder.mkdir(parents=True, exist_ok=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+    with running_store(settings) as s3, Progress(*columns, console=console) as progress:
+        bars = {stage: progress.add_task(say(f"flows.stage_{stage}"), total=1.0) for stage in STAGES}
+
+        def tell(stage: Stage, share: float) -> None:
+            for before in STAGES[: STAGES.index(stage)]:
+                progress.update(bars[before], completed=1.0)
+            progress.update(bars[stage], completed=share)
+
+        publication = process(
+            recording,
+            session,
+            folder=folder,
+            complete=lambda tags: session_for(recording, given, tags, settings.intake.default_languages),
+            engines=MachineEngines(settings, s3),
+            options=process_options(settings),
+            run=checkpointed(folder / "finished", tell),
+        )
+        progress.update(bars[STAGES[-1]], completed=1.0)
+    if copy_to is not None:
+        _copy_published(folder, publication, copy_to)
+    for language in LANGUAGES:
+        console.print(f"{language}  {dict(publication.pages)[language]}", highlight=False, soft_wrap=True)
+
+
+def doctor() -> None:
+    """Diagnose this machine."""
+    console = Console()
+    shown = Table(box=None, padding=(0, 1))
+    for heading in ("", say("doctor.what"), say("doctor.found"), say("doctor.to_do")):
+        shown.add_column(heading, overflow="fold")
+    findings = diagnose(_settings())
+    for finding in findings:
+        shown.add_row(say(f"doctor.{finding.level}"), say(f"doctor.{finding.what}"), finding.found, finding.to_do)
+    console.print(shown)
+    raise typer.Exit(_LACKING if any(finding.level == "bad" for finding in findings) else 0)
+
+
+def fetch_models(
+    names: Annotated[list[str] | None, typer.Argument(help=say("cli.models_name"))] = None,
+) -> None:
+    """Bring weights to this machine."""
+    _bring_weights(_settings(), Console(), tuple(names or ()))
+
+
+def list_models() -> None:
+    """List the weights of the manifest."""
+    settings = _settings()
+    chosen = {model.name for model in chosen_models(settings)}
+    shown = Table(box=None, padding=(0, 1))
+    for heading in ("", "name", "size", "licence", "sources", "state"):
+        shown.add_column(say(f"models.column-{heading}") if heading else "", overflow="fold")
+    for model in manifest.load().models:
+        here = installed(model, fetch_options(settings))
+        size = f"{model.size / 1e6:.0f} MB" if model.size else "?"
+        mark = "*" if model.name in chosen else ""
+        shown.add_row(mark, model.name, size, model.licence, ", ".join(model.sources), here.text(reader_language()))
+    Console().print(shown)
+
+
+def verify_models(
+    names: Annotated[list[str] | None, typer.Argument(help=say("cli.models_name"))] = None,
+) -> None:
+    """Check installed weights against their checksums."""
+    settings, known = _settings(), manifest.load()
+    models = tuple(known.model(name) for name in names) if names else chosen_models(settings)
+    found = [verify(model, fetch_options(settings)) for model in models]
+    for here in found:
+        wrong = f": {', '.join(here.wrong)}" if here.wrong else ""
+        typer.echo(f"{here.model.name}  {here.text(reader_language())}{wrong}")
+    if any(here.condition != "ready" for here in found):
+        raise typer.Exit(_LACKING)
+
+
+def _settings() -> Settings:
+    try:
+        return load_settings()
+    except (pydantic.ValidationError, FileNotFoundError, ValueError) as wrong:
+        raise SetUpError("cli.settings_wrong", {"detail": str(wrong)}) from wrong
+
+
+def _bring_weights(settings: Settings, console: Console, names: tuple[str, ...] = ()) -> None:
+    """Fetch the weights that are named or chosen, with a bar for each that is not there yet."""
+    known = manifest.load()
+    models = tuple(known.model(name) for name in names) if names else chosen_models(settings)
+    options = fetch_options(settings)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=console) as progress:
+        for model in models:
+            if installed(model, options).condition == "ready":
+                continue
+            bar = progress.add_task(f"{say('flows.fetching')}: {model.name}", total=None)
+            try:
+                fetch(model, options, partial(_show_bytes, progress, bar))
+            except SetUpError as failure:
+                # Without voices a transcript is still worth having; without words there is none.
+                if names or model.name == settings.models.whisper:
+                    raise
+                progress.console.print(failure.message(reader_language()), style="yellow", markup=False)
+
+
+def _show_bytes(progress: Progress, bar: TaskID, done: int, total: int) -> None:
+    progress.update(bar, completed=done, total=total)
+
+
+def _read_recording(file: Path) -> tuple[Recording, Details]:
+    """Read a recording's checksum, and the sidecar and defaults beside it."""
+    with file.open("rb") as opened:
+        sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
+    recording = Recording(path=file.absolute(), name=printable(file.name), sha256=sha256, size=file.stat().st_size)
+    beside = [file.with_name(f"{start}{end}") for start in (file.name, file.stem) for end in SIDECAR_EXTENSIONS]
+    details = Details()
+    for path in (*beside, file.with_name(DEFAULTS)):
+        if path.is_file() and path != file:
+            details = details.over(read_sidecar(path))
+    return recording, details
+
+
+def _copy_published(folder: Path, publication: Publication, target: Path) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    for name, _ in publication.files:
+        if (folder / name).is_file():
+            shutil.copyfile(folder / name, target / name)
+
+
+def _print_addresses(console: Console, settings: Settings, services: Services) -> None:
+    site = open_store(services.s3)
+    rows = [
+        *((f"{say('flows.pages')} ({language})", site.url(f"{language}/index.html")) for language in LANGUAGES),
+        (say("flows.prefect"), services.prefect.pages),
+        (say("flows.store"), f"{services.s3.endpoint_url or 'AWS'} ({services.s3.bucket})"),
+        (say("flows.inbox"), str(settings.inbox)),
+        (say("flows.status"), str(settings.inbox / "status.html")),
+    ]
+    for name, address in rows:
+        console.print(f"  {name:<20} {address}", highlight=False, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let SIGTERM end a command as Ctrl-C does, so that everything it started is ended in order."""
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

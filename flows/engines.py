@@ -1,0 +1,193 @@
+"""Where settings meet the rooms below: which weights, which store, which options.
+
+In go the settings, out come opened engines and the option values of every room. An engine is opened when it is first
+needed and kept for as long as the process lives. Stands alone as the one place that knows both the settings and what
+they set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from config.caption_rules import load_all
+from config.settings import Settings
+from models import manifest
+from models.diarization import DiarizerOptions, open_community_diarizer, open_diarizer
+from models.fetch import FetchOptions, FetchProgress, fetch, ignore_bytes, installed
+from models.manifest import Model
+from models.whisper import WhisperOptions, open_recognizer
+from pipeline.ffmpeg import MediaLimits
+from pipeline.intake import IntakeOptions
+from pipeline.locks import exclusive
+from pipeline.objectstore import ObjectStoreOptions, start_object_store
+from pipeline.ports import Diarizer, Recognizer, Store
+from pipeline.process import ProcessOptions
+from pipeline.s3 import S3Options, open_store
+from pipeline.speakers import SpeakerOptions
+from pipeline.speech import SpeechOptions
+from pipeline.types import ModelUse
+from pipeline.video import LOUDNESS_LUFS
+
+SEGMENTATION: Final = "segmentation-3.0"
+EMBEDDING: Final = "campplus"
+COMMUNITY: Final = "community-1"
+
+_MS: Final = 1000
+_HOUR_MS: Final = 3_600_000
+
+
+def chosen_models(settings: Settings) -> tuple[Model, ...]:
+    """Return the weights that the settings ask for.
+
+    Raises:
+        SetUpError: The manifest does not know one of them.
+    """
+    known, chosen = manifest.load(), settings.models
+    embedding = (EMBEDDING,) if chosen.diarization == SEGMENTATION else ()
+    return tuple(known.model(name) for name in (chosen.whisper, chosen.diarization, *embedding))
+
+
+def fetch_options(settings: Settings) -> FetchOptions:
+    """Return where weights are kept and where they may come from."""
+    return FetchOptions(
+        cache=settings.weights,
+        local_folders=settings.models.folders,
+        hub_endpoint=settings.models.hub or None,
+        hub_token=settings.models.token.get_secret_value() or None,
+        offline=settings.models.offline,
+    )
+
+
+def intake_options(settings: Settings) -> IntakeOptions:
+    """Return what is taken from the inbox, and when."""
+    return IntakeOptions(
+        inbox=settings.inbox,
+        work=settings.work,
+        settle_ms=round(settings.intake.settle_seconds * _MS),
+        default_languages=settings.intake.default_languages,
+    )
+
+
+def process_options(settings: Settings) -> ProcessOptions:
+    """Return how a recording is processed."""
+    return ProcessOptions(
+        media=MediaLimits(max_duration_ms=round(settings.media.max_hours * _HOUR_MS)),
+        speech=SpeechOptions(batch_size=settings.engines.batch_size),
+        speakers=SpeakerOptions(),
+        captions=load_all(),
+        loudness_lufs=LOUDNESS_LUFS if settings.media.normalise_loudness else None,
+        without_speech=settings.publishing.without_speech,
+    )
+
+
+def store_options(settings: Settings) -> ObjectStoreOptions:
+    """Return how the object store that comes with Tribune runs."""
+    return ObjectStoreOptions(
+        folder=settings.root / "store", bucket=settings.store.bucket, port=settings.store.port or None
+    )
+
+
+@contextmanager
+def running_store(settings: Settings) -> Iterator[S3Options]:
+    """Give the object store that the settings name, starting the one that comes with Tribune where nobody did yet.
+
+    Raises:
+        SetUpError: It cannot be started.
+    """
+    store = settings.store
+    if not store.endpoint:
+        with start_object_store(store_options(settings)) as started:
+            yield started.s3
+        return
+    yield S3Options(
+        bucket=store.bucket,
+        endpoint_url=store.endpoint,
+        region=store.region,
+        access_key=store.access_key or None,
+        secret_key=store.secret_key.get_secret_value() or None,
+        public_base_url=store.public_url or None,
+    )
+
+
+class MachineEngines:
+    """The engines of this process; see :class:`pipeline.process.Engines`.
+
+    Args:
+        settings: Which weights, and how they run.
+        s3: The bucket that sessions are published to.
+        progress: Told the bytes when weights have to be fetched.
+    """
+
+    def __init__(self, settings: Settings, s3: S3Options, progress: FetchProgress = ignore_bytes) -> None:
+        self._settings = settings
+        self._s3 = s3
+        self._progress = progress
+        self._models = {model.name: model for model in chosen_models(settings)}
+        self._fetching = fetch_options(settings)
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """Which weights are used, and how; see :class:`pipeline.process.Engines`."""
+        models = tuple(installed(model, self._fetching).use() for model in self._models.values())
+        # The number of threads does not decide what comes out.
+        return (*models, replace(self._whisper_options, threads=None), replace(self._voice_options, threads=None))
+
+    @property
+    def _whisper_options(self) -> WhisperOptions:
+        engines = self._settings.engines
+        return WhisperOptions(device=engines.device, threads=engines.threads or None)
+
+    @property
+    def _voice_options(self) -> DiarizerOptions:
+        engines = self._settings.engines
+        return DiarizerOptions(device=engines.device, threads=engines.threads or None)
+
+    def recognizer(self) -> Recognizer:
+        """Return the recogniser."""
+        return self._recognizer
+
+    def diarizer(self) -> Diarizer:
+        """Return the diarizer."""
+        return self._diarizer
+
+    def store(self) -> Store:
+        """Return the bucket that sessions are published to."""
+        return open_store(self._s3)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for the right to keep this machine's cores busy."""
+        with exclusive(self._settings.root / "engines.lock", wait=True):
+            yield
+
+    @cached_property
+    def _recognizer(self) -> Recognizer:
+        name = self._settings.models.whisper
+        folder = self._fetched(name)
+        return open_recognizer(folder, model=self._use(name), options=self._whisper_options)
+
+    @cached_property
+    def _diarizer(self) -> Diarizer:
+        options = self._voice_options
+        if COMMUNITY in self._models:
+            return open_community_diarizer(self._fetched(COMMUNITY), models=(self._use(COMMUNITY),), options=options)
+        return open_diarizer(
+            self._weights(SEGMENTATION),
+            self._weights(EMBEDDING),
+            models=(self._use(SEGMENTATION), self._use(EMBEDDING)),
+            options=options,
+        )
+
+    def _fetched(self, name: str) -> Path:
+        return fetch(self._models[name], self._fetching, self._progress)
+
+    def _weights(self, name: str) -> Path:
+        return self._fetched(name) / self._models[name].weights.name
+
+    def _use(self, name: str) -> ModelUse:
+        return installed(self._models[name], self._fetching).use()

@@ -1,0 +1,126 @@
+"""One recording to one published session, as a Prefect flow.
+
+In goes the id of a claimed recording, out comes its publication, or the reason why there is none, in the journal that
+the facilitator's status page is made from. The flow adds to ``pipeline.process`` what an operator needs: tasks with
+names and retries, links, and the lock that tells the watcher whether this run still lives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Final, cast
+from uuid import UUID
+
+from prefect import flow, get_run_logger
+from prefect.artifacts import create_link_artifact, create_progress_artifact, update_progress_artifact
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+
+from config.settings import Settings, load_settings
+from flows.engines import MachineEngines, intake_options, process_options, running_store
+from flows.runs import lock_path
+from flows.tasks import as_tasks
+from pipeline.errors import RecordingRejected, TribuneError
+from pipeline.intake import complete_session, reject
+from pipeline.journal import Failed, Processing, Published, SessionRecord, read_record, record_state, session_folder
+from pipeline.locks import Held, exclusive
+from pipeline.messages import message
+from pipeline.process import Stage, checkpointed, process
+from pipeline.types import LANGUAGES, Notice, Publication
+
+_TELL_EVERY: Final = 0.02
+"""Share of a stage after which it is told how far it is."""
+
+
+@flow(name="process-session", flow_run_name="{title} · {session_id}", persist_result=False, validate_parameters=False)
+def process_session(session_id: str, attempt: int, title: str) -> State[str]:
+    """Process a claimed recording and publish it.
+
+    Args:
+        session_id: Whose.
+        attempt: Which attempt at it this is.
+        title: Names the run.
+    """
+    del title
+    settings = load_settings()
+    try:
+        with exclusive(lock_path(settings.work, session_id), wait=False):
+            return _process_claimed(settings, session_id, attempt)
+    except Held:
+        return Completed(name="Doubled", message="Another run is at work on this recording.")
+
+
+def _process_claimed(settings: Settings, session_id: str, attempt: int) -> State[str]:
+    record = read_record(settings.work, session_id)
+    if record is None:
+        return Completed(name="Gone", message="There is no such recording in the work area.")
+    try:
+        publication = _publish(settings, record, attempt)
+    except RecordingRejected as rejection:
+        reject(intake_options(settings), session_id, rejection)
+        return Completed(name="SetAside", message=str(rejection))
+    except Exception as failure:
+        _note_failure(settings, session_id, attempt, failure)
+        raise
+    state = Published(revision=publication.revision, pages=publication.pages)
+    record_state(settings.work, session_id, attempt, state)
+    _link(publication)
+    return Completed(message=f"Published as {publication.revision}.")
+
+
+def _publish(settings: Settings, record: SessionRecord, attempt: int) -> Publication:
+    session_id = record.session.id
+    folder = session_folder(settings.work, session_id)
+    intake = intake_options(settings)
+    with running_store(settings) as s3:
+        return process(
+            record.recording,
+            record.session,
+            folder=folder,
+            complete=lambda tags: complete_session(intake, session_id, tags),
+            engines=_engines(settings, s3),
+            options=process_options(settings),
+            run=as_tasks(checkpointed(folder / "finished", _teller(settings, session_id, attempt))),
+        )
+
+
+_engines = cache(MachineEngines)
+
+
+def _teller(settings: Settings, session_id: str, attempt: int) -> Callable[[Stage, float], None]:
+    """Return what notes how far a run is: for the facilitator in the journal, for the operator as an artifact."""
+    told: dict[Stage, float] = {}
+    shown: dict[Stage, UUID] = {}
+
+    def tell(stage: Stage, share: float) -> None:
+        if stage not in told:
+            shown[stage] = cast("UUID", create_progress_artifact(progress=0.0, key=stage, description=stage))
+        elif share - told[stage] < _TELL_EVERY:
+            return
+        else:
+            update_progress_artifact(shown[stage], progress=round(100 * share, 1))
+        told[stage] = share
+        record_state(settings.work, session_id, attempt, Processing(stage=stage, share=share))
+
+    return tell
+
+
+def _note_failure(settings: Settings, session_id: str, attempt: int, failure: Exception) -> None:
+    if isinstance(failure, TribuneError):
+        reason = Notice(code=failure.code, data=tuple(sorted(failure.data.items())))
+    else:
+        reason = Notice(code="flows.unforeseen", data=(("kind", type(failure).__name__),))
+    record_state(settings.work, session_id, attempt, Failed(reasons=(reason,)))
+    get_run_logger().error("%s", message(reason.code, "en", **dict(reason.data)))
+
+
+def _link(publication: Publication) -> None:
+    """Put links to what was published on the run."""
+    pages = dict(publication.pages)
+    for language in LANGUAGES:
+        create_link_artifact(pages[language], link_text=f"page ({language})", key=f"page-{language}")
+    for name, address in publication.files:
+        if name.endswith((".vtt", ".html")):
+            key = "captions" if name.endswith(".vtt") else "transcript"
+            create_link_artifact(address, link_text=name, key=key)

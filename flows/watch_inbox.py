@@ -1,0 +1,84 @@
+"""The watch folder as a Prefect flow that runs for as long as Tribune does.
+
+In goes the inbox, out come runs of ``process_session``, one a recording, and a status page. Each round sweeps the
+inbox, sees to it that every unfinished recording has a run that lives, and writes the page. A round that fails, because
+the Prefect server restarts say, is logged and tried again: nothing is kept in memory that the next round could miss.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import time
+from collections.abc import Callable
+from typing import Final
+
+import httpx
+from pipeline.status import write_status
+from prefect import flow, get_run_logger
+
+from config.settings import Settings, load_settings
+from flows.engines import intake_options
+from flows.runs import GRACE, tend_runs
+from pipeline.errors import TribuneError
+from pipeline.intake import IntakeOptions, Seen, prepare, sweep
+from pipeline.journal import read_records
+
+_log = logging.getLogger(__name__)
+
+_AFTER_FAILURE_S: Final = 5.0
+
+
+@flow(name="watch-inbox", persist_result=False)
+def watch_inbox() -> None:
+    """Watch the inbox until this process is ended."""
+    settings = load_settings()
+    get_run_logger().info("Watching the inbox.")
+    watch(settings, lambda: True)
+
+
+def watch(settings: Settings, go_on: Callable[[], bool]) -> None:
+    """Look at the inbox again and again.
+
+    Args:
+        settings: Where it is, and how often.
+        go_on: Asked before each round.
+
+    Raises:
+        SetUpError: The inbox and the work area are not on one file system.
+    """
+    options = intake_options(settings)
+    prepare(options)
+    seen: Seen = {}
+    # Whatever ran before this watcher was started had no time to be handed over.
+    grace = dt.timedelta(0)
+    while go_on():
+        pause = settings.intake.poll_seconds
+        try:
+            seen = look(options, seen, grace)
+            grace = GRACE
+        except (httpx.HTTPError, OSError, TribuneError):
+            _log.warning("this round failed; the next one makes up for it", exc_info=True)
+            pause = max(pause, _AFTER_FAILURE_S)
+        time.sleep(pause)
+
+
+def look(options: IntakeOptions, seen: Seen, grace: dt.timedelta) -> Seen:
+    """Sweep once, see to the runs, write the status page.
+
+    Args:
+        options: The intake's.
+        seen: What the round before saw.
+        grace: How long a run may be without its lock.
+
+    Returns:
+        What this round saw.
+    """
+    swept = sweep(options, seen)
+    tend_runs(options.work, grace=grace)
+    write_status(options, read_records(options.work), swept)
+    return swept.seen
+
+
+if __name__ == "__main__":
+    watch_inbox()
