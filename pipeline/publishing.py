@@ -50,6 +50,7 @@ FRESH: Final = "no-cache"
 HTML: Final = "text/html; charset=utf-8"
 JSON: Final = "application/json; charset=utf-8"
 CATALOGUE: Final = "catalogue.json"
+MANIFEST: Final = "manifest.json"
 SESSION_FILE: Final = "session.json"
 """Made here, so no artifact may have that name."""
 
@@ -402,7 +403,7 @@ class _Publisher:
             self._derive(_page(manifest.session_id, language), _html(language), make)
         entry = catalogue_entry(manifest, published.session, duration_ms=published.duration_ms)
         headers = ObjectHeaders(content_type=JSON, cache_control=FRESH)
-        self._derive(CATALOGUE, headers, partial(self._while_it_holds, manifest, partial(_with_entry, entry)))
+        self._derive(CATALOGUE, headers, partial(self._while_it_holds, manifest, partial(self._with_entry, entry)))
         for key in views.catalogue_pages(self._entries()):
             self._derive(key, _html(_language_of(key)), partial(self._catalogue_page, views, key))
 
@@ -438,7 +439,10 @@ class _Publisher:
 
     def _entries(self) -> tuple[CatalogueEntry, ...]:
         found = self.store.read(CATALOGUE)
-        return () if found is None else _parsed(Catalogue, found[0], CATALOGUE).entries
+        return _read_catalogue(None if found is None else found[0], self.store).entries
+
+    def _with_entry(self, entry: CatalogueEntry, before: bytes | None) -> bytes:
+        return to_json(_read_catalogue(before, self.store).with_entry(entry))
 
     def _write(self, key: str, body: bytes, headers: ObjectHeaders, replaces: StoredObject | None = None) -> None:
         """Write in the place of what was there when it was read, or of nothing."""
@@ -466,9 +470,42 @@ def catalogue_entry(manifest: Manifest, session: Session, *, duration_ms: int) -
     )
 
 
-def _with_entry(entry: CatalogueEntry, before: bytes | None) -> bytes:
-    catalogue = Catalogue() if before is None else _parsed(Catalogue, before, CATALOGUE)
-    return to_json(catalogue.with_entry(entry))
+def gather_catalogue(store: Store) -> Catalogue:
+    """Return the list of all sessions as their manifests tell it, leaving out those that cannot be read.
+
+    Raises:
+        StoreError: See :class:`Store`.
+    """
+    catalogue = Catalogue()
+    for found in store.list("sessions/"):
+        folder, _, name = found.key.rpartition("/")
+        if name != MANIFEST or folder.count("/") != 1:
+            continue
+        try:
+            entry = _read_entry(folder.rpartition("/")[2], store)
+        except StoreCorrupt as corrupt:
+            _logger.warning("left out of the catalogue: %s", corrupt)
+        else:
+            catalogue = catalogue if entry is None else catalogue.with_entry(entry)
+    return catalogue
+
+
+def _read_entry(session_id: str, store: Store) -> CatalogueEntry | None:
+    manifest = read_manifest(session_id, store)
+    if manifest is None:
+        return None
+    record = _read_record(manifest, store)
+    return catalogue_entry(manifest, record.session, duration_ms=record.duration_ms)
+
+
+def _read_catalogue(body: bytes | None, store: Store) -> Catalogue:
+    """Return the catalogue from its bytes, or from the manifests where there are none or they cannot be read."""
+    if body is not None:
+        try:
+            return _parsed(Catalogue, body, CATALOGUE)
+        except StoreCorrupt as corrupt:
+            _logger.warning("the catalogue is made anew: %s", corrupt)
+    return gather_catalogue(store)
 
 
 def _catalogue_order(entry: CatalogueEntry) -> tuple[int, str, str]:
@@ -573,7 +610,7 @@ def _folder(session_id: str) -> str:
 
 
 def _manifest_key(session_id: str) -> str:
-    return f"{_folder(session_id)}manifest.json"
+    return f"{_folder(session_id)}{MANIFEST}"
 
 
 def _file_key(manifest: Manifest, file: FileRecord) -> str:

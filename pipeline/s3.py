@@ -74,7 +74,8 @@ class S3Options:
         secret_key: The proof; given exactly when ``access_key`` is.
         public_base_url: Where learners find the bucket's objects, without a slash at the end; ``None`` for the endpoint
             itself.
-        path_style: Whether the bucket is named in the path (``host/bucket/key``) rather than in the host.
+        path_style: Whether the bucket is named in the path (``host/bucket/key``) rather than in the host; ``None`` for
+            what suits the service: in the host on AWS, in the path elsewhere.
         connect_seconds: How long to wait for a connection.
         read_seconds: How long to wait for an answer.
         attempts: How often a request is sent at most, the first time included.
@@ -88,7 +89,7 @@ class S3Options:
     access_key: str | None = None
     secret_key: str | None = field(default=None, repr=False)
     public_base_url: str | None = None
-    path_style: bool = True
+    path_style: bool | None = None
     connect_seconds: float = 5.0
     read_seconds: float = 60.0
     attempts: int = 4
@@ -109,13 +110,19 @@ class S3Options:
                 raise ValueError(f"not a web address: {address!r}")
 
     @property
+    def bucket_in_path(self) -> bool:
+        """Whether the bucket is named in the path."""
+        # No certificate covers a bucket's dots in front of the service's own name.
+        return self.endpoint_url is not None or "." in self.bucket if self.path_style is None else self.path_style
+
+    @property
     def base_url(self) -> str:
         """Public address of the bucket, without a slash at the end."""
         if self.public_base_url is not None:
             return self.public_base_url.rstrip("/")
         endpoint = urlsplit(self.endpoint_url or f"https://s3.{self.region}.amazonaws.com")
         path = endpoint.path.rstrip("/")
-        if self.path_style:
+        if self.bucket_in_path:
             return f"{endpoint.scheme}://{endpoint.netloc}{path}/{self.bucket}"
         return f"{endpoint.scheme}://{self.bucket}.{endpoint.netloc}{path}"
 
@@ -158,7 +165,7 @@ def _client(options: S3Options) -> S3Client:
         connect_timeout=options.connect_seconds,
         read_timeout=options.read_seconds,
         retries={"mode": "standard", "total_max_attempts": options.attempts},
-        s3={"addressing_style": "path" if options.path_style else "virtual"},
+        s3={"addressing_style": "path" if options.bucket_in_path else "virtual"},
         # A proxy that the machine is set up with cannot reach what listens on the machine itself.
         proxies={} if local else None,
     )

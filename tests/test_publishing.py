@@ -488,6 +488,26 @@ def test_the_catalogue_has_the_newest_first_then_by_title(store: S3Store, tmp_pa
     assert store.head(first.poster) is not None
 
 
+@pytest.mark.parametrize("body", [None, b"oops", b'{"entries": [1]}'])
+def test_a_catalogue_that_is_lost_is_made_anew_from_the_manifests(
+    store: S3Store, tmp_path: Path, body: bytes | None
+) -> None:
+    bundles = [make_bundle(tmp_path, number=number) for number in range(3)]
+    for bundle in bundles:
+        put_out(bundle, store)
+    before = catalogue_of(store)
+    store.delete([f"sessions/{bundles[2].session.id}/{manifest_of(bundles[2], store).revision}/session.json"])
+    store.delete([CATALOGUE])
+    if body is not None:
+        headers = ObjectHeaders(content_type="application/json", cache_control="no-cache")
+        store.write(CATALOGUE, body, headers, sha256=hashlib.sha256(body).hexdigest())
+    assert put_out(bundles[0], store).written == 4
+    # What cannot be read is left out until it is published again.
+    assert catalogue_of(store) == tuple(entry for entry in before if entry.session_id != bundles[2].session.id)
+    put_out(bundles[2], store)
+    assert [entry.session_id for entry in catalogue_of(store)] == [entry.session_id for entry in before]
+
+
 def test_the_digest_sees_what_is_published_and_nothing_else(tmp_path: Path) -> None:
     bundle = make_bundle(tmp_path)
     digest = bundle_digest(bundle)

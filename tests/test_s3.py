@@ -407,14 +407,16 @@ def test_options_refuse_what_cannot_be(bucket: S3Options) -> None:
 @pytest.mark.parametrize(
     ("changes", "base"),
     [
-        ({}, "https://s3.ca-central-1.amazonaws.com/talks"),
-        ({"path_style": False}, "https://talks.s3.ca-central-1.amazonaws.com"),
+        ({}, "https://talks.s3.ca-central-1.amazonaws.com"),
+        ({"path_style": True}, "https://s3.ca-central-1.amazonaws.com/talks"),
+        ({"bucket": "talks.example.org"}, "https://s3.ca-central-1.amazonaws.com/talks.example.org"),
+        ({"endpoint_url": "https://s3.example.org", "path_style": False}, "https://talks.s3.example.org"),
         ({"endpoint_url": "http://127.0.0.1:9000/"}, "http://127.0.0.1:9000/talks"),
         ({"public_base_url": "https://talks.example.org/x/"}, "https://talks.example.org/x"),
     ],
 )
 def test_learners_find_objects_at_the_public_address(changes: dict[str, Any], base: str) -> None:
-    options = S3Options(bucket="talks", region="ca-central-1", **changes)
+    options = replace(S3Options(bucket="talks", region="ca-central-1"), **changes)
     with open_store(options) as store:
         assert store.url("sessions/é/a b.vtt") == f"{base}/sessions/%C3%A9/a%20b.vtt"
 
