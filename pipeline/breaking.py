@@ -84,7 +84,8 @@ def rank_breaks(words: Sequence[Word], lists: WordLists) -> tuple[Break, ...]:
     names = _names(tokens)
     ranks = []
     for at, (left, right) in enumerate(pairwise(tokens)):
-        rank = _rank(words[at], left, right, _Context(negated=_negated(tokens, at), name=names[at]), lists)
+        context = _Context(negated=_negated(tokens, at), name=names[at], institution=_joins(tokens, at))
+        rank = _rank(words[at], left, right, context, lists)
         silence = words[at + 1].start_ms - words[at].end_ms
         ranks.append(Break.POOR if rank is Break.PROTECTED and silence >= _PARTED_MS else rank)
     return (*ranks, Break.SENTENCE) if words else ()
@@ -104,10 +105,12 @@ class _Context:
     Attributes:
         negated: Whether "ne" came just before.
         name: Whether the break is inside a person's name: two or three capitalised words in a row.
+        institution: Whether a small word joins two capitalised ones there: Office of Planning.
     """
 
     negated: bool
     name: bool
+    institution: bool
 
 
 def _names(tokens: Sequence[_Token]) -> list[bool]:
@@ -118,6 +121,10 @@ def _names(tokens: Sequence[_Token]) -> list[bool]:
         joined = capital and length <= _LONGEST_NAME
         inside += [joined] * (length - 1) + [False]
     return inside
+
+
+def _joins(tokens: Sequence[_Token], at: int) -> bool:
+    return at + 2 < len(tokens) and tokens[at].capital and tokens[at + 2].capital and not tokens[at + 1].capital
 
 
 def _negated(tokens: Sequence[_Token], at: int) -> bool:
@@ -135,8 +142,8 @@ def _rank(word: Word, left: _Token, right: _Token, context: _Context, lists: Wor
     if left.tail in lists.conjunctions or (left.capital and right.capital):
         return Break.POOR
     if right.head in lists.conjunctions:
-        return Break.CONJUNCTION
-    return Break.PREPOSITION if right.head in lists.prepositions else Break.PLAIN
+        return Break.PREPOSITION if context.institution else Break.CONJUNCTION
+    return Break.PREPOSITION if right.head in lists.prepositions and not context.institution else Break.PLAIN
 
 
 def _mark(word: Word, left: _Token, right: _Token, lists: WordLists) -> Break | None:
@@ -186,4 +193,5 @@ def _number(left: _Token, right: _Token, lists: WordLists) -> bool:
     if left.numeric or left.core in lists.numbers or _ORDINAL.match(left.core):
         counted = right.numeric or right.core in lists.units | lists.months | lists.numbers
         return counted or not (right.head in lists.conjunctions or right.head in lists.prepositions)
-    return right.numeric and (left.core in lists.months or left.capital)
+    named = left.core in lists.numbered and (right.numeric or right.core in lists.numbers)
+    return named or (right.numeric and (left.core in lists.months or left.capital))

@@ -30,6 +30,7 @@ class WordLists:
         open_prepositions: Never parted from what follows.
         titles: Never parted from a name; with their full stop where they have one.
         numbers: In letters; not parted from what they count.
+        numbered: Nouns that a number after them names; never parted from it.
         units: Never parted from a number before.
         months: Never parted from a number before or after.
         compounds: Pairs with a space between that read as one word.
@@ -47,6 +48,7 @@ class WordLists:
     open_prepositions: _Set = field(default_factory=_Set)
     titles: _Set = field(default_factory=_Set)
     numbers: _Set = field(default_factory=_Set)
+    numbered: _Set = field(default_factory=_Set)
     units: _Set = field(default_factory=_Set)
     months: _Set = field(default_factory=_Set)
     compounds: _Set = field(default_factory=_Set)

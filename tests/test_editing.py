@@ -37,14 +37,14 @@ def read(text: str, language: Language = "en", glossary: tuple[str, ...] = ()) -
     return edited.transcript.turns[0].text
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(any_transcripts())
 def test_the_verbatim_words_with_the_listed_changes_are_the_edited_words(spoken: Transcript) -> None:
     edited = edit(spoken, ("Nunavut", "Service Canada", "Marie Roy", "été"))
     assert replay(spoken, edited) == [word.text for word in edited.transcript.words]
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(any_transcripts())
 def test_turns_speakers_digits_and_order_of_time_stay(spoken: Transcript) -> None:
     edited = edit(spoken).transcript
@@ -59,7 +59,7 @@ def _texts(spoken: Transcript) -> list[str]:
     return [word.text for word in spoken.words]
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(any_transcripts())
 def test_editing_twice_is_editing_the_edited(spoken: Transcript) -> None:
     once = edit(spoken)

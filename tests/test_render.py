@@ -90,13 +90,13 @@ def vtt_words(text: str) -> str:
     return html.unescape(" ".join(words))
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(any_transcripts())
 def test_webvtt_has_every_word_once_and_in_order(spoken: Transcript) -> None:
     assert vtt_words(written(spoken, "webvtt")) == words_of(spoken)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(any_transcripts())
 def test_srt_has_every_word_once_and_in_order(spoken: Transcript) -> None:
     made = document(spoken)
@@ -145,7 +145,7 @@ class _Page(HTMLParser):
             self.words[-1] += data
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(any_transcripts())
 def test_html_has_every_word_once_and_in_order_and_no_other_element(spoken: Transcript) -> None:
     page = _Page(transcript_html(spoken))
@@ -155,7 +155,7 @@ def test_html_has_every_word_once_and_in_order_and_no_other_element(spoken: Tran
     assert len(set(page.ids)) == len(page.ids)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(any_transcripts())
 def test_text_has_every_word_once_and_in_order(spoken: Transcript) -> None:
     body = transcript_text(spoken)
@@ -165,7 +165,7 @@ def test_text_has_every_word_once_and_in_order(spoken: Transcript) -> None:
     assert " ".join(blocks) == words_of(spoken)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(any_transcripts())
 def test_markdown_reads_as_every_word_once_and_in_order(spoken: Transcript) -> None:
     rendered = MarkdownIt("commonmark").render(transcript_markdown(spoken))
@@ -178,7 +178,7 @@ def test_markdown_reads_as_every_word_once_and_in_order(spoken: Transcript) -> N
     assert shown == expected
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(any_transcripts())
 def test_json_gives_the_same_transcript_back(spoken: Transcript) -> None:
     text = written(spoken, "json")
@@ -191,7 +191,7 @@ def _raw(spoken: Transcript) -> str:
     return "".join(word.text for word in spoken.words) + "".join(each.name or "" for each in spoken.speakers)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(any_transcripts())
 def test_every_file_can_be_saved_and_is_the_same_each_time(spoken: Transcript) -> None:
     made = document(spoken, title="<b> --> \u202e\n\n00:00:01.000 --> 00:00:02.000")
