@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -16,6 +17,7 @@ from pipeline.caption_lint import lint
 from pipeline.caption_rules import CaptionRules, rules_for
 from pipeline.captions import label_text, make_cues, shown_lines
 from pipeline.errors import SetUpError
+from pipeline.render.json import read_transcript
 from pipeline.types import Cue, Language, Speaker, Transcript, Turn, Word
 from pipeline.visible import UNSHOWABLE, visible, visible_word
 from tests.talk import any_transcripts, transcript
@@ -206,6 +208,21 @@ def test_no_words_have_no_breaks() -> None:
 def test_a_word_longer_than_a_line_stands_alone() -> None:
     captions = shown(("S1", f"before {'x' * 60} after"))
     assert captions == ["before", "x" * 60, "after"]
+
+
+HEARD = sorted((Path(__file__).parent / "data").glob("heard_*.json"))
+
+
+@pytest.mark.parametrize("path", HEARD, ids=lambda path: path.stem)
+def test_real_speech_breaks_no_rule_but_reading_speed(path: Path) -> None:
+    spoken = read_transcript(path.read_text(encoding="utf-8"))
+    cues = make_cues(spoken, RULES)
+    assert [word for cue in cues for word in cue.words] == list(spoken.words)
+    assert {finding.rule for finding in lint(cues, RULES, language=spoken.language)} <= {"speed"}
+
+
+def test_there_is_real_speech_in_both_languages() -> None:
+    assert {path.stem.split("_")[1] for path in HEARD} == {"en", "fr"}
 
 
 # Labels
