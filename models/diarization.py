@@ -39,8 +39,8 @@ class DiarizerOptions:
         device: ``auto`` takes a GPU when there is one.
         threads: CPU threads; ``None`` for as many as cores were given to the process.
         step: From one 10 s window to the next, as a share of the window.
-        threshold: Distance from which two groups of embeddings are two voices, 0 to 2: higher gives fewer voices.
-        minimum_cluster: Fewer windows than this are no voice of their own.
+        threshold: Average cosine distance up to which two groups are one voice, 0 to 2: higher gives fewer voices.
+        shortest_voice_s: Seconds that somebody must be heard alone to be told apart from the others.
         cpu_batch: Windows heard at once on the CPU.
         gpu_batch: Windows heard at once on a GPU.
     """
@@ -48,8 +48,8 @@ class DiarizerOptions:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int | None = None
     step: float = 0.2
-    threshold: float = 0.7
-    minimum_cluster: int = 6
+    threshold: float = 0.35
+    shortest_voice_s: float = 2.0
     cpu_batch: int = 4
     gpu_batch: int = 64
 
@@ -58,8 +58,8 @@ class DiarizerOptions:
             raise ValueError(f"not a number of threads: {self.threads}")
         if not 0.0 < self.step <= 1.0 or not 0.0 < self.threshold < 2.0:
             raise ValueError(f"not a step and a threshold: {self.step}, {self.threshold}")
-        if min(self.minimum_cluster, self.cpu_batch, self.gpu_batch) < 1:
-            raise ValueError("a cluster and a batch hold at least one window")
+        if self.shortest_voice_s < 0 or min(self.cpu_batch, self.gpu_batch) < 1:
+            raise ValueError("a voice lasts at least no time and a batch holds at least one window")
 
 
 class PyannoteDiarizer:
@@ -136,19 +136,15 @@ def open_diarizer(
 
     def build() -> Any:  # noqa: ANN401 - pyannote has no types
         from models.campplus import read_campplus
-        from models.voices import VoiceDiarization, read_segmentation
+        from models.voices import VoiceClustering, VoiceDiarization, read_segmentation
 
-        parts = _read(segmentation, read_segmentation), _read(embedding, read_campplus)
-        return VoiceDiarization(*parts, step=options.step, batch=_batch(options)).instantiate(
-            {
-                "segmentation": {"min_duration_off": 0.0},
-                "clustering": {
-                    "method": "centroid",
-                    "threshold": options.threshold,
-                    "min_cluster_size": options.minimum_cluster,
-                },
-            }
-        )
+        return VoiceDiarization(
+            _read(segmentation, read_segmentation),
+            _read(embedding, read_campplus),
+            VoiceClustering(options.threshold, options.shortest_voice_s),
+            step=options.step,
+            batch=_batch(options),
+        ).instantiate({"segmentation": {"min_duration_off": 0.0}})
 
     def reopen(changed: DiarizerOptions) -> PyannoteDiarizer:
         return open_diarizer(segmentation, embedding, models=models, options=changed)
