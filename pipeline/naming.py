@@ -157,7 +157,7 @@ def _tidy(text: str) -> str:
     if " " not in spaced.strip():
         spaced = re.sub(r"(?<=\w)[-.](?=\w)", " ", spaced)
     spaced = re.sub(r"\(\s*\)|\[\s*\]", " ", spaced)
-    spaced = re.sub(r"(?:\s+[-–]+\s*|[-–]+\s+)+", " – ", spaced)
+    spaced = re.sub(r"(?:\s+[-–]+|[-–]+\s+)[\s–-]*", " – ", spaced)
     title = " ".join(spaced.split()).strip(" -–—_.,;:&")
     if len(title) > TITLE_LENGTH:
         title = title[:TITLE_LENGTH].rsplit(" ", 1)[0] + "…"

@@ -33,6 +33,7 @@ SIDECAR_BYTES: Final = 64 * 1024
 """The largest sidecar that is read; a real one has one or two thousand bytes."""
 
 _LIST_LENGTH: Final = 500
+_DEPTH: Final = 10
 _SPEAKERS: Final = 100
 _WEEKS: Final = 53
 
@@ -162,13 +163,17 @@ def _parse_json(text: str, file: str) -> object:
 
 
 def _parse_yaml(text: str, file: str) -> object:
+    depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         # An alias can make a kilobyte stand for gigabytes; a tag can ask for other types. Neither has a use here.
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) or getattr(event, "tag", None):
             mark = event.start_mark
             _refuse("sidecar.yaml_feature", file=file, line=mark.line + 1 if mark is not None else 0)
-    node = yaml.compose(text, Loader=yaml.SafeLoader)
-    _check_yaml_keys(node, file)
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        # The scanner's time grows with the square of the depth.
+        if depth > _DEPTH:
+            _refuse("sidecar.unreadable", file=file)
+    _check_yaml_keys(yaml.compose(text, Loader=yaml.SafeLoader), file)
     return yaml.safe_load(text)
 
 
@@ -419,12 +424,16 @@ class _Keys:
 
     def _inside(self, value: object, keys: Mapping[str, str] | None, place: _Place, shown: str) -> object:
         if isinstance(value, list):
-            return [self._inside(item, keys, (*place, n), f"{shown}[{n + 1}]") for n, item in enumerate(value)]
+            return [self._item(item, keys, (*place, n), f"{shown}[{n + 1}]") for n, item in enumerate(value)]
         if not isinstance(value, dict):
             return value
         if keys is None:
             return {key: part for key, part in value.items() if not _is_blank(part)}
         return self.rename(value, keys, place, f"{shown}.")
+
+    def _item(self, value: object, keys: Mapping[str, str] | None, place: _Place, shown: str) -> object:
+        self.written[place] = shown
+        return self._inside(value, keys, place, shown)
 
     def _unknown(self, shown: str, written: str, keys: Mapping[str, str]) -> None:
         near = difflib.get_close_matches(_plain_key(written)[:60], keys, n=1)
