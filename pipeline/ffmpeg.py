@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import os
 import re
-import resource
 import secrets
 import selectors
 import shutil
@@ -52,7 +51,11 @@ DEMUXERS: Final = (
 """Containers that a recording may come in; none reads another file. No playlist, script, picture or subtitle."""
 
 _KEPT_ENVIRONMENT: Final = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-_WANTS: Final = {"No space left on device": "media.disk_full", "Cannot allocate memory": "media.memory"}
+_WANTS: Final = {
+    "No space left on device": "media.disk_full",
+    "Cannot allocate memory": "media.memory",
+    "malloc of size": "media.memory",
+}
 _TAIL_BYTES: Final = 8192
 _LINE_BYTES: Final = 1 << 20
 
@@ -216,7 +219,7 @@ def run_ffmpeg(
     """
     programs = find_programs()
     words = ["-nostdin", "-hide_banner", "-y", "-loglevel", level, "-progress", "pipe:1", "-stats_period", "0.5"]
-    words += ["-max_error_rate", "1", "-filter_threads", str(limits.threads)]
+    words += ["-max_error_rate", "1", "-filter_complex_threads", str(limits.threads)]
     command = ffmpeg.compile(output, cmd=[str(programs.ffmpeg), *words])
     return _run(command, limits, limits.timeout_s, _progress_reader(duration_ms, progress), bundled=programs.bundled)
 
@@ -320,7 +323,7 @@ def _run(
     log.debug("running %s", command)
     # Its own session, so that whatever it starts ends with it.
     process = subprocess.Popen(
-        command,
+        _boxed(command, limits, seconds),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -328,7 +331,6 @@ def _run(
         start_new_session=True,
     )
     try:
-        _bound(process.pid, limits, seconds)
         said = _listen(process, time.monotonic() + seconds, seconds, on_line)
         status = process.wait()
     finally:
@@ -339,24 +341,12 @@ def _run(
     return said
 
 
-def _bound(pid: int, limits: MediaLimits, seconds: float) -> None:
-    """Bound a program that has just started; not before it starts, because that is unsafe where there are threads."""
-    if sys.platform != "linux":
-        return
+def _boxed(command: list[str], limits: MediaLimits, seconds: float) -> list[str]:
+    """Return the command as :mod:`pipeline.boxed` runs it."""
     cpu = int(seconds * limits.threads * 4) + 60
-    bounds = (
-        (resource.RLIMIT_AS, limits.memory_bytes),
-        (resource.RLIMIT_FSIZE, limits.output_bytes),
-        (resource.RLIMIT_CPU, cpu),
-        (resource.RLIMIT_CORE, 0),
-    )
-    for kind, bound in bounds:
-        hardest = resource.getrlimit(kind)[1]
-        value = bound if hardest == resource.RLIM_INFINITY else min(bound, hardest)
-        try:
-            resource.prlimit(pid, kind, (value, value))
-        except ProcessLookupError:
-            return
+    bounds = (os.getpid(), limits.memory_bytes, limits.output_bytes, cpu)
+    script = Path(__file__).with_name("boxed.py")
+    return [sys.executable, "-I", "-S", str(script), *map(str, bounds), *command]
 
 
 def _listen(process: subprocess.Popen[bytes], deadline: float, seconds: float, on_line: Callable[[bytes], None]) -> str:

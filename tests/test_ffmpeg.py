@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -241,3 +242,24 @@ def test_picture_under_a_recordings_name_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RecordingRejected) as caught:
         probe(picture.rename(tmp_path / "p.mp4"), LIMITS)
     assert caught.value.code == "media.not_a_recording"
+
+
+ORPHAN = """
+import ffmpeg, sys
+from pipeline.ffmpeg import MediaLimits, run_ffmpeg
+slow = ffmpeg.input("sine", f="lavfi", re=None).output(f"file:{sys.argv[1]}", f="s16le", flush_packets=1)
+print("started", flush=True)
+run_ffmpeg(slow, MediaLimits(), duration_ms=1000, progress=lambda share: print("running", flush=True))
+"""
+
+
+def test_ffmpeg_dies_with_the_process_that_runs_it(tmp_path: Path) -> None:
+    target = tmp_path / "sound"
+    with subprocess.Popen([sys.executable, "-c", ORPHAN, target], stdout=subprocess.PIPE) as caller:
+        assert caller.stdout is not None
+        assert [caller.stdout.readline(), caller.stdout.readline()] == [b"started\n", b"running\n"]
+        caller.kill()
+    time.sleep(0.3)
+    size = target.stat().st_size
+    time.sleep(0.5)
+    assert target.stat().st_size == size
