@@ -31,7 +31,7 @@ from pipeline.types import AudioFile, AudioStream, Media, Session, VideoStream
 
 log = logging.getLogger(__name__)
 
-__all__ = ["MediaLimits", "choose_audio", "probe", "read_waveform", "write_aligned", "write_audio_file"]
+__all__ = ["MediaLimits", "choose_audio", "measure_mix", "probe", "read_waveform", "write_aligned", "write_audio_file"]
 
 SAMPLE_RATE: Final = 16_000
 """Of everything that is recognised, Hz."""
@@ -130,6 +130,24 @@ def write_audio_file(
             raise RecordingRejected("media.no_sound")
     progress(1.0)
     return AudioFile(path=target, duration_ms=samples * 1000 // SAMPLE_RATE, stream=stream)
+
+
+def measure_mix(media: Media, stream: AudioStream, beside: Path, limits: MediaLimits) -> tuple[float, ...]:
+    """Return the weight of each channel in the one that holds everyone who speaks.
+
+    Args:
+        media: What the stream is part of.
+        stream: Which.
+        beside: A file beside which there is room for its samples at 8 kHz.
+        limits: How far it may go.
+
+    Raises:
+        MediaError: ffmpeg failed, or went over a limit.
+    """
+    with written(beside, ".pcm") as raw:
+        recording = open_recording(media.path, threads=limits.threads)[f"a:{stream.index}"]
+        run_ffmpeg(recording.output(file_url(raw), f="s16le", ar=8000, ac=stream.channels), limits)
+        return choose_mix(measure(_read_chunks(raw, stream.channels)), stream.layout)
 
 
 def read_waveform(audio: AudioFile) -> Waveform:

@@ -25,7 +25,7 @@ import ffmpeg
 from pipeline import fonts
 from pipeline.errors import MediaError
 from pipeline.ffmpeg import MediaLimits, Node, file_url, on_one_clock, open_recording, run_ffmpeg, written
-from pipeline.media import clock_streams, length_s, write_aligned
+from pipeline.media import clock_streams, length_s, measure_mix, write_aligned
 from pipeline.ports import Progress, no_progress
 from pipeline.types import AudioStream, Language, Media
 
@@ -304,34 +304,41 @@ def _sound(
     *,
     alone: bool = False,
 ) -> Iterator[tuple[Node, Mapping[str, object]]]:
-    """Give the sound of a recording as an input on its clock, and how to write it."""
+    """Give the sound of a recording as an input on its clock, and how to write it.
+
+    Two channels that cancel, or of which one is dead, become one: on a telephone they would be silent.
+    """
     late_ms = stream.start_ms - media.clock_zero_ms
     in_place = late_ms >= -_COPY_CLOSE_MS and not (alone and late_ms > _COPY_CLOSE_MS)
     fits = stream.codec == "aac" and stream.channels <= 2 and media.container.startswith(("mov", "matroska"))
-    if fits and in_place and loudness_lufs is None:
+    weights = measure_mix(media, stream, target, limits) if stream.channels == 2 else ()
+    even = len(set(weights)) <= 1
+    if fits and in_place and even and loudness_lufs is None:
         yield _recording(media, limits)[f"a:{stream.index}"], {"c:a": "copy"}
         return
     channels = min(2, stream.channels)
     with written(target, ".pcm") as raw:
         write_aligned(media, stream, raw, limits, sample_rate=_RATE, channels=channels)
-        sound = _raw_sound(raw, channels)
+        sound = _raw_sound(raw, channels, weights=() if even else weights)
         if loudness_lufs is not None:
-            sound = _normalised(raw, channels, loudness_lufs, limits)
-        yield sound, {"c:a": "aac", "b:a": f"{64 * channels}k", "ar": _RATE}
+            sound = _normalised(sound, loudness_lufs, limits)
+        yield sound, {"c:a": "aac", "b:a": f"{64 * channels if even else 64}k", "ar": _RATE}
 
 
-def _raw_sound(raw: Path, channels: int) -> Node:
-    return ffmpeg.input(file_url(raw), f="s16le", ar=_RATE, ac=channels, protocol_whitelist="file")["a:0"]
+def _raw_sound(raw: Path, channels: int, *, weights: Sequence[float]) -> Node:
+    sound = ffmpeg.input(file_url(raw), f="s16le", ar=_RATE, ac=channels, protocol_whitelist="file")["a:0"]
+    mix = "+".join(f"{weight:g}*c{channel}" for channel, weight in enumerate(weights)).replace("+-", "-")
+    return sound.filter("pan", args=f"mono|c0={mix}") if mix else sound
 
 
-def _normalised(raw: Path, channels: int, lufs: float, limits: MediaLimits) -> Node:
+def _normalised(sound: Node, lufs: float, limits: MediaLimits) -> Node:
     """Return the sound at another loudness: measured first, so that it is only turned up or down, never pumped."""
     wanted = {"i": lufs, "tp": -1.5, "lra": 11}
-    measure = _raw_sound(raw, channels).filter("loudnorm", print_format="json", **wanted).output("-", f="null")
+    measure = sound.filter("loudnorm", print_format="json", **wanted).output("-", f="null")
     said = run_ffmpeg(measure, limits, level="info")
     measured = json.loads(said[said.rindex("{") : said.rindex("}") + 1])
     if "-inf" in {measured["input_i"], measured["input_tp"]}:
-        return _raw_sound(raw, channels)
+        return sound
     known = {
         "measured_i": measured["input_i"],
         "measured_tp": measured["input_tp"],
@@ -339,7 +346,7 @@ def _normalised(raw: Path, channels: int, lufs: float, limits: MediaLimits) -> N
         "measured_thresh": measured["input_thresh"],
         "offset": measured["target_offset"],
     }
-    return _raw_sound(raw, channels).filter("loudnorm", linear="true", **wanted, **known)
+    return sound.filter("loudnorm", linear="true", **wanted, **known)
 
 
 def _mp4(

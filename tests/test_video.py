@@ -246,6 +246,17 @@ def test_sound_alone_is_copied_where_it_is_aac(base: Path, tmp_path: Path) -> No
     assert packets(tmp_path / "a.m4a", "a") == packets(base, "a")
 
 
+@pytest.mark.parametrize("channels", ["{0}|-1*({0})", "0|{0}"], ids=["opposite", "left dead"])
+@pytest.mark.parametrize("loudness_lufs", [None, -16.0])
+def test_sound_that_one_loudspeaker_would_lose_is_published_in_one_channel(
+    tmp_path: Path, channels: str, loudness_lufs: float | None
+) -> None:
+    source = make(tmp_path / "x.m4a", *beep(channels=channels), "-c:a", "aac")
+    media, sound = listen(publish(source, tmp_path, loudness_lufs=loudness_lufs)[1], tmp_path)
+    assert media.audio[0].channels == 1
+    assert beeps_s(sound) == [pytest.approx(3, abs=0.02)]
+
+
 @pytest.mark.parametrize("gain", ["0.02", "0"])
 def test_loudness_is_normalised_only_if_asked(tmp_path: Path, gain: str) -> None:
     noise = ("-f", "lavfi", "-i", "anoisesrc=d=6:c=pink:r=48000", "-af", f"volume={gain}")
