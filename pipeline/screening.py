@@ -9,8 +9,9 @@ decoded again. They stand alone so that each can be tested, and its gain measure
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final, Literal
 
@@ -24,7 +25,7 @@ Doubt = Literal["repetitive", "unsure", "rushed", "hole", "silence"]
 ``hole``: a voice was heard where there is no word. ``silence``: the model itself says that nobody spoke.
 """
 
-_NO_TEXT_SCORE: Final = -1.0
+NO_TEXT_BELIEF: Final = -1.0
 """What having no words is worth, as a log-probability: the point where Whisper itself stops believing its words."""
 
 
@@ -40,7 +41,8 @@ class ScreeningRules:
         most_words_a_second: Over the speech of a stretch; nobody speaks faster for long.
         most_repeats: A phrase may come this often in a row.
         shortest_hole_ms: Detected speech without text that matters.
-        longest_word_ms: A word that claims longer stands for no more speech than this.
+        word_ms: A word stands for no more speech than this …
+        letter_ms: … and this for each of its letters: aligners stretch a word over what was left out.
         margin_ms: Word times may be off by this much against detected speech.
     """
 
@@ -51,13 +53,14 @@ class ScreeningRules:
     most_words_a_second: float = 7.0
     most_repeats: int = 4
     shortest_hole_ms: int = 900
-    longest_word_ms: int = 1500
+    word_ms: int = 300
+    letter_ms: int = 150
     margin_ms: int = 300
 
     def __post_init__(self) -> None:
         if self.most_repeats < 1:
             raise ValueError(f"a phrase comes at least once: {self.most_repeats}")
-        if min(self.shortest_hole_ms, self.longest_word_ms, self.margin_ms) < 0:
+        if min(self.shortest_hole_ms, self.word_ms, self.letter_ms, self.margin_ms) < 0:
             raise ValueError("times are at least 0 ms")
 
 
@@ -71,11 +74,11 @@ def find_doubts(decoded: Decoded, speech: Sequence[Span], rules: ScreeningRules)
     """
     heard = clip(speech, decoded)
     doubts: set[Doubt] = set()
-    if is_repetitive(decoded, rules):
+    if is_repetitive(decoded.words, rules):
         doubts.add("repetitive")
-    if decoded.words and is_unsure(decoded, rules):
+    if is_unsure(decoded, rules):
         doubts.add("unsure")
-    if is_rushed(decoded, heard, rules):
+    if is_rushed(decoded.words, heard, rules):
         doubts.add("rushed")
     if is_silence(decoded, rules):
         doubts.add("silence")
@@ -84,21 +87,21 @@ def find_doubts(decoded: Decoded, speech: Sequence[Span], rules: ScreeningRules)
     return frozenset(doubts)
 
 
-def is_repetitive(decoded: Decoded, rules: ScreeningRules) -> bool:
+def is_repetitive(words: Sequence[Word], rules: ScreeningRules) -> bool:
     """Say whether the text loops."""
-    return decoded.compression_ratio > rules.most_compression or longest_run(decoded.words) > rules.most_repeats
+    return compression(words) > rules.most_compression or longest_run(words) > rules.most_repeats
 
 
 def is_unsure(decoded: Decoded, rules: ScreeningRules) -> bool:
     """Say whether the model hardly believes its own words."""
     low = decoded.average_log_probability < rules.least_log_probability
-    return low or mean_probability(decoded.words) < rules.least_word_probability
+    return bool(decoded.words) and (low or belief(decoded.words) < math.log(rules.least_word_probability))
 
 
-def is_rushed(decoded: Decoded, heard: Sequence[Span], rules: ScreeningRules) -> bool:
+def is_rushed(words: Sequence[Word], heard: Sequence[Span], rules: ScreeningRules) -> bool:
     """Say whether there are more words than the speech has room for."""
     room_s = sum(span.duration_ms + rules.margin_ms for span in heard) / 1000
-    return len(decoded.words) > 2 + rules.most_words_a_second * room_s
+    return len(words) > 2 + rules.most_words_a_second * room_s
 
 
 def is_silence(decoded: Decoded, rules: ScreeningRules) -> bool:
@@ -109,9 +112,17 @@ def is_silence(decoded: Decoded, rules: ScreeningRules) -> bool:
     )
 
 
-def mean_probability(words: Sequence[Word]) -> float:
-    """Return the mean probability of some words, 0 for none."""
-    return math.fsum(word.probability for word in words) / len(words) if words else 0.0
+def belief(words: Sequence[Word]) -> float:
+    """Return the mean log-probability of some words; where there are none, the point where Whisper stops believing."""
+    if not words:
+        return NO_TEXT_BELIEF
+    return math.fsum(math.log(max(word.probability, 1e-3)) for word in words) / len(words)
+
+
+def compression(words: Sequence[Word]) -> float:
+    """Return how many times smaller the text gets when compressed; 1 for none."""
+    raw = " ".join(word.text for word in words).encode()
+    return len(raw) / len(zlib.compress(raw)) if raw else 1.0
 
 
 def longest_run(words: Sequence[Word], longest_phrase: int = 8) -> int:
@@ -192,8 +203,8 @@ def subtract(spans: Iterable[Span], taken: Sequence[Span]) -> tuple[Span, ...]:
 def find_holes(words: Sequence[Word], speech: Sequence[Span], rules: ScreeningRules) -> tuple[Span, ...]:
     """Return detected speech that no word stands for, in order.
 
-    A word stands for the time that it claims, but for no more than the longest word: aligners stretch a word over what
-    was left out.
+    A word stands for the time that it claims, but for no more than saying it slowly takes: aligners stretch a word over
+    what was left out.
 
     Args:
         words: In order of start.
@@ -203,7 +214,7 @@ def find_holes(words: Sequence[Word], speech: Sequence[Span], rules: ScreeningRu
     taken = [
         Span(
             start_ms=max(0, word.start_ms - rules.margin_ms),
-            end_ms=min(word.end_ms, word.start_ms + rules.longest_word_ms) + rules.margin_ms,
+            end_ms=min(word.end_ms, word.start_ms + longest_ms(word, rules)) + rules.margin_ms,
         )
         for word in words
     ]
@@ -228,19 +239,78 @@ def drop_ghosts(words: Sequence[Word], speech: Sequence[Span], rules: ScreeningR
     return tuple(kept)
 
 
-def score(decoded: Decoded, speech: Sequence[Span], rules: ScreeningRules) -> float:
-    """Return how good a decoding is; the higher one of two is kept.
+def stretched_holes(words: Sequence[Word], speech: Sequence[Span], rules: ScreeningRules) -> tuple[Span, ...]:
+    """Return the holes, each with the whole of the words that reach into it: what was left out may be under those."""
+    return tuple(
+        Span(
+            start_ms=min([hole.start_ms, *(word.start_ms for word in words if word.overlap_ms(hole))]),
+            end_ms=max([hole.end_ms, *(word.end_ms for word in words if word.overlap_ms(hole))]),
+        )
+        for hole in find_holes(words, speech, rules)
+    )
 
-    It is the mean log-probability of its tokens (where there is no text: the point where belief stops), less the share
-    of the speech that it leaves without text, less 1 where it loops and 1 where it has more words than the speech has
-    room for.
+
+def longest_ms(word: Word, rules: ScreeningRules) -> int:
+    """Return how long it may take to say a word slowly."""
+    return rules.word_ms + rules.letter_ms * len(word.text)
+
+
+def snap(words: Sequence[Word], speech: Sequence[Span], rules: ScreeningRules) -> tuple[Word, ...]:
+    """Return the words with those next to a pause starting and ending where the voice does.
+
+    Aligners place the words inside a phrase well and are least sure at its edges, where the detector is at its best: it
+    is some 20 ms late at a start, the aligner off by more than 100.
+
+    Args:
+        words: In order of start.
+        speech: Where a voice was heard, in order, apart.
+        rules: How far an edge may be moved outwards.
     """
-    heard = clip(speech, decoded)
+    snapped = list(words)
+    homes = _homes(words, speech)
+    for place, (word, home) in enumerate(zip(words, homes, strict=True)):
+        if home is None:
+            continue
+        start, end = word.start_ms, word.end_ms
+        first = place == 0 or homes[place - 1] is not home
+        last = place + 1 == len(words) or homes[place + 1] is not home
+        if first and start < home.start_ms + rules.margin_ms:
+            start = home.start_ms
+        if last and end > home.end_ms - rules.margin_ms:
+            end = home.end_ms
+        if start < end:
+            snapped[place] = replace(word, start_ms=start, end_ms=end)
+    return tuple(snapped)
+
+
+def _homes(words: Sequence[Word], speech: Sequence[Span]) -> list[Span | None]:
+    """Return for each word the stretch of speech that holds most of it, the later one where two hold the same."""
+    homes: list[Span | None] = []
+    first = 0
+    for word in words:
+        while first < len(speech) and speech[first].end_ms <= word.start_ms:
+            first += 1
+        best: Span | None = None
+        for span in speech[first:]:
+            if span.start_ms >= word.end_ms:
+                break
+            if best is None or span.overlap_ms(word) >= best.overlap_ms(word):
+                best = span
+        homes.append(best)
+    return homes
+
+
+def score(words: Sequence[Word], heard: Sequence[Span], rules: ScreeningRules) -> float:
+    """Return how good a text is for some speech; of two, the one with the higher score is kept.
+
+    It is the mean log-probability of the words (where there are none: the point where belief stops), less the share of
+    the speech that is left without text, less 1 where it loops and 1 where it has more words than the speech has room
+    for.
+    """
     total = sum(span.duration_ms for span in heard)
-    missing = sum(span.duration_ms for span in find_holes(decoded.words, heard, rules))
-    value = decoded.average_log_probability if decoded.words else _NO_TEXT_SCORE
-    value -= missing / total if total else 0.0
-    return value - is_repetitive(decoded, rules) - is_rushed(decoded, heard, rules)
+    missing = sum(span.duration_ms for span in find_holes(words, heard, rules))
+    value = belief(words) - (missing / total if total else 0.0)
+    return value - is_repetitive(words, rules) - is_rushed(words, heard, rules)
 
 
 def join(parts: Sequence[Decoded], window: Span) -> Decoded:
@@ -260,7 +330,7 @@ def join(parts: Sequence[Decoded], window: Span) -> Decoded:
         start_ms=window.start_ms,
         end_ms=window.end_ms,
         words=tuple(word for part in parts for word in part.words),
-        average_log_probability=mean(part.average_log_probability for part in parts) if parts else _NO_TEXT_SCORE,
+        average_log_probability=mean(part.average_log_probability for part in parts) if parts else NO_TEXT_BELIEF,
         no_speech_probability=mean(part.no_speech_probability for part in parts) if parts else 1.0,
         compression_ratio=max((part.compression_ratio for part in parts), default=1.0),
     )

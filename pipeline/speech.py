@@ -24,6 +24,7 @@ from pipeline.ports import Decoded, Progress, Recognizer, Waveform, no_progress
 from pipeline.screening import (
     Doubt,
     ScreeningRules,
+    belief,
     clip,
     drop_ghosts,
     find_doubts,
@@ -31,6 +32,8 @@ from pipeline.screening import (
     find_holes,
     join,
     score,
+    snap,
+    stretched_holes,
 )
 from pipeline.types import LANGUAGES, Language, Notice, Recognition, Session, Span, Word
 
@@ -51,6 +54,7 @@ class SpeechOptions:
 
     Attributes:
         window_ms: Longest stretch decoded at once; the recogniser takes no more than 30 000.
+        piece_ms: Longest stretch when a doubtful window is decoded again in pieces.
         longest_pause_ms: A longer pause ends a window.
         margin_ms: Sound kept before and after the speech of a window.
         batch_size: Windows decoded together.
@@ -64,6 +68,7 @@ class SpeechOptions:
     """
 
     window_ms: int = 29_000
+    piece_ms: int = 10_000
     longest_pause_ms: int = 3_000
     margin_ms: int = 300
     batch_size: int = 8
@@ -76,8 +81,8 @@ class SpeechOptions:
     screening: ScreeningRules = field(default_factory=ScreeningRules)
 
     def __post_init__(self) -> None:
-        if not 1_000 <= self.window_ms <= 30_000:
-            raise ValueError(f"not a window: {self.window_ms} ms")
+        if not 1_000 <= self.piece_ms <= self.window_ms <= 30_000:
+            raise ValueError(f"not a piece and a window: {self.piece_ms} and {self.window_ms} ms")
         if self.batch_size < 1:
             raise ValueError(f"not a batch: {self.batch_size}")
         if min(self.longest_pause_ms, self.margin_ms, self.hotwords_length, self.language_ms, self.sure_after_ms) < 0:
@@ -131,11 +136,13 @@ def recognize(
         progress(1.0)
         return Recognition(words=(), speech=(), notices=(Notice(code="speech.none"),), model=recognizer.model)
     engine = _Engine(recognizer, waveform, choose_hotwords(session, options.hotwords_length), options.batch_size)
-    stretches, heard = _hear_languages(engine, cut_long(waveform, speech, options), session, options)
-    windows = pack(stretches, length_ms, options)
+    longest_ms = options.window_ms - 2 * options.margin_ms
+    stretches, heard = _hear_languages(engine, cut_long(waveform, speech, longest_ms), session, options)
+    windows = pack(stretches, Span(start_ms=0, end_ms=length_ms), options.window_ms, options)
     passages = _first_pass(engine, windows, speech, options.screening, lambda share: progress(0.8 * share))
-    passages = _second_pass(engine, passages, speech, options.screening, lambda share: progress(0.8 + 0.15 * share))
-    words, doubtful = _settle(engine, passages, speech, length_ms, options)
+    passages = _in_pieces(engine, passages, speech, options, lambda share: progress(0.8 + 0.1 * share))
+    passages = _alone(engine, passages, speech, options.screening, lambda share: progress(0.9 + 0.1 * share))
+    words, doubtful = _settle(passages, speech, length_ms, options.screening)
     progress(1.0)
     notices = (*engine.notices, *heard, *doubtful, *_language_notices(words, session))
     logger.info("session %s: %d words, %d notices", session.id, len(words), len(notices))
@@ -176,20 +183,19 @@ def choose_hotwords(session: Session, longest: int) -> str | None:
     return ", ".join(chosen) or None
 
 
-def cut_long(waveform: Waveform, speech: Sequence[Span], options: SpeechOptions) -> tuple[Span, ...]:
-    """Return the speech with what is longer than a window cut where it is quietest.
+def cut_long(waveform: Waveform, speech: Sequence[Span], longest_ms: int) -> tuple[Span, ...]:
+    """Return the speech with what is longer than that cut where it is quietest.
 
     Args:
         waveform: The whole recording.
         speech: In order, apart.
-        options: The longest window and its margins.
+        longest_ms: No stretch stays longer.
     """
-    longest = options.window_ms - 2 * options.margin_ms
     pieces: list[Span] = []
     for whole in speech:
         rest = whole
-        while rest.duration_ms > longest:
-            half = Span(start_ms=rest.start_ms + longest // 2, end_ms=rest.start_ms + longest)
+        while rest.duration_ms > longest_ms:
+            half = Span(start_ms=rest.start_ms + longest_ms // 2, end_ms=rest.start_ms + longest_ms)
             at = quietest_ms(waveform, half)
             pieces.append(Span(start_ms=rest.start_ms, end_ms=at))
             rest = Span(start_ms=at, end_ms=rest.end_ms)
@@ -243,31 +249,32 @@ def choose_languages(
     return tuple(reversed(path))
 
 
-def pack(stretches: Sequence[Stretch], length_ms: int, options: SpeechOptions) -> tuple[Stretch, ...]:
-    """Return windows of at most ``window_ms`` that hold all the speech: one language each, in order, apart.
+def pack(stretches: Sequence[Stretch], bounds: Span, longest_ms: int, options: SpeechOptions) -> tuple[Stretch, ...]:
+    """Return windows that hold all the speech: one language each, in order, apart.
 
     Args:
-        stretches: Speech in order, apart, none longer than a window.
-        length_ms: Of the recording.
-        options: Lengths and margins.
+        stretches: Speech in order, apart, with its margins none longer than a window.
+        bounds: No window reaches beyond.
+        longest_ms: Of a window, margins included.
+        options: Margins and pauses.
     """
     groups: list[list[Stretch]] = []
     for stretch in stretches:
-        if groups and _fits(groups[-1], stretch, options):
+        if groups and _fits(groups[-1], stretch, longest_ms, options):
             groups[-1].append(stretch)
         else:
             groups.append([stretch])
     if not groups:
         return ()
     # The margin never reaches over the middle of the pause, so that neighbours share no sound.
-    middles = [0, *((one[-1].end_ms + two[0].start_ms) // 2 for one, two in pairwise(groups)), length_ms]
+    middles = [(one[-1].end_ms + two[0].start_ms) // 2 for one, two in pairwise(groups)]
     return tuple(
         Stretch(
             start_ms=max(left, group[0].start_ms - options.margin_ms),
             end_ms=min(right, group[-1].end_ms + options.margin_ms),
             language=group[0].language,
         )
-        for group, (left, right) in zip(groups, pairwise(middles), strict=True)
+        for group, (left, right) in zip(groups, pairwise([bounds.start_ms, *middles, bounds.end_ms]), strict=True)
     )
 
 
@@ -316,23 +323,33 @@ class _Engine:
         elif self._batch_size < self._wanted:
             yield Notice(code="speech.smaller_batch", data=(("size", str(self._batch_size)),))
 
-    def batch(self, spans: Sequence[Span], language: str, told: Callable[[], None]) -> list[Decoded]:
-        """Decode many stretches in one language; one result each."""
-        done: list[Decoded] = []
-        while len(done) < len(spans):
+    def decode(self, windows: Sequence[Stretch], progress: Progress) -> tuple[Decoded, ...]:
+        """Decode many windows, each in its language; one result each, in order."""
+        found: dict[int, Decoded] = {}
+        for language in dict.fromkeys(window.language for window in windows):
+            places = [place for place, window in enumerate(windows) if window.language == language]
+            before = len(found)
+            for decoded in self._batch([windows[place] for place in places], language):
+                found[places[len(found) - before]] = decoded
+                progress(len(found) / len(windows))
+        return tuple(found[place] for place in range(len(windows)))
+
+    def _batch(self, spans: Sequence[Span], language: str) -> Iterator[Decoded]:
+        """Decode stretches in one language; after a failure go on where it came, lowered."""
+        done = 0
+        while done < len(spans):
             try:
                 for decoded in self.recognizer.decode_batch(
                     self.waveform,
-                    spans[len(done) :],
+                    spans[done:],
                     language=language,
                     hotwords=self._hotwords,
                     batch_size=self._batch_size,
                 ):
-                    done.append(decoded)
-                    told()
+                    done += 1
+                    yield decoded
             except EngineError as error:
                 self._lower(error)
-        return done
 
     def careful(self, window: Stretch) -> Decoded:
         """Decode one window alone, with every guard."""
@@ -369,12 +386,12 @@ class _Engine:
         logger.warning("recogniser lowered to %s, batch %d", self.recognizer.model.device, self._batch_size)
 
 
-def _fits(group: Sequence[Stretch], stretch: Stretch, options: SpeechOptions) -> bool:
+def _fits(group: Sequence[Stretch], stretch: Stretch, longest_ms: int, options: SpeechOptions) -> bool:
     """Say whether a stretch may join the window of those before it."""
     pause_ms = stretch.start_ms - group[-1].end_ms
     total_ms = stretch.end_ms - group[0].start_ms + 2 * options.margin_ms
     same = stretch.language == group[-1].language
-    return same and pause_ms <= options.longest_pause_ms and total_ms <= options.window_ms
+    return same and pause_ms <= options.longest_pause_ms and total_ms <= longest_ms
 
 
 def _hear_languages(
@@ -428,20 +445,8 @@ def _first_pass(
     engine: _Engine, windows: Sequence[Stretch], speech: Sequence[Span], rules: ScreeningRules, progress: Progress
 ) -> tuple[_Passage, ...]:
     """Decode every window once, many at a time, and doubt each."""
-    found: dict[int, Decoded] = {}
-    told = 0
-
-    def tell() -> None:
-        nonlocal told
-        told += 1
-        progress(told / len(windows))
-
-    for language in dict.fromkeys(window.language for window in windows):
-        places = [place for place, window in enumerate(windows) if window.language == language]
-        results = engine.batch([windows[place] for place in places], language, tell)
-        found.update(zip(places, results, strict=True))
-    ordered = [found[place] for place in range(len(windows))]
-    echoes = find_echoes(ordered)
+    results = engine.decode(windows, progress)
+    echoes = find_echoes(results)
     return tuple(
         _Passage(
             window=window,
@@ -449,65 +454,110 @@ def _first_pass(
             doubts=find_doubts(decoded, speech, rules)
             | (frozenset({"repetitive"}) if place in echoes else frozenset()),
         )
-        for place, (window, decoded) in enumerate(zip(windows, ordered, strict=True))
+        for place, (window, decoded) in enumerate(zip(windows, results, strict=True))
     )
 
 
-def _second_pass(
+def _in_pieces(
+    engine: _Engine,
+    passages: Sequence[_Passage],
+    speech: Sequence[Span],
+    options: SpeechOptions,
+    progress: Progress,
+) -> tuple[_Passage, ...]:
+    """Decode what is doubted again in shorter pieces, many at a time, and keep the better text of each piece."""
+    found = list(passages)
+    pieces = [
+        (place, piece)
+        for place, passage in enumerate(passages)
+        if passage.doubts and "silence" not in passage.doubts
+        for piece in _pieces(engine.waveform, passage, speech, options)
+    ]
+    results = engine.decode([piece for _, piece in pieces], progress)
+    for place, run, words in _runs(pieces, results, speech):
+        found[place] = _with_better(found[place], run, words, speech, options.screening)
+    return tuple(found)
+
+
+def _runs(
+    pieces: Sequence[tuple[int, Span]], results: Sequence[Decoded], speech: Sequence[Span]
+) -> Iterator[tuple[int, Span, tuple[Word, ...]]]:
+    """Yield the pieces with their words, neighbours of one window as one.
+
+    They are judged together because a word stretched over the end of one may belong to the start of the next.
+    """
+    runs: list[tuple[int, Span, tuple[Word, ...]]] = []
+    for (place, piece), decoded in zip(pieces, results, strict=True):
+        if runs and runs[-1][0] == place and not clip(speech, _between(runs[-1][1], piece)):
+            _, before, words = runs.pop()
+            whole = Span(start_ms=before.start_ms, end_ms=piece.end_ms)
+            runs.append((place, whole, (*words, *decoded.words)))
+        else:
+            runs.append((place, _span(piece), decoded.words))
+    yield from runs
+
+
+def _between(one: Span, two: Span) -> Span:
+    return Span(start_ms=one.end_ms, end_ms=two.start_ms)
+
+
+def _pieces(
+    waveform: Waveform, passage: _Passage, speech: Sequence[Span], options: SpeechOptions
+) -> tuple[Stretch, ...]:
+    """Return the pieces of a window that have reason to be decoded again; none where it is but one piece."""
+    heard = clip(speech, passage.window)
+    short = cut_long(waveform, heard, options.piece_ms - 2 * options.margin_ms)
+    stretches = _in_languages(short, [passage.window.language] * len(short))
+    pieces = pack(stretches, passage.window, options.piece_ms, options)
+    if len(pieces) == 1:
+        return ()
+    if passage.doubts - {"hole"}:
+        return pieces
+    holes = stretched_holes(passage.decoded.words, heard, options.screening)
+    return tuple(piece for piece in pieces if any(piece.overlap_ms(hole) for hole in holes))
+
+
+def _with_better(
+    passage: _Passage, piece: Span, words: Sequence[Word], speech: Sequence[Span], rules: ScreeningRules
+) -> _Passage:
+    """Return the passage with other words in a piece of it, if they score higher than those there."""
+    heard = clip(speech, piece)
+    there = [word for word in passage.decoded.words if piece.covers(word.middle_ms)]
+    if score(words, heard, rules) <= score(there, heard, rules):
+        return passage
+    kept = [word for word in passage.decoded.words if not piece.covers(word.middle_ms)]
+    mixed = tuple(sorted((*kept, *words), key=lambda word: word.start_ms))
+    decoded = replace(passage.decoded, words=mixed, average_log_probability=belief(mixed))
+    return replace(passage, decoded=decoded, doubts=find_doubts(decoded, speech, rules))
+
+
+def _alone(
     engine: _Engine, passages: Sequence[_Passage], speech: Sequence[Span], rules: ScreeningRules, progress: Progress
 ) -> tuple[_Passage, ...]:
-    """Decode again, alone, what is doubted for more than a hole, and keep the better of the two."""
+    """Decode what is still doubted once more, alone and with every guard of the engine; keep the better text."""
     result: list[_Passage] = []
     for place, passage in enumerate(passages):
         better = passage
-        if passage.doubts - {"hole"}:
+        if passage.doubts and "silence" not in passage.doubts:
             again = engine.careful(passage.window)
-            if score(again, speech, rules) > score(passage.decoded, speech, rules):
-                better = replace(passage, decoded=again, doubts=find_doubts(again, speech, rules))
+            better = _with_better(passage, passage.window, again.words, speech, rules)
         result.append(better)
         progress((place + 1) / len(passages))
     return tuple(result)
 
 
 def _settle(
-    engine: _Engine, passages: Sequence[_Passage], speech: Sequence[Span], length_ms: int, options: SpeechOptions
+    passages: Sequence[_Passage], speech: Sequence[Span], length_ms: int, rules: ScreeningRules
 ) -> tuple[tuple[Word, ...], tuple[Notice, ...]]:
-    """Drop what nobody said, fill the holes, flag the rest."""
-    rules = options.screening
+    """Drop what nobody said and flag what stays in doubt."""
     believed = [passage for passage in passages if "silence" not in passage.doubts]
-    words = [word for passage in believed for word in drop_ghosts(passage.decoded.words, speech, rules)]
-    holes = [
-        Stretch(start_ms=hole.start_ms, end_ms=hole.end_ms, language=passage.window.language)
-        for passage in believed
-        for hole in find_holes(passage.decoded.words, clip(speech, passage.window), rules)
-    ]
-    words += _fill(engine, holes, speech, length_ms, options)
-    placed = tidy(words, length_ms)
+    said = sorted((word for passage in believed for word in passage.decoded.words), key=lambda word: word.start_ms)
+    words = tidy(snap(drop_ghosts(said, speech, rules), speech, rules), length_ms)
     notices = [
         Notice(code="speech.doubtful", span=_span(passage.window)) for passage in believed if passage.doubts - {"hole"}
     ]
-    notices += [Notice(code="speech.hole", span=hole) for hole in find_holes(placed, speech, rules)]
-    return placed, tuple(sorted(notices, key=_position))
-
-
-def _fill(
-    engine: _Engine, holes: Sequence[Stretch], speech: Sequence[Span], length_ms: int, options: SpeechOptions
-) -> list[Word]:
-    """Decode the speech without text by itself; only words that lie in the hole and are believed count."""
-    rules = options.screening
-    found: list[Word] = []
-    for language in dict.fromkeys(hole.language for hole in holes):
-        mine = [hole for hole in holes if hole.language == language]
-        windows = [widen(hole, options.margin_ms, length_ms) for hole in mine]
-        for hole, decoded in zip(mine, engine.batch(windows, language, lambda: None), strict=True):
-            if not find_doubts(decoded, speech, rules) - {"hole"}:
-                found += [word for word in decoded.words if hole.covers(word.middle_ms)]
-    return found
-
-
-def widen(span: Span, margin_ms: int, length_ms: int) -> Span:
-    """Return an interval with a margin on both sides, within the recording."""
-    return Span(start_ms=max(0, span.start_ms - margin_ms), end_ms=min(length_ms, span.end_ms + margin_ms))
+    notices += [Notice(code="speech.hole", span=hole) for hole in find_holes(words, speech, rules)]
+    return words, tuple(sorted(notices, key=_position))
 
 
 def _span(span: Span) -> Span:

@@ -18,6 +18,8 @@ from pipeline.screening import (
     join,
     longest_run,
     score,
+    snap,
+    stretched_holes,
     subtract,
 )
 from pipeline.types import Span, Word
@@ -43,14 +45,14 @@ def say(text: str, start_ms: int = 0, each_ms: int = 400, probability: float = 0
     )
 
 
-def decode(words: tuple[Word, ...], *, belief: float = -0.3, silence: float = 0.05, ratio: float = 1.2) -> Decoded:
+def decode(words: tuple[Word, ...], *, belief: float = -0.3, silence: float = 0.05) -> Decoded:
     return Decoded(
         start_ms=0,
         end_ms=10_000,
         words=words,
         average_log_probability=belief,
         no_speech_probability=silence,
-        compression_ratio=ratio,
+        compression_ratio=1.2,
     )
 
 
@@ -63,7 +65,8 @@ def test_plain_speech_is_not_doubted() -> None:
 
 
 def test_text_that_compresses_well_is_repetitive() -> None:
-    assert "repetitive" in find_doubts(decode(GOOD.words, ratio=2.5), SPOKEN, RULES)
+    long = "and then we went to see what had been made of the old mill down by the river " * 4
+    assert "repetitive" in find_doubts(decode(say(long)), [span(0, 40_000)], RULES)
 
 
 def test_a_phrase_over_and_over_is_repetitive() -> None:
@@ -108,6 +111,27 @@ def test_a_word_at_the_edge_of_speech_is_kept() -> None:
     assert drop_ghosts(say("oui"), [span(500, 900)], RULES)
 
 
+def test_words_next_to_a_pause_start_and_end_with_the_voice() -> None:
+    words = (*say("thank you"), *say("bye now", start_ms=2_000))
+    snapped = snap(words, [span(90, 700), span(2_050, 2_850)], RULES)
+    assert [(word.start_ms, word.end_ms) for word in snapped] == [(90, 400), (400, 700), (2_050, 2_400), (2_400, 2_850)]
+
+
+def test_a_word_begun_in_the_pause_is_cut_to_where_the_voice_is() -> None:
+    stretched = Word(text="bonjour", start_ms=0, end_ms=5_000, probability=0.9, language="fr")
+    assert snap([stretched], [span(4_000, 5_100)], RULES)[0].start_ms == 4_000
+
+
+def test_a_word_in_the_middle_of_speech_stays_where_it_is() -> None:
+    assert snap(say("oui", start_ms=2_000), [span(0, 9_000)], RULES) == say("oui", start_ms=2_000)
+    assert snap(say("oui"), [], RULES) == say("oui")
+
+
+def test_a_hole_reaches_as_far_as_the_word_stretched_over_it() -> None:
+    stretched = Word(text="so", start_ms=1_000, end_ms=5_000, probability=0.9, language="en")
+    assert stretched_holes([stretched], [span(1_000, 5_000)], RULES) == (span(1_000, 5_000),)
+
+
 def test_the_longest_run_counts_whole_phrases() -> None:
     assert longest_run(say("a b a b a b c")) == 3
     assert longest_run(say("a b c d")) == 1
@@ -115,9 +139,11 @@ def test_the_longest_run_counts_whole_phrases() -> None:
 
 
 def test_a_better_text_scores_higher() -> None:
-    assert score(GOOD, SPOKEN, RULES) > score(decode(GOOD.words, belief=-0.9), SPOKEN, RULES)
-    assert score(GOOD, SPOKEN, RULES) > score(decode(()), SPOKEN, RULES)
-    assert score(decode(()), SPOKEN, RULES) > score(decode(GOOD.words, belief=-0.5, ratio=9.0), [span(0, 900)], RULES)
+    good = score(GOOD.words, SPOKEN, RULES)
+    assert good > score(say("we meet every week to hear what an", probability=0.9), SPOKEN, RULES)
+    assert good > score(say("we meet every week", probability=0.3), SPOKEN[:1], RULES)
+    assert good > score((), SPOKEN, RULES)
+    assert score((), SPOKEN, RULES) > score(say("no " * 40, each_ms=20), [span(0, 900)], RULES)
 
 
 def test_parts_join_into_one_result_weighted_by_their_words() -> None:
@@ -161,6 +187,18 @@ def test_subtracting_leaves_exactly_the_moments_that_nobody_took(
     expected = {ms for one in spans for ms in range(one.start_ms, one.end_ms)}
     expected -= {ms for one in others for ms in range(one.start_ms, one.end_ms)}
     assert [ms for one in left for ms in range(one.start_ms, one.end_ms)] == sorted(expected)
+
+
+@given(apart(), st.lists(st.tuples(st.integers(0, 200), st.integers(0, 60)), max_size=8))
+def test_snapping_keeps_every_word_and_none_lasts_less_than_nothing(
+    speech: list[Span], times: list[tuple[int, int]]
+) -> None:
+    words = [
+        Word(text=f"w{place}", start_ms=start, end_ms=start + length, probability=0.9, language="en")
+        for place, (start, length) in enumerate(sorted(times))
+    ]
+    snapped = snap(words, speech, ScreeningRules(margin_ms=20))
+    assert [word.text for word in snapped] == [word.text for word in words]
 
 
 @given(apart(), st.integers(0, 200), st.integers(0, 100))
