@@ -80,6 +80,7 @@ MEDIA_EXTENSIONS: Final = (
 _LOCK: Final = ".sweep.lock"
 _REASON: Final = ".reason.txt"
 _SIDECAR: Final = "sidecar-"
+_CUT_NAME_BYTES: Final = 250
 _RULE: Final = "\n" + "-" * 60 + "\n\n"
 _UNFINISHED: Final = (".part", ".partial", ".tmp", ".temp", ".crdownload", ".download", ".filepart", ".opdownload")
 _SYSTEM_FILES: Final = frozenset({"thumbs.db", "desktop.ini", "icon\r", *STATUS_PAGES.values()})
@@ -587,6 +588,7 @@ class _Sweep:
 
     def run(self) -> SweepResult:
         heal(self.options.work)
+        _tidy_notes(self.options.rejected)
         parcels, strays = self._parcels()
         for parcel in parcels:
             self._guard(parcel.entry, partial(self._take, parcel))
@@ -858,9 +860,8 @@ class _Parting:
     def _paths(self, count: int) -> list[Path]:
         """Return where everything would go: the file, its sidecars, the reason."""
         main = self.options.rejected / self.name
-        numbered = main.with_name(fit_name(main, count))
-        sidecars = [numbered.with_name(_beside(numbered, path, self.name)) for path, _ in self.files[1:]]
-        return [numbered, *sidecars, numbered.with_name(fit_name(numbered, tail=_REASON))]
+        names = [fit_name(main, count), *(_beside(main, path, count) for path, _ in self.files[1:])]
+        return [main.with_name(name) for name in (*names, fit_name(main, count, _REASON))]
 
     def carry_out(self, record: SessionRecord, why: tuple[Notice, ...], moves: tuple[Move, ...] = ()) -> None:
         planned = [
@@ -872,12 +873,20 @@ class _Parting:
         _log.info("session %s: set aside: %s", record.session.id, ", ".join(each.code for each in why))
 
 
-def _beside(recording: Path, sidecar: Path, name: str) -> str:
+def _beside(recording: Path, sidecar: Path, count: int) -> str:
     """Return what a sidecar is to be called beside a recording, in the way it was: by its stem or by its whole name."""
     suffix = sidecar.suffix.lower()
-    if _fold(sidecar.stem) == _fold(name):
-        return fit_name(recording, tail=suffix)
-    return fit_name(recording.with_suffix(suffix))
+    if _fold(sidecar.stem) == _fold(recording.name):
+        return fit_name(recording, count, suffix)
+    return fit_name(recording.with_suffix(suffix), count)
+
+
+def _tidy_notes(rejected: Path) -> None:
+    """Remove the reasons whose file somebody has taken away; of names that were cut short nobody can tell."""
+    for note in rejected.glob(f"*{_REASON}"):
+        is_whole = len(os.fsencode(note.name)) < _CUT_NAME_BYTES
+        if is_whole and not os.path.lexists(note.with_name(note.name.removesuffix(_REASON))):
+            note.unlink(missing_ok=True)
 
 
 def _sighting(entry: _Entry, seen: Seen, now: int) -> Sighting:

@@ -36,6 +36,7 @@ _PLAN: Final = ".plan.json"
 _LOCK: Final = ".journal.lock"
 _SESSION_FOLDER: Final = re.compile(r"[0-9a-f]{16}\Z")
 _NAME_BYTES: Final = 255
+_SUFFIX_BYTES: Final = 20
 _NO_REPLACE: Final = 1
 _HERE: Final = -100
 
@@ -436,9 +437,11 @@ def fit_name(path: Path, count: int = 1, tail: str = "") -> str:
         >>> fit_name(Path("talk.mp4"), 2, ".reason.txt")
         'talk (2).mp4.reason.txt'
     """
-    end = f" ({count}){path.suffix}{tail}" if count > 1 else f"{path.suffix}{tail}"
+    # What follows the last dot of a sentence is no extension.
+    suffix = path.suffix if len(os.fsencode(path.suffix)) <= _SUFFIX_BYTES else ""
+    end = f" ({count}){suffix}{tail}" if count > 1 else f"{suffix}{tail}"
     room = _NAME_BYTES - len(os.fsencode(end))
-    stem = path.stem
+    stem = path.name.removesuffix(suffix)
     while len(os.fsencode(stem)) > room:
         stem = stem[:-1]
     return stem + end

@@ -436,9 +436,11 @@ class _Keys:
         return self._inside(value, keys, place, shown)
 
     def _unknown(self, shown: str, written: str, keys: Mapping[str, str]) -> None:
-        near = difflib.get_close_matches(_plain_key(written)[:60], keys, n=1)
+        near = difflib.get_close_matches(_plain_key(written)[:60], keys)
         if near:
-            self._problem("sidecar.unknown_near", key=shown, near=near[0])
+            # The same key in the other language may be the one that was meant.
+            same = [each for each in near if keys[each] == keys[near[0]]]
+            self._problem("sidecar.unknown_near", key=shown, near=" / ".join(sorted(same)))
         else:
             self._problem("sidecar.unknown", key=shown, keys=", ".join(sorted(set(keys.values()))))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import itertools
 import json
@@ -17,7 +18,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing import get_context
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -512,6 +513,18 @@ def test_nothing_in_the_folder_is_ever_overwritten(options: IntakeOptions) -> No
     assert len(list(options.rejected.glob("*.reason.txt"))) == 3
 
 
+def test_a_reason_goes_when_its_file_has_been_taken_away(options: IntakeOptions) -> None:
+    drop(options, "talk.mp4", b"")
+    for _ in range(2):
+        (refused,) = sweep(options, {}).rejected
+        assert refused.path.name == "talk.mp4"
+        assert len(list(options.rejected.iterdir())) == 2
+        refused.path.rename(options.inbox / "talk.mp4")
+    drop(options, "talk.mp4", movie(1))
+    assert len(sweep(options, {}).claims) == 1
+    assert list(options.rejected.iterdir()) == []
+
+
 def test_giving_back_twice_is_giving_back_once(options: IntakeOptions) -> None:
     claim = take(options)
     assert reject(options, claim.session.id, RecordingRejected("intake.empty")) is not None
@@ -561,6 +574,8 @@ HOSTILE = [
     "a\\b;$(x)`y`.mp4",
     " .mp4",
     "rejected.mp4",
+    "a." + "b" * 250,
+    "Dr. " + "and so on " * 20 + ".mp4",
 ]
 
 
@@ -592,7 +607,7 @@ def test_hostile_names_twice_are_numbered_within_the_length_of_names(options: In
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_find_their_late_sidecar(options: IntakeOptions, name: str) -> None:
     take(options, name)
-    drop(options, name.removesuffix(".mp4")[:250] + ".toml", "week = 9")
+    drop(options, PurePosixPath(name).stem + ".yml", "week: 9")
     (claim,) = sweep(options, {}).claims
     assert claim.session.week == 9
 
@@ -627,6 +642,75 @@ def test_two_file_systems_are_refused(tmp_path: Path) -> None:
 def test_options_that_cannot_be_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r".+"):
         IntakeOptions(**{"inbox": Path("/inbox"), "work": Path("/work"), **wrong})  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def stuck(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Make the system refuse to move ``talk.mp4`` with the error put into this list."""
+    codes: list[int] = []
+    real = Path.replace
+
+    def refuse(self: Path, target: Path) -> Path:
+        if codes and self.name == "talk.mp4":
+            raise OSError(codes[0], os.strerror(codes[0]))
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    return codes
+
+
+def test_a_file_that_cannot_be_moved_waits_is_not_read_at_every_sweep_and_is_tried_again(
+    options: IntakeOptions, stuck: list[int]
+) -> None:
+    clock = Hand()
+    drop(options, "talk.mp4", movie(1))
+    drop(options, "other.mp4", movie(2))
+    stuck.append(errno.EACCES)
+    first = sweep(options, {}, clock=clock)
+    assert [claim.recording.name for claim in first.claims] == ["other.mp4"]
+    stuck.clear()
+    clock.ms = 59_999
+    second = sweep(options, first.seen, clock=clock)
+    assert second.claims == ()
+    for result in (first, second):
+        assert [(each.name, codes(each.reasons)) for each in result.waiting] == [("talk.mp4", ["intake.blocked"])]
+    clock.ms = 60_000
+    assert len(sweep(options, second.seen, clock=clock).claims) == 1
+
+
+def test_a_folder_that_turns_out_to_be_elsewhere_is_named(options: IntakeOptions, stuck: list[int]) -> None:
+    drop(options, "talk.mp4", movie(1))
+    stuck.append(errno.EXDEV)
+    with pytest.raises(SetUpError, match="different disks"):
+        sweep(options, {})
+    assert (options.inbox / "talk.mp4").exists()
+
+
+def test_a_full_disk_is_not_taken_for_a_fault_of_the_file(options: IntakeOptions, stuck: list[int]) -> None:
+    drop(options, "talk.mp4", movie(1))
+    stuck.append(errno.ENOSPC)
+    with pytest.raises(OSError, match="No space"):
+        sweep(options, {})
+    stuck.clear()
+    assert len(sweep(options, {}).claims) == 1
+
+
+def test_a_file_written_to_in_the_last_moment_goes_back_to_settle(
+    options: IntakeOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, path = Path.replace, drop(options, "talk.mp4", movie(1))
+
+    def write_first(self: Path, target: Path) -> Path:
+        if self == path:
+            path.write_bytes(movie(1, 200))
+        return real(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", write_first)
+        assert sweep(options, {}).settling == ("talk.mp4",)
+    assert path.read_bytes() == movie(1, 200)
+    (claim,) = sweep(options, {}).claims
+    verify_recording(claim.recording)
 
 
 def test_names_of_unfinished_files_are_known() -> None:

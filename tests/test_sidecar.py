@@ -171,7 +171,7 @@ def test_every_mistake_is_told_at_once_under_the_name_it_was_written_with() -> N
 
 def test_an_unknown_key_is_answered_with_the_nearest_or_with_all() -> None:
     ((code, data),) = problems("tittle = 'x'")
-    assert (code, data["near"]) == ("unknown_near", "title")
+    assert (code, data["near"]) == ("unknown_near", "title / titre")
     ((code, data),) = problems('"semaines" = 1')
     assert (code, data["near"]) == ("unknown_near", "semaine")
     ((code, data),) = problems("qqqq = 'x'")
