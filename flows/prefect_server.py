@@ -38,8 +38,9 @@ _QUIET: Final = {
     "PREFECT_CLI_COLORS": "false",
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
     "PREFECT_LOGGING_COLORS": "false",
-    # Each heartbeat is an event, and many events lock SQLite up; the session's own lock tells who is alive.
-    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "",
+    # Each heartbeat is an event, and many events lock SQLite up; the session lock tells who is alive. Once a day is the
+    # rarest that can be asked for here.
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "86400",
     "PREFECT_WORKER_QUERY_SECONDS": "1",
     "PREFECT_WORKER_HEARTBEAT_SECONDS": "10",
     "PREFECT_WORKER_ENABLE_CANCELLATION": "true",

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Final, cast
 from uuid import UUID
 
+import httpx
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_link_artifact, create_progress_artifact, update_progress_artifact
 from prefect.client.schemas.objects import State
@@ -61,7 +62,8 @@ def _process_claimed(settings: Settings, session_id: str, attempt: int) -> State
         reject(intake_options(settings), session_id, rejection)
         return Completed(name="SetAside", message=str(rejection))
     except Exception as failure:
-        _note_failure(settings, session_id, attempt, failure)
+        if not _may_pass(failure):
+            _note_failure(settings, session_id, attempt, failure)
         raise
     state = Published(revision=publication.revision, pages=publication.pages)
     record_state(settings.work, session_id, attempt, state)
@@ -104,6 +106,11 @@ def _teller(settings: Settings, session_id: str, attempt: int) -> Callable[[Stag
         record_state(settings.work, session_id, attempt, Processing(stage=stage, share=share))
 
     return tell
+
+
+def _may_pass(failure: Exception) -> bool:
+    """Say whether the same run may go through later; then it stays unfinished and the watcher queues it again."""
+    return failure.retryable if isinstance(failure, TribuneError) else isinstance(failure, httpx.HTTPError)
 
 
 def _note_failure(settings: Settings, session_id: str, attempt: int, failure: Exception) -> None:

@@ -35,8 +35,8 @@ from pipeline.types import Notice
 logger = logging.getLogger(__name__)
 
 DEPLOYMENT: Final = "process-session/tribune"
-MOST_CRASHES: Final = 4
-"""Runs that may die on one recording before it is given up."""
+MOST_TRIES: Final = 6
+"""Times that a run may die or fail for want of something else before its recording is given up."""
 
 GRACE: Final = dt.timedelta(seconds=45)
 """A run may be without its lock for so long: from being handed to a process until that has started."""
@@ -109,12 +109,14 @@ def _revive(client: SyncPrefectClient, work: Path, record: SessionRecord, run: F
     state = run.state
     if state is None or state.type is StateType.SCHEDULED or is_held(lock_path(work, record.session.id)):
         return
-    if state.type in _ACTIVE and state.timestamp + grace > dt.datetime.now(dt.UTC):
+    # What failed because the store or the server was away is not tried again at once, and each time less soon.
+    pause = GRACE * 2**run.run_count if state.type is StateType.FAILED else grace if state.type in _ACTIVE else None
+    if pause is not None and state.timestamp + pause > dt.datetime.now(dt.UTC):
         return
     if state.type is StateType.CANCELLED:
         _give_up(work, record, Notice(code="flows.cancelled"))
         return
-    if run.run_count >= MOST_CRASHES:
+    if run.run_count >= MOST_TRIES:
         _give_up(work, record, Notice(code="flows.crashed_too_often", data=(("times", str(run.run_count)),)))
         return
     if state.type in _ACTIVE:

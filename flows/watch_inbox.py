@@ -14,7 +14,6 @@ from collections.abc import Callable
 from typing import Final
 
 import httpx
-from pipeline.status import write_status
 from prefect import flow, get_run_logger
 
 from config.settings import Settings, load_settings
@@ -23,6 +22,7 @@ from flows.runs import GRACE, tend_runs
 from pipeline.errors import TribuneError
 from pipeline.intake import IntakeOptions, Seen, prepare, sweep
 from pipeline.journal import read_records
+from pipeline.status import write_status
 
 _log = logging.getLogger(__name__)
 
@@ -76,7 +76,8 @@ def look(options: IntakeOptions, seen: Seen, grace: dt.timedelta) -> Seen:
     """
     swept = sweep(options, seen)
     tend_runs(options.work, grace=grace)
-    write_status(options, read_records(options.work), swept)
+    zone = dt.datetime.now(dt.UTC).astimezone().tzinfo or dt.UTC
+    write_status(options, swept, read_records(options.work), zone=zone)
     return swept.seen
 
 

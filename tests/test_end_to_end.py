@@ -1,0 +1,283 @@
+"""What a facilitator, an operator and a learner see with everything real: `tribune up`, dropped files, pages."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import webvtt
+
+from flows.runs import MOST_TRIES, lock_path
+from pipeline.ffmpeg import find_programs
+from pipeline.journal import Failed, Processing, Published, Rejected, SessionRecord, read_records
+from pipeline.locks import is_held
+from tests.browser import open_browser, until, watch
+
+SAMPLES = Path(__file__).parent.parent / "samples"
+WAIT_S = 240.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A running ``tribune up``.
+
+    Attributes:
+        root: Its data folder.
+        process: The command.
+    """
+
+    root: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def inbox(self) -> Path:
+        return self.root / "inbox"
+
+    @property
+    def work(self) -> Path:
+        return self.root / "work"
+
+    def records(self) -> tuple[SessionRecord, ...]:
+        return read_records(self.work)
+
+    def prefect(self, path: str, **asked: object) -> Any:  # noqa: ANN401 - JSON
+        """Ask the Prefect server, as its own pages do."""
+        log = (self.root / "up.log").read_text()
+        found = re.search(r"http://127\.0\.0\.1:(\d+)(?=\s)", log[log.index("Prefect") :])
+        assert found
+        request = urllib.request.Request(
+            f"{found[0]}/api/{path}", json.dumps(asked).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=10) as reply:
+            return json.load(reply)
+
+    def wait(self, condition: Callable[[], bool], what: str, *, pause_s: float = 0.2) -> None:
+        """Wait for something to come true."""
+        deadline = time.monotonic() + WAIT_S
+        while not condition():
+            assert self.process.poll() is None, f"tribune up ended: {(self.root / 'up.log').read_text()}"
+            assert time.monotonic() < deadline, f"never: {what}; {[record.state for record in self.records()]}"
+            time.sleep(pause_s)
+
+    def wait_for_ends(self, number: int) -> tuple[SessionRecord, ...]:
+        """Wait until so many recordings have come to an end."""
+
+        def ended() -> list[SessionRecord]:
+            return [r for r in self.records() if isinstance(r.state, Published | Rejected | Failed)]
+
+        self.wait(lambda: len(ended()) >= number, f"{number} recordings at an end")
+        return tuple(ended())
+
+
+@contextmanager
+def tribune_up(root: Path, models: Path) -> Iterator[Running]:
+    """Run the real command in a data folder and wait until it serves."""
+    root.mkdir(exist_ok=True)
+    environment = {
+        **os.environ,
+        "TRIBUNE_ENV": "test",
+        "TRIBUNE_ROOT": str(root),
+        "TRIBUNE_LANGUAGE": "en",
+        "TRIBUNE_MODELS__FOLDERS": json.dumps([str(models)]),
+        "PYTHONUNBUFFERED": "1",
+    }
+    with (root / "up.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-c", "from pipeline.cli import main; main()", "up"],
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    running = Running(root=root, process=process)
+    try:
+        running.wait(lambda: "Serving" in (root / "up.log").read_text(), "serving")
+        yield running
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            process.wait(60)
+
+
+def cut(source: Path, target: Path, *, start_s: float, length_s: float) -> None:
+    """Cut a clip of its own out of a sample."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f"{target.name}.part")
+    command = [str(find_programs().ffmpeg), "-v", "error", "-nostdin", "-ss", str(start_s), "-t", str(length_s)]
+    command += ["-i", str(source), "-f", {".flac": "flac", ".mp4": "mp4"}[target.suffix], str(part)]
+    subprocess.run(command, check=True, env={**os.environ, "GCONV_PATH": "/dev/null"})
+    part.rename(target)
+
+
+def fetch(address: str) -> bytes:
+    with urllib.request.urlopen(address, timeout=10) as reply:
+        return bytes(reply.read())
+
+
+def one(records: tuple[SessionRecord, ...], name: str) -> SessionRecord:
+    return next(record for record in records if record.recording.name == name)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory, models_folder: Path) -> Iterator[Running]:
+    """Serve, with an English video, a French session and a text file that claims to be a video dropped in."""
+    with tribune_up(tmp_path_factory.mktemp("up"), models_folder) as up:
+        shutil.copy(SAMPLES / "en" / "council_meeting.toml", up.inbox / "council.toml")
+        cut(SAMPLES / "en" / "council_meeting.mp4", up.inbox / "council.mp4", start_s=55, length_s=24)
+        (up.inbox / "fr").mkdir()
+        shutil.copy(SAMPLES / "fr" / "defaults.toml", up.inbox / "fr" / "defaults.toml")
+        cut(SAMPLES / "fr" / "cinq_voix.flac", up.inbox / "fr" / "Semaine 2 - Le tigre.flac", start_s=22, length_s=16)
+        (up.inbox / "minutes.mp4").write_text("Not a video at all.\n" * 40)
+        up.wait_for_ends(3)
+        yield up
+
+
+def test_a_video_is_published_in_both_interfaces_with_its_own_words(running: Running) -> None:
+    record = one(running.records(), "council.mp4")
+    assert isinstance(record.state, Published)
+    assert record.session.title.fr == "Réunion spéciale du conseil au complet"
+    for language, address in record.state.pages:
+        page = fetch(address).decode()
+        assert f'<html lang="{language}"' in page
+        assert "agenda" in page
+
+
+def test_a_french_recording_comes_out_in_french(running: Running) -> None:
+    record = one(running.records(), "Semaine 2 - Le tigre.flac")
+    assert isinstance(record.state, Published)
+    assert record.session.languages == ("fr",)
+    assert record.session.week == 2
+    base = record.state.pages[0][1].rpartition("/")[0]
+    transcript = fetch(f"{base}/{record.state.revision}/transcript.fr.txt").decode()
+    assert "tigre" in transcript
+    captions = webvtt.from_string(fetch(f"{base}/{record.state.revision}/captions.fr.vtt").decode())
+    assert len(captions) > 1
+
+
+def test_what_is_no_recording_is_set_aside_with_a_reason_in_both_languages(running: Running) -> None:
+    reason = (running.inbox / "rejected" / "minutes.mp4.reason.txt").read_text(encoding="utf-8")
+    assert (running.inbox / "rejected" / "minutes.mp4").read_text() == "Not a video at all.\n" * 40
+    assert "minutes.mp4" in reason
+    assert re.search(r"[àâçéèêëîïôùû]", reason)
+
+
+def test_the_status_pages_show_each_drop(running: Running) -> None:
+    running.wait(lambda: "minutes.mp4" in (running.inbox / "status.html").read_text(encoding="utf-8"), "status")
+    page = (running.inbox / "status.html").read_text(encoding="utf-8")
+    for shown in ("Special meeting of the full council", "Semaine 2 - Le tigre.flac", "minutes.mp4"):
+        assert shown in page
+
+
+def test_the_operator_sees_one_completed_run_a_recording_with_tags_links_and_tasks(running: Running) -> None:
+    runs = running.prefect("flow_runs/filter", flows={"name": {"any_": ["process-session"]}})
+    assert len(runs) == 3
+    assert {run["state"]["type"] for run in runs} == {"COMPLETED"}
+    council = next(run for run in runs if "Special meeting" in run["name"])
+    assert "en" in council["tags"]
+    tasks = running.prefect("task_runs/filter", flow_runs={"id": {"any_": [council["id"]]}})
+    assert {task["name"] for task in tasks} >= {"Transcribe", "Tell speakers apart", "Publish"}
+    artifacts = running.prefect("artifacts/filter", flow_runs={"id": {"any_": [council["id"]]}})
+    assert {"page-en", "page-fr", "captions", "transcript"} <= {artifact["key"] for artifact in artifacts}
+    assert "progress" in {artifact["type"] for artifact in artifacts}
+
+
+def test_the_same_recording_dropped_again_is_answered_and_not_published_again(running: Running) -> None:
+    before = one(running.records(), "council.mp4")
+    shutil.copy(before.recording.path, running.inbox / "again.mp4")
+    answer = running.inbox / "rejected" / "again.mp4.reason.txt"
+    running.wait(answer.exists, "an answer")
+    assert isinstance(before.state, Published)
+    assert before.state.pages[0][1] in answer.read_text(encoding="utf-8")
+    assert one(running.records(), "council.mp4").state == before.state
+
+
+@pytest.mark.browser
+def test_a_learner_plays_the_page_sees_a_caption_and_follows_a_click_in_the_transcript(running: Running) -> None:
+    state = one(running.records(), "council.mp4").state
+    assert isinstance(state, Published)
+    address = dict(state.pages)["fr"]
+    with open_browser() as browser:
+        page = browser.new_page()
+        faults = watch(page, address.split("/sessions/")[0])
+        page.goto(address)
+        page.evaluate("document.querySelector('#video').play()")
+        until(page, "document.querySelector('#video').currentTime > 0.5")
+        page.evaluate("document.querySelector('#video').currentTime = 8")
+        until(page, "[...document.querySelector('#video').textTracks].some(t => t.activeCues && t.activeCues.length)")
+        passages = page.locator("#pane [data-start]")
+        last = passages.nth(passages.count() - 1)
+        start_s = int(last.get_attribute("data-start") or "") / 1000
+        last.click()
+        until(page, f"document.querySelector('#video').currentTime >= {start_s - 0.05}")
+        until(page, "document.querySelector('#pane [aria-current]')")
+        assert faults == []
+
+
+KILLED_IN = ("speech", "speakers", "video", "publish")
+
+
+def holder(lock: Path) -> int | None:
+    """Return the process that holds a lock file open."""
+    for handle in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            if handle.readlink() == lock:
+                return int(handle.parts[2])
+        except OSError:
+            continue
+    return None
+
+
+def claimed(up: Running, name: str) -> str:
+    """Wait until a recording is claimed; return its session's id."""
+    up.wait(lambda: any(record.recording.name == name for record in up.records()), f"{name} claimed", pause_s=0.01)
+    return one(up.records(), name).session.id
+
+
+def kill_in(up: Running, session_id: str, stage: str) -> None:
+    """Kill the process that works on a recording as soon as it is in a stage."""
+
+    def there() -> bool:
+        record = next(r for r in up.records() if r.session.id == session_id)
+        assert not isinstance(record.state, Published | Failed), f"{stage} went by unseen"
+        return isinstance(record.state, Processing) and record.state.stage == stage
+
+    up.wait(there, stage, pause_s=0.002)
+    pid = holder(lock_path(up.work, session_id))
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+
+
+def test_four_processes_killed_in_different_stages_and_the_whole_of_it_still_publish_each_session_once(
+    tmp_path: Path, models_folder: Path
+) -> None:
+    root = tmp_path / "root"
+    with tribune_up(root, models_folder) as up:
+        for number, stage in enumerate(KILLED_IN):
+            cut(SAMPLES / "fr" / "cinq_voix.flac", up.inbox / f"{stage}.flac", start_s=20 * number, length_s=7)
+            session_id = claimed(up, f"{stage}.flac")
+            kill_in(up, session_id, stage)
+            assert not is_held(lock_path(up.work, session_id))
+        up.process.kill()
+        up.process.wait()
+    with tribune_up(root, models_folder) as up:
+        ended = up.wait_for_ends(len(KILLED_IN))
+        assert {record.recording.name for record in ended} == {f"{stage}.flac" for stage in KILLED_IN}
+        for record in ended:
+            assert isinstance(record.state, Published), record.state
+            assert record.state.revision.startswith("r1-")
+            fetch(record.state.pages[0][1])
+        runs = up.prefect("flow_runs/filter", flows={"name": {"any_": ["process-session"]}})
+        assert len(runs) == len(KILLED_IN)
+        assert all(run["run_count"] <= MOST_TRIES for run in runs)
