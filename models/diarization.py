@@ -28,6 +28,9 @@ _SAMPLE_RATE: Final = 16_000
 _SHARES: Final = {"segmentation": (0.0, 0.4), "embeddings": (0.4, 0.98), "discrete_diarization": (0.98, 0.99)}
 """Where each step of pyannote's starts and ends in the whole, as measured on two cores."""
 
+_ALLOCATOR: Final = "DefaultCPUAllocator: can't allocate memory"
+"""What torch says, in a plain RuntimeError, where the CPU has too little."""
+
 _UNREADABLE: Final = (OSError, RuntimeError, ValueError, KeyError, TypeError, EOFError, pickle.UnpicklingError)
 
 
@@ -197,6 +200,9 @@ def _open(
 def _import_pyannote() -> None:
     # Read once, at the import: pyannote otherwise reports each use to its makers.
     os.environ["PYANNOTE_METRICS_ENABLED"] = "false"
+    # Read once, when torch loads its thread pool: idle threads that spin for work take the cores from whoever else
+    # works on this machine, and made this 20 times slower beside another busy process.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     load_torchaudio()
     import pyannote.audio  # noqa: F401
 
@@ -293,10 +299,10 @@ def _failures_as_ours(device: str) -> Iterator[None]:
 
     try:
         yield
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        raise OutOfMemory("speakers.out_of_memory", {"device": device.upper()}) from error
     except SetUpError:
         raise
     except Exception as error:
+        if isinstance(error, MemoryError | torch.OutOfMemoryError) or _ALLOCATOR in str(error):
+            raise OutOfMemory("speakers.out_of_memory", {"device": device.upper()}) from error
         detail = f"{type(error).__name__}: {error}".splitlines()[0]
         raise DiarizationFailed("speakers.engine_failed", {"detail": detail}) from error

@@ -37,7 +37,8 @@ logger = logging.getLogger(__name__)
 
 AnySpan = TypeVar("AnySpan", bound=Span)
 
-_SENTENCE_END: Final = (".", "?", "!", "…", ".»", "?»", "!»", '."', '?"', '!"', ".”", "?”", "!”")
+_SENTENCE_END: Final = (".", "?", "!", "…")
+_CLOSING: Final = "\"'”’»)] \u00a0\u202f"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,7 +275,7 @@ def _settle(words: Sequence[Word], voices: list[str | None], options: SpeakerOpt
 
 
 def _may_break(before: Word, after: Word, options: SpeakerOptions) -> bool:
-    return before.text.endswith(_SENTENCE_END) or after.start_ms - before.end_ms >= options.pause_ms
+    return before.text.rstrip(_CLOSING).endswith(_SENTENCE_END) or after.start_ms - before.end_ms >= options.pause_ms
 
 
 def _runs(voices: Sequence[str | None]) -> list[tuple[str | None, int, int]]:
