@@ -8,12 +8,10 @@ should do it in its own way.
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,9 +19,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from pipeline.guarded import guarded
+
 _log = logging.getLogger(__name__)
 
-_PR_SET_PDEATHSIG: Final = 1
 _GRACE_S: Final = 8.0
 _LOOK_EVERY_S: Final = 0.2
 _SHORTEST_PAUSE_S: Final = 0.5
@@ -89,10 +88,9 @@ def _keep(kept: Kept, stop: threading.Event, command: Sequence[str], log: Path, 
 
 
 def _start(command: Sequence[str], log: Path, env: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
-    guarded = [sys.executable, "-m", "flows.children", str(os.getpid()), *command]
     with log.open("ab") as out:
         return subprocess.Popen(
-            guarded,
+            guarded(command, ends_by=signal.SIGTERM),
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
@@ -110,17 +108,3 @@ def _stop(child: subprocess.Popen[bytes]) -> None:
         except subprocess.TimeoutExpired:
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()
-
-
-def _become(parent: int, command: Sequence[str]) -> None:
-    """Turn this process into the command, to be ended by the kernel when the parent is gone."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        # The parent may have died before the request took effect.
-        if os.getppid() != parent:
-            sys.exit(1)
-    os.execvp(command[0], list(command))  # noqa: S606 - the command is an argument list of our own
-
-
-if __name__ == "__main__":
-    _become(int(sys.argv[1]), sys.argv[2:])

@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from config.settings import Settings
-from flows.engines import running_store
+from flows.engines import intake_options, running_store
 from flows.prefect_server import PrefectAddress, apply_deployments, prefect_server, watcher, worker
 from pipeline.errors import SetUpError
+from pipeline.intake import prepare
 from pipeline.locks import Held, exclusive
 from pipeline.s3 import S3Options
 
@@ -39,7 +40,7 @@ def running_services(settings: Settings) -> Iterator[Services]:
     Raises:
         SetUpError: Something did not start, or runs already with this data folder.
     """
-    settings.root.mkdir(parents=True, exist_ok=True)
+    prepare(intake_options(settings))
     try:
         with (
             exclusive(settings.root / "up.lock", wait=False),

@@ -80,7 +80,7 @@ def choose_mix(loudness: Loudness, layout: str | None = None) -> tuple[float, ..
         (0.5, -0.5)
     """
     power = loudness.power
-    count = power.shape[1]
+    count = int(power.shape[1])
     sounding = power.max(axis=1, initial=0) > power.max(initial=0) * _DEAD
     if not sounding.any():
         return (1.0 / count,) * count

@@ -15,7 +15,6 @@ import selectors
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -28,6 +27,7 @@ from typing import Any, Final, TypeAlias
 import ffmpeg
 
 from pipeline.errors import MediaError, ProgramMissing
+from pipeline.guarded import Bounds, guarded
 from pipeline.ports import Progress, no_progress
 
 log = logging.getLogger(__name__)
@@ -321,9 +321,10 @@ def _run(
     command: list[str], limits: MediaLimits, seconds: float, on_line: Callable[[bytes], None], *, bundled: bool
 ) -> str:
     log.debug("running %s", command)
+    cpu_seconds = int(seconds * limits.threads * 4) + 60
     # Its own session, so that whatever it starts ends with it.
     process = subprocess.Popen(
-        _boxed(command, limits, seconds),
+        guarded(command, bounds=Bounds(limits.memory_bytes, limits.output_bytes, cpu_seconds)),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -339,14 +340,6 @@ def _run(
     if status != 0 or any(want in said for want in _WANTS):
         raise _failure(command, status, said)
     return said
-
-
-def _boxed(command: list[str], limits: MediaLimits, seconds: float) -> list[str]:
-    """Return the command as :mod:`pipeline.boxed` runs it."""
-    cpu = int(seconds * limits.threads * 4) + 60
-    bounds = (os.getpid(), limits.memory_bytes, limits.output_bytes, cpu)
-    script = Path(__file__).with_name("boxed.py")
-    return [sys.executable, "-I", "-S", str(script), *map(str, bounds), *command]
 
 
 def _listen(process: subprocess.Popen[bytes], deadline: float, seconds: float, on_line: Callable[[bytes], None]) -> str:

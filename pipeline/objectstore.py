@@ -18,7 +18,6 @@ import secrets
 import shutil
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -29,6 +28,7 @@ from pathlib import Path
 from typing import IO, Final, Self
 
 from pipeline.errors import ProgramMissing, SetUpError, StoreError, StoreUnavailable
+from pipeline.guarded import guarded
 from pipeline.messages import message
 from pipeline.ports import ObjectHeaders
 from pipeline.s3 import MIB, S3Options, open_store, prepare_bucket
@@ -49,18 +49,6 @@ _PROBE_BYTES: Final = 256 * 1024
 _TOLD_LINES: Final = 3
 _ERROR_LINE: Final = re.compile(r"[EF]\d{4} ")
 _SOCKETS: Final = Path("/tmp")  # noqa: S108 - SeaweedFS puts its sockets there and leaves them when it is killed
-
-# Runs in an interpreter of its own that turns into the store: asks the kernel (Linux: PR_SET_PDEATHSIG is 1) to be
-# killed with the thread that started it, and leaves at once if that is gone already.
-_LAUNCHER: Final = """
-import os, signal, sys
-if sys.platform == "linux":
-    import ctypes
-    ctypes.CDLL(None).prctl(1, int(signal.SIGKILL))
-    if os.getppid() != int(sys.argv[1]):
-        sys.exit(1)
-os.execv(sys.argv[2], sys.argv[2:])
-"""
 
 _logger = logging.getLogger(__name__)
 
@@ -241,10 +229,9 @@ class _Keeper(threading.Thread):
             _logger.error("the object store ended by itself, status %d; see its log in its folder", status)
 
     def _begin(self) -> subprocess.Popen[bytes]:
-        launcher = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid())]
         with (self._options.folder / "store.log").open("ab") as log:
             return subprocess.Popen(
-                [*launcher, *self._arguments],
+                guarded(self._arguments),
                 cwd=self._options.folder,
                 env=_environment(self._options, self._kept),
                 stdin=subprocess.DEVNULL,

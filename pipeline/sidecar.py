@@ -16,6 +16,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Final, NoReturn
 
@@ -27,6 +28,13 @@ from pipeline.details import LINE_LENGTH, PARAGRAPH_LENGTH, Details, Guest, Text
 from pipeline.errors import SidecarInvalid
 from pipeline.naming import language_named, plain, printable
 from pipeline.types import LANGUAGES, Bilingual, Language, Notice, SpeakerCount
+
+_KEY: Final = r"(?P<key>[\w'’-]*[^\W\x00-\x7f][\w'’-]*)(?=[ \t]*[=\]])"
+_ACCENTED_KEYS: Final = (
+    re.compile(rf"^(?P<before>[ \t]*\[{{0,2}}[ \t]*){_KEY}", re.MULTILINE),
+    re.compile(rf"(?P<before>[{{,][ \t]*){_KEY}"),
+)
+"""Keys with an accent and without quotes: where a line begins, then within braces."""
 
 SIDECAR_EXTENSIONS: Final = (".toml", ".json", ".yaml", ".yml")
 SIDECAR_BYTES: Final = 64 * 1024
@@ -148,7 +156,16 @@ def _refuse_line(text: str, line: int, file: str) -> NoReturn:
 
 def _parse_toml(text: str, file: str) -> object:
     del file
-    return tomllib.loads(text)
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        # TOML wants quotes around a key with an accent, which nobody who writes « invités = » would guess.
+        quoted = text
+        for keys in _ACCENTED_KEYS:
+            quoted = keys.sub(r'\g<before>"\g<key>"', quoted)
+            with suppress(tomllib.TOMLDecodeError):
+                return tomllib.loads(quoted)
+        raise error from None
 
 
 def _parse_json(text: str, file: str) -> object:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from models import manifest
+from models.fetch import FetchOptions, fetch
 from models.whisper import WhisperRecognizer, open_recognizer
 from pipeline.objectstore import PUBLIC, ObjectStore, ObjectStoreOptions, start_object_store
 from pipeline.s3 import S3Options, S3Store, open_store, prepare_bucket
@@ -45,8 +47,11 @@ def store(bucket: S3Options) -> Iterator[S3Store]:
 
 @pytest.fixture(scope="session")
 def models_folder() -> Path:
-    """Say where the weights are."""
-    return Path(__file__).parents[1] / "var" / "models"
+    """Return the folder with the default weights; what is not there yet is fetched, as `make test` does before."""
+    folder = Path(__file__).parents[1] / "var" / "models"
+    for model in manifest.load().defaults:
+        fetch(model, FetchOptions(cache=folder))
+    return folder
 
 
 @pytest.fixture(scope="session")

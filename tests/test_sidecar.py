@@ -368,3 +368,17 @@ def test_any_name_gives_a_title_and_can_be_shown(name: str) -> None:
     printable(name).encode()
     session = session_for(recording(name), Details())
     assert session.title.get("en").strip()
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        'titre = "Été, à = ]"\n[[invités]]\nnom = "Ève"\nétablissement = "CNRC"\n',
+        'titre = "Été, à = ]"\ninvités = [{ nom = "Ève", "établissement" = "CNRC" }]\n',
+        'titre = "Été"\ninvités = [{ nom = "Ève", établissement = "CNRC" }]\n',
+    ],
+)
+def test_toml_keys_may_have_accents_without_quotes(written: str) -> None:
+    details = parse_sidecar(written.encode(), "x.toml")
+    assert details.title is not None
+    assert details.guests == (Guest(name="Ève", organisation="CNRC"),)
