@@ -20,7 +20,7 @@ from models import manifest
 from models.diarization import DiarizerOptions, open_community_diarizer, open_diarizer
 from models.fetch import FetchOptions, FetchProgress, fetch, ignore_bytes, installed
 from models.manifest import Model
-from models.whisper import WhisperOptions, open_recognizer
+from models.whisper import WhisperOptions, open_recognizer, threads_given
 from pipeline.ffmpeg import MediaLimits
 from pipeline.intake import IntakeOptions
 from pipeline.locks import exclusive
@@ -76,7 +76,10 @@ def intake_options(settings: Settings) -> IntakeOptions:
 def process_options(settings: Settings) -> ProcessOptions:
     """Return how a recording is processed."""
     return ProcessOptions(
-        media=MediaLimits(max_duration_ms=round(settings.media.max_hours * _HOUR_MS)),
+        media=MediaLimits(
+            max_duration_ms=round(settings.media.max_hours * _HOUR_MS),
+            threads=settings.engines.threads or threads_given(),
+        ),
         speech=SpeechOptions(batch_size=settings.engines.batch_size),
         speakers=SpeakerOptions(),
         captions=load_all(),

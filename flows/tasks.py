@@ -7,6 +7,7 @@ of what a stage does; whether a failure is worth a retry is what the failure its
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar, cast
 
@@ -15,7 +16,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import exponential_backoff
 
-from pipeline.checkpoints import Finished
+from pipeline.checkpoints import Finished, Turn
 from pipeline.errors import TribuneError
 from pipeline.ports import Progress
 from pipeline.process import RunStage, Stage
@@ -72,8 +73,9 @@ def as_tasks(run_stage: RunStage) -> RunStage:
         work: Callable[[Progress], T],
         *,
         keep: Callable[[T], bool] = lambda _: True,
+        turn: Turn = nullcontext,
     ) -> Finished[T]:
-        return _as_task(stage)(_Call(lambda: run_stage(stage, kind, inputs, work, keep=keep)))
+        return _as_task(stage)(_Call(lambda: run_stage(stage, kind, inputs, work, keep=keep, turn=turn)))
 
     return run
 

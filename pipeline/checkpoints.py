@@ -14,6 +14,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -22,6 +23,9 @@ from pipeline.serial import from_json, to_json
 from pipeline.types import Timing
 
 T = TypeVar("T")
+
+Turn = Callable[[], AbstractContextManager[None]]
+"""The right to do work that only one may do at a time."""
 
 _logger = logging.getLogger(__name__)
 
@@ -59,6 +63,7 @@ class Checkpoints:
         work: Callable[[], T],
         *,
         keep: Callable[[T], bool] = lambda _: True,
+        turn: Turn = nullcontext,
     ) -> Finished[T]:
         """Return what the stage gave before for the same inputs, or do the work and keep what it gives.
 
@@ -68,6 +73,7 @@ class Checkpoints:
             inputs: Everything that decides the result: values, options, models. Each needs a JSON form.
             work: Does the stage.
             keep: Whether a result is worth keeping; one that was lowered for want of something is tried anew next time.
+            turn: Waited for before the work is done, and not counted as its time.
 
         Raises:
             OSError: The checkpoint cannot be written.
@@ -78,9 +84,10 @@ class Checkpoints:
         if kept is not None:
             _logger.info("%s: taken from %s", stage, path)
             return kept
-        started = time.perf_counter()
-        result = work()
-        timing = Timing(stage=stage, seconds=round(time.perf_counter() - started, 3))
+        with turn():
+            started = time.perf_counter()
+            result = work()
+            timing = Timing(stage=stage, seconds=round(time.perf_counter() - started, 3))
         if keep(result):
             _write(path, key, result, timing)
         return Finished(result=result, timing=timing, resumed=False)

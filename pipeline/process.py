@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib.metadata import version
@@ -20,17 +20,19 @@ from typing import Final, Literal, Protocol, TypeVar, get_args
 from pipeline.artifacts import read_artifact
 from pipeline.caption_rules import CaptionRules
 from pipeline.captions import make_cues
-from pipeline.checkpoints import Checkpoints, Finished
+from pipeline.checkpoints import Checkpoints, Finished, Turn
 from pipeline.details import Tags
 from pipeline.editing import Edited, edit
 from pipeline.errors import EngineError, RecordingRejected, SetUpError
-from pipeline.ffmpeg import MediaLimits
+from pipeline.ffmpeg import MediaLimits, find_programs
+from pipeline.intake import verify_recording
 from pipeline.media import choose_audio, probe, read_waveform, write_audio_file
 from pipeline.messages import message
 from pipeline.ports import Diarizer, Progress, Recognizer, Store
 from pipeline.publishing import publish
 from pipeline.render import FORMATS, Document, Format
 from pipeline.serial import to_json
+from pipeline.site.formatting import format_date
 from pipeline.site.render import LearnerSite
 from pipeline.speakers import SpeakerOptions, attribute, diarize, without_speakers
 from pipeline.speech import SpeechOptions, main_language, recognize
@@ -83,6 +85,7 @@ class RunStage(Protocol):
         work: Callable[[Progress], T],
         *,
         keep: Callable[[T], bool] = ...,
+        turn: Turn = ...,
     ) -> Finished[T]:
         """Return what the stage gives.
 
@@ -92,6 +95,7 @@ class RunStage(Protocol):
             inputs: Everything that decides its result; ``None`` for a stage that has to be done every time.
             work: Does it, and tells how far it is.
             keep: Whether a result is worth keeping.
+            turn: Waited for before the work is done, and not counted as its time.
         """
         ...
 
@@ -252,6 +256,7 @@ def process(
         Recognition,
         (*heard, _expectations(session), options.speech),
         lambda progress: _recognize(sound.result, session, engines, options, progress),
+        turn=engines.turn,
     )
     diarization = run(
         "speakers",
@@ -259,6 +264,7 @@ def process(
         (*heard, session.speaker_count),
         lambda progress: _diarize(sound.result, session, engines, progress),
         keep=lambda found: bool(found.models),
+        turn=engines.turn,
     )
     session = _with_languages_heard(session, recognition.result)
     provenance = _provenance(recognition.result, diarization.result, options)
@@ -302,11 +308,12 @@ def checkpointed(folder: Path, tell: Callable[[Stage, float], None] = lambda _st
         work: Callable[[Progress], T],
         *,
         keep: Callable[[T], bool] = lambda _: True,
+        turn: Turn = nullcontext,
     ) -> Finished[T]:
         tell(stage, 0.0)
         if inputs is None:
             return Finished(result=work(partial(tell, stage)), timing=Timing(stage=stage, seconds=0.0), resumed=False)
-        return checkpoints.run(stage, kind, (TOOL, *inputs), lambda: work(partial(tell, stage)), keep=keep)
+        return checkpoints.run(stage, kind, (TOOL, *inputs), lambda: work(partial(tell, stage)), keep=keep, turn=turn)
 
     return run
 
@@ -323,9 +330,7 @@ def _read_sound(
 def _recognize(
     sound: Sound, session: Session, engines: Engines, options: ProcessOptions, progress: Progress
 ) -> Recognition:
-    recognizer = engines.recognizer()
-    with engines.turn():
-        found = recognize(read_waveform(sound.audio), session, recognizer, options.speech, progress)
+    found = recognize(read_waveform(sound.audio), session, engines.recognizer(), options.speech, progress)
     if not found.words and options.without_speech == "set_aside":
         raise RecordingRejected("speech.nobody_speaks")
     return found
@@ -337,8 +342,7 @@ def _diarize(sound: Sound, session: Session, engines: Engines, progress: Progres
     except (SetUpError, EngineError) as failure:
         logger.warning("session %s: no speakers: %s", session.id, failure)
         return without_speakers(failure)
-    with engines.turn():
-        return diarize(read_waveform(sound.audio), session, diarizer, progress)
+    return diarize(read_waveform(sound.audio), session, diarizer, progress)
 
 
 def _with_languages_heard(session: Session, recognition: Recognition) -> Session:
@@ -411,13 +415,14 @@ def _card_details(session: Session) -> tuple[str, ...]:
     people = (*((session.host,) if session.host else ()), *session.guests)
     found = (
         session.programme.get(language) if session.programme else "",
-        session.date.isoformat() if session.date else "",
+        format_date(session.date, language) if session.date else "",
         ", ".join(person.name for person in people),
     )
     return tuple(detail for detail in found if detail)
 
 
 def _publish(bundle: Bundle, written: Written, store: Store) -> Publication:
+    verify_recording(bundle.recording)
     return publish(bundle, store, views=LearnerSite(), cues=written.cues, edited=written.edited.transcript)
 
 
@@ -439,7 +444,7 @@ def _provenance(recognition: Recognition, diarization: Diarization, options: Pro
         tool=TOOL,
         models=models,
         settings=tuple((name, to_json(value).decode()) for name, value in sorted(settings.items())),
-        engines=tuple((name, version(name)) for name in _LIBRARIES),
+        engines=(("ffmpeg", find_programs().version), *((name, version(name)) for name in _LIBRARIES)),
     )
 
 
