@@ -8,6 +8,7 @@ seconds: only :mod:`models.diarization` does, when an engine is opened.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,6 +52,18 @@ _FRAME_START_S: Final = 0.0125
 _LEAST_CLEAN_FRAMES: Final = 25
 """Half a second: with less of a voice alone, what it says while others speak is heard as well."""
 
+
+MOMENT: Final = 10
+"""Frames between two moments that are compared with the voices: 200 ms."""
+
+_AROUND: Final = 75
+"""Frames that are heard around such a moment: 1.5 s."""
+
+_CLEARLY: Final = 0.2
+"""By so much must another voice be nearer, in cosine, to take a moment over."""
+
+_REASSIGNED_FRAMES: Final = 30
+"""For so many of the segmentation's frames at a stretch: half a second."""
 
 _TRUSTED_S: Final = 2.0
 """Seconds alone from which a speaker of a window helps to say what voices there are: pyannote's fifth of the window."""
@@ -164,6 +177,8 @@ class VoiceClustering(BaseClustering):
         super().__init__(metric="cosine")
         self._threshold = threshold
         self._shortest_s = shortest_s
+        self.voices = np.zeros((1, DIMENSION))
+        """The centroids of the recording last seen, (voices, dimension), of length 1."""
 
     def __call__(  # type: ignore[override]
         self,
@@ -184,7 +199,8 @@ class VoiceClustering(BaseClustering):
         vectors = _unit(embeddings)
         window, speaker = _trusted(vectors, alone_s)
         if not len(window):
-            return np.zeros(embeddings.shape[:2], dtype=np.int64), None, np.zeros((1, embeddings.shape[2]))
+            self.voices = np.zeros((1, embeddings.shape[2]))
+            return np.zeros(embeddings.shape[:2], dtype=np.int64), None, self.voices
         # Windows overlap, so each second is heard in several.
         evidence_s = (
             alone_s[window, speaker] * segmentations.sliding_window.step / segmentations.sliding_window.duration
@@ -192,8 +208,8 @@ class VoiceClustering(BaseClustering):
         least, most = num_clusters or min_clusters or 1, num_clusters or max_clusters or np.inf
         groups = self._group(vectors[window, speaker], window, evidence_s, least, most)
         members = [groups == group for group in range(groups.max() + 1)]
-        voices = _unit(np.stack([evidence_s[m] @ vectors[window, speaker][m] for m in members]))
-        return _nearest(vectors, voices), None, voices
+        self.voices = _unit(np.stack([evidence_s[m] @ vectors[window, speaker][m] for m in members]))
+        return _nearest(vectors, self.voices), None, self.voices
 
     def _group(
         self,
@@ -277,7 +293,12 @@ class _NoPlda(PLDA):
 
 
 class VoiceDiarization(SpeakerDiarization):
-    """pyannote's speaker diarization, hearing the recording once for all windows and speakers."""
+    """pyannote's speaker diarization, hearing the recording once for all windows and speakers.
+
+    Where one speaker is followed by another at once, the segmentation model may take both for one; the whole window's
+    speaker would then go to one voice. So each 200 ms are compared with the voices too, by the 1.5 s around them, and
+    go to another voice where it is clearly the nearer for half a second.
+    """
 
     def __init__(
         self, segmentation: PyanNet, network: CamPlusPlus, clustering: VoiceClustering, *, step: float, batch: int
@@ -292,6 +313,7 @@ class VoiceDiarization(SpeakerDiarization):
             clustering="AgglomerativeClustering",
         )
         self.clustering = clustering
+        self._moments = np.zeros((0, DIMENSION))
 
     def get_embeddings(
         self,
@@ -308,11 +330,14 @@ class VoiceDiarization(SpeakerDiarization):
         step = round(binary_segmentations.sliding_window.step * FRAMES_A_SECOND)
         reader = FrameReader(self._embedding.model_, file["waveform"][0], self.embedding_batch_size)
         found = np.full((*activities.shape[:1], activities.shape[2], DIMENSION), np.nan, dtype=np.float32)
+        self._moments = np.full((reader.length // MOMENT + 1, DIMENSION), np.nan)
         positions = self._positions(activities.shape[1])
         with torch.inference_mode():
             for number, activity in enumerate(activities):
                 frames = reader.read(number * step, number * step + BLOCK)
-                found[number] = self._embed(frames, activity[positions[: frames.shape[-1]]])
+                active = activity[positions[: frames.shape[-1]]]
+                found[number] = self._embed_speakers(frames, active)
+                self._embed_moments(frames, active, number * step)
                 if hook is not None:
                     hook("embeddings", None, total=len(activities), completed=number + 1)
         return found
@@ -325,16 +350,71 @@ class VoiceDiarization(SpeakerDiarization):
         positions: NDArray[np.intp] = np.clip(nearest, 0, size - 1).astype(np.intp)
         return positions
 
-    def _embed(self, frames: Tensor, activity: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _embed_speakers(self, frames: Tensor, active: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return an embedding for each column of an activity (frames, speakers)."""
-        if not len(activity):
-            return np.full((activity.shape[1], DIMENSION), np.nan, dtype=np.float32)
-        clean = activity * (activity.sum(axis=1, keepdims=True) == 1)
-        used = np.where(clean.sum(axis=0) >= _LEAST_CLEAN_FRAMES, clean, activity)
-        weights = torch.from_numpy(used.T).to(frames.device)
+        if not len(active):
+            return np.full((active.shape[1], DIMENSION), np.nan, dtype=np.float32)
+        clean = active * (active.sum(axis=1, keepdims=True) == 1)
+        used = np.where(clean.sum(axis=0) >= _LEAST_CLEAN_FRAMES, clean, active)
+        return self._pool(frames.expand(used.shape[1], -1, -1), used.T)
+
+    def _embed_moments(self, frames: Tensor, active: NDArray[np.float32], start: int) -> None:
+        """Embed what lies around each moment of the window that no window has embedded yet."""
+        alone = (active.sum(axis=1) == 1).astype(np.float32)
+        first = -(-(start + _AROUND // 2) // MOMENT)
+        last = (start + len(active) - _AROUND + _AROUND // 2) // MOMENT
+        new = [moment for moment in range(first, last + 1) if np.isnan(self._moments[moment, 0])]
+        around = {
+            moment: slice(moment * MOMENT - start - _AROUND // 2, moment * MOMENT - start + _AROUND - _AROUND // 2)
+            for moment in new
+        }
+        kept = {moment: part for moment, part in around.items() if alone[part].sum() >= _LEAST_CLEAN_FRAMES}
+        if kept:
+            sound = torch.stack([frames[:, part] for part in kept.values()])
+            self._moments[list(kept)] = self._pool(sound, np.stack([alone[part] for part in kept.values()]))
+
+    def _pool(self, frames: Tensor, weights: NDArray[np.float32]) -> NDArray[np.float32]:
         network = self._embedding.model_.network
-        embeddings: NDArray[np.float32] = network.pool(frames.expand(len(weights), -1, -1), weights).cpu().numpy()
-        return embeddings
+        pooled: NDArray[np.float32] = network.pool(frames, torch.from_numpy(weights).to(frames.device)).cpu().numpy()
+        return pooled
+
+    def reconstruct(
+        self, segmentations: SlidingWindowFeature, hard_clusters: NDArray[np.int64], count: SlidingWindowFeature
+    ) -> SlidingWindowFeature:
+        """Return who is heard in each frame of the recording.
+
+        Overrides pyannote's, in which all that a speaker of a window says goes to one voice.
+        """
+        windows = segmentations.sliding_window
+        likeness = _unit(self._moments) @ self.clustering.voices.T
+        shape = (*segmentations.data.shape[:2], hard_clusters.max() + 1)
+        heard = np.full(shape, np.nan, dtype=np.float32)
+        seconds = np.arange(shape[1]) * self._segmentation.model.receptive_field.step
+        for number, (voices, activity) in enumerate(zip(hard_clusters, segmentations.data, strict=True)):
+            moments = (number * windows.step + seconds) * FRAMES_A_SECOND / MOMENT
+            near = likeness[np.clip(np.rint(moments), 0, len(likeness) - 1).astype(np.intp)]
+            for speaker in np.flatnonzero(voices >= 0):
+                who = _reassign(activity, speaker, voices[speaker], near)
+                for voice in np.unique(who):
+                    spoken = np.where(who == voice, activity[:, speaker], 0.0)
+                    heard[number, :, voice] = np.fmax(heard[number, :, voice], spoken)
+        return self.to_diarization(SlidingWindowFeature(heard, windows), count)
+
+
+def _reassign(
+    activity: NDArray[Any], speaker: np.intp, voice: np.int64, likeness: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Return the voice of a speaker of a window in each frame: mostly the one given."""
+    who = np.full(len(activity), voice)
+    known = np.nan_to_num(likeness, nan=-1.0)
+    best = known.argmax(axis=1)
+    alone = (activity[:, speaker] > 0) & (np.nan_to_num(activity).sum(axis=1) == 1)
+    better = np.where(alone & (known.max(axis=1) - known[:, voice] > _CLEARLY), best, -1)
+    edges = np.flatnonzero(np.diff(better, prepend=-2, append=-2))
+    for first, last in pairwise(edges):
+        if better[first] >= 0 and last - first >= _REASSIGNED_FRAMES:
+            who[first:last] = better[first]
+    return who
 
 
 def read_segmentation(weights: Path) -> PyanNet:
