@@ -68,6 +68,9 @@ _REASSIGNED_FRAMES: Final = 30
 _TRUSTED_S: Final = 2.0
 """Seconds alone from which a speaker of a window helps to say what voices there are: pyannote's fifth of the window."""
 
+_MOST_VECTORS: Final = 3000
+"""So many embeddings at most say what voices there are, since memory grows by their square; windows are passed over."""
+
 _APART: Final = 2.0
 """The distance of two embeddings that point opposite ways: as far apart as can be."""
 
@@ -198,6 +201,9 @@ class VoiceClustering(BaseClustering):
         alone_s = _seconds_alone(segmentations)
         vectors = _unit(embeddings)
         window, speaker = _trusted(vectors, alone_s)
+        every = -(-len(window) // _MOST_VECTORS)
+        if every > 1:
+            window, speaker = window[window % every == 0], speaker[window % every == 0]
         if not len(window):
             self.voices = np.zeros((1, embeddings.shape[2]))
             return np.zeros(embeddings.shape[:2], dtype=np.int64), None, self.voices
@@ -222,7 +228,8 @@ class VoiceClustering(BaseClustering):
         """Return the voice of each vector, from 0, or -1 where its group is too small to be one."""
         if len(vectors) == 1:
             return np.zeros(1, dtype=np.int64)
-        distances = 1.0 - vectors @ vectors.T
+        # Two equal vectors may come out a rounding error closer than they can be.
+        distances = np.maximum(0.0, 1.0 - vectors @ vectors.T)
         distances[window[:, None] == window] = _APART
         tree = linkage(distances[np.triu_indices(len(vectors), k=1)], method="average")
         found = _voices(fcluster(tree, self._threshold, criterion="distance"), seconds, self._shortest_s)

@@ -1,0 +1,113 @@
+"""Grouping embeddings into voices, on embeddings made up for the purpose."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from models.diarization import _import_pyannote, _quiet
+
+
+@pytest.fixture(scope="module")
+def voices() -> ModuleType:
+    with _quiet():
+        _import_pyannote()
+    return importlib.import_module("models.voices")
+
+
+def directions(number: int, seed: int = 1) -> NDArray[np.float64]:
+    drawn = np.random.default_rng(seed).normal(size=(number, 192))
+    unit: NDArray[np.float64] = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+    return unit
+
+
+def session(speakers: list[list[int]], blur: float = 0.02) -> tuple[NDArray[np.float32], Any]:
+    """Make windows in which these voices speak one after the other, with what the models would give for them."""
+    core = importlib.import_module("pyannote.core")
+    centres, random = directions(1 + max(voice for window in speakers for voice in window)), np.random.default_rng(2)
+    embeddings = np.full((len(speakers), 3, 192), np.nan, dtype=np.float32)
+    activity = np.zeros((len(speakers), 90, 3))
+    for number, window in enumerate(speakers):
+        for place, voice in enumerate(window):
+            embeddings[number, place] = centres[voice] + random.normal(scale=blur, size=192)
+            activity[number, place * 90 // len(window) : (place + 1) * 90 // len(window), place] = 1.0
+    return embeddings, core.SlidingWindowFeature(activity, core.SlidingWindow(start=0.0, duration=10.0, step=2.0))
+
+
+def grouped(voices: ModuleType, speakers: list[list[int]], blur: float = 0.02, **bounds: int) -> list[list[int]]:
+    embeddings, segmentations = session(speakers, blur)
+    clustering = voices.VoiceClustering(0.35, 2.0)
+    found, _, _ = clustering(embeddings=embeddings, segmentations=segmentations, **bounds)
+    return [[int(voice) for voice in window[: len(here)]] for window, here in zip(found, speakers, strict=True)]
+
+
+def test_one_voice_is_one_group(voices: ModuleType) -> None:
+    assert grouped(voices, [[0]] * 5) == [[0]] * 5
+
+
+def test_a_sound_that_repeats_itself_exactly_is_one_voice(voices: ModuleType) -> None:
+    assert grouped(voices, [[0]] * 5 + [[1]] * 5, blur=0.0) == [[0]] * 5 + [[1]] * 5
+
+
+def test_voices_are_told_apart_and_found_again(voices: ModuleType) -> None:
+    talk = [[0]] * 5 + [[0, 1]] + [[1]] * 5 + [[1, 0]] + [[0]] * 3
+    assert grouped(voices, talk) == talk
+
+
+def test_a_voice_heard_for_a_few_seconds_is_kept(voices: ModuleType) -> None:
+    talk = [[0]] * 20 + [[0, 1]] * 4 + [[0]] * 20
+    assert grouped(voices, talk) == talk
+
+
+def test_a_known_number_of_voices_is_found(voices: ModuleType) -> None:
+    talk = [[0]] * 6 + [[1]] * 6 + [[2]] * 6
+    assert len({voice for window in grouped(voices, talk, num_clusters=2) for voice in window}) == 2
+    assert len({voice for window in grouped(voices, talk, num_clusters=3) for voice in window}) == 3
+    assert len({voice for window in grouped(voices, talk, max_clusters=1) for voice in window}) == 1
+
+
+def test_two_speakers_of_one_window_are_two_voices(voices: ModuleType) -> None:
+    assert all(len(set(window)) == len(window) for window in grouped(voices, [[0, 1, 2]] * 6))
+
+
+def test_nothing_heard_is_one_voice_that_nobody_has(voices: ModuleType) -> None:
+    embeddings, segmentations = session([[0]] * 3)
+    found, _, centroids = voices.VoiceClustering(0.35, 2.0)(
+        embeddings=np.full_like(embeddings, np.nan), segmentations=segmentations
+    )
+    assert (found == 0).all()
+    assert centroids.shape == (1, 192)
+
+
+def test_a_session_of_hours_is_grouped_in_bounded_time(voices: ModuleType) -> None:
+    talk = [[(number // 40) % 6] for number in range(9_000)]
+    assert grouped(voices, talk) == talk
+
+
+def test_a_stretch_clearly_of_another_voice_goes_to_it(voices: ModuleType) -> None:
+    activity = np.zeros((200, 3))
+    activity[20:180, 0] = 1.0
+    likeness = np.tile([0.8, 0.2], (200, 1))
+    likeness[100:160] = [0.2, 0.8]
+    who = voices._reassign(activity, 0, 0, likeness)
+    assert list(np.flatnonzero(who)) == list(range(100, 160))
+
+
+def test_a_short_or_doubtful_stretch_stays(voices: ModuleType) -> None:
+    activity = np.zeros((200, 3))
+    activity[:, 0] = 1.0
+    likeness = np.tile([0.8, 0.2], (200, 1))
+    likeness[20:40] = [0.2, 0.8]
+    likeness[100:160] = [0.5, 0.6]
+    assert not voices._reassign(activity, 0, 0, likeness).any()
+
+
+def test_overlapped_speech_is_not_reassigned(voices: ModuleType) -> None:
+    activity = np.ones((200, 3))
+    likeness = np.tile([0.1, 0.9], (200, 1))
+    assert not voices._reassign(activity, 0, 0, likeness).any()
