@@ -13,7 +13,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +23,7 @@ from pipeline.guarded import guarded
 
 _log = logging.getLogger(__name__)
 
-_GRACE_S: Final = 8.0
+GRACE_S: Final = 8.0
 _LOOK_EVERY_S: Final = 0.2
 _SHORTEST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 30.0
@@ -47,11 +47,17 @@ class Kept:
 
 @contextmanager
 def kept_running(
-    name: str, command: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None
+    name: str,
+    command: Sequence[str],
+    *,
+    log: Path,
+    env: Mapping[str, str] | None = None,
+    grace_s: float = GRACE_S,
 ) -> Iterator[Kept]:
     """Keep a command running for the length of a block; its output is appended to ``log``.
 
-    A command that ends by itself is started again, after a pause that doubles each time.
+    A command that ends by itself is started again, after a pause that doubles each time. At the end of the block it is
+    asked to end, and made to after ``grace_s`` seconds.
 
     Raises:
         OSError: The log cannot be written.
@@ -60,7 +66,9 @@ def kept_running(
     log.touch()
     kept, stop = Kept(name=name), threading.Event()
     # The kernel ends a child when the *thread* that started it ends, so that thread stays with it.
-    keeper = threading.Thread(target=_keep, args=(kept, stop, command, log, env), name=name, daemon=True)
+    keeper = threading.Thread(
+        target=_keep, args=(kept, stop, lambda: _start(command, log, env), grace_s), name=name, daemon=True
+    )
     keeper.start()
     kept.begun.wait()
     try:
@@ -70,18 +78,18 @@ def kept_running(
         keeper.join()
 
 
-def _keep(kept: Kept, stop: threading.Event, command: Sequence[str], log: Path, env: Mapping[str, str] | None) -> None:
+def _keep(kept: Kept, stop: threading.Event, start: Callable[[], subprocess.Popen[bytes]], grace_s: float) -> None:
     pause = _SHORTEST_PAUSE_S
     while True:
-        child = _start(command, log, env)
+        child = start()
         kept.pid, kept.starts = child.pid, kept.starts + 1
         kept.begun.set()
         while child.poll() is None and not stop.wait(_LOOK_EVERY_S):
             pass
         if stop.is_set():
-            _stop(child)
+            _stop(child, grace_s)
             return
-        _log.warning("%s ended by itself, status %s, and is started again; see %s", kept.name, child.returncode, log)
+        _log.warning("%s ended by itself, status %s, and is started again", kept.name, child.returncode)
         if stop.wait(pause):
             return
         pause = min(2 * pause, _LONGEST_PAUSE_S)
@@ -99,12 +107,12 @@ def _start(command: Sequence[str], log: Path, env: Mapping[str, str] | None) -> 
         )
 
 
-def _stop(child: subprocess.Popen[bytes]) -> None:
+def _stop(child: subprocess.Popen[bytes], grace_s: float) -> None:
     """End a child and what it started: asked first, made to after a while."""
     if child.poll() is None:
         os.killpg(child.pid, signal.SIGTERM)
         try:
-            child.wait(_GRACE_S)
+            child.wait(grace_s)
         except subprocess.TimeoutExpired:
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()

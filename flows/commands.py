@@ -149,7 +149,7 @@ def list_models() -> None:
     chosen = {model.name for model in chosen_models(settings)}
     shown = Table(box=None, padding=(0, 1))
     for heading in ("", "name", "size", "licence", "sources", "state"):
-        shown.add_column(say(f"models.column-{heading}") if heading else "", overflow="fold")
+        shown.add_column(say(f"models.column-{heading}") if heading else "", no_wrap=heading == "name")
     for model in manifest.load().models:
         here = installed(model, fetch_options(settings))
         size = f"{model.size / 1e6:.0f} MB" if model.size else "?"

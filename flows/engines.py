@@ -7,6 +7,7 @@ they set.
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -165,7 +166,8 @@ class MachineEngines:
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Wait for the right to keep this machine's cores busy."""
-        with exclusive(self._settings.root / "engines.lock", wait=True):
+        # Machines may share a root; each has cores of its own.
+        with exclusive(self._settings.root / f"engines.{platform.node()}.lock", wait=True):
             yield
 
     @cached_property

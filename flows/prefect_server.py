@@ -134,7 +134,10 @@ def _address(settings: Settings, api: str) -> PrefectAddress:
         **_QUIET,
         "PREFECT_HOME": str(settings.root / "prefect"),
         "PREFECT_API_URL": api,
+        # A run starts in a folder of its own, where what was relative here would mean something else.
         "TRIBUNE_ROOT": str(settings.root),
+        "TRIBUNE_INTAKE__INBOX": str(settings.inbox),
+        **({"TRIBUNE_CONFIG": str(Path(own).absolute())} if (own := os.environ.get("TRIBUNE_CONFIG")) else {}),
         **({"PREFECT_API_AUTH_STRING": auth, "PREFECT_SERVER_API_AUTH_STRING": auth} if auth else {}),
     }
     return PrefectAddress(api=api, pages=api.removesuffix("/api"), environment=environment)

@@ -119,7 +119,8 @@ def _read(path: Path, key: str, kind: type[T], stage: str) -> Finished[T] | None
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError):
-        _logger.warning("%s: cannot be used; the stage is done again", path, exc_info=True)
+        # Not the error itself, which may quote the transcript.
+        _logger.warning("%s: cannot be used; the stage is done again", path)
         return None
 
 

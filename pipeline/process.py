@@ -246,7 +246,7 @@ def process(
     sound = run(
         "media",
         Sound,
-        (recording.sha256, session.language, session.audio_track, options.media),
+        (recording.sha256, session.language, session.audio_track, _limits(options.media)),
         lambda progress: _read_sound(recording, session, folder, options, progress),
     )
     session = complete(sound.result.media.tags)
@@ -278,7 +278,7 @@ def process(
     pictures = run(
         "video",
         Pictures,
-        (recording.sha256, session, sound.result.stream, written.result.cues, options.media, options.loudness_lufs),
+        (recording.sha256, session, sound.result.stream, written.result.cues, options.loudness_lufs),
         lambda progress: _make_pictures(session, sound.result, written.result, folder, options, progress),
     )
     bundle = Bundle(
@@ -430,6 +430,11 @@ def _expectations(session: Session) -> tuple[object, ...]:
     """Return what of a session decides how its words are found."""
     people = (*((session.host,) if session.host else ()), *session.guests)
     return (session.languages, session.languages_given, session.glossary, tuple(person.name for person in people))
+
+
+def _limits(media: MediaLimits) -> MediaLimits:
+    """Return what of the limits decides whether a recording is taken; not on how many cores it is read."""
+    return replace(media, threads=1)
 
 
 def _provenance(recognition: Recognition, diarization: Diarization, options: ProcessOptions) -> Provenance:

@@ -1,0 +1,82 @@
+"""Settings come from one list of defaults, and a wrong one is never passed over."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from config import settings as module
+from config.settings import Settings, load_settings
+
+BASE = Path(module.__file__).parent / "base.toml"
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("TRIBUNE_CONFIG", "TRIBUNE_ENV", "TRIBUNE_ROOT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_every_default_is_in_the_base_file_and_nothing_else_is() -> None:
+    tables = tomllib.loads(BASE.read_text(encoding="utf-8"))
+    fields = {name: field.annotation for name, field in Settings.model_fields.items()}
+    assert set(tables) == set(fields)
+    for name, table in tables.items():
+        if isinstance(table, dict):
+            section = fields[name]
+            assert section is not None
+            assert set(table) == set(section.model_fields)
+
+
+def test_places_follow_the_root(tmp_path: Path) -> None:
+    settings = load_settings()
+    assert settings.root == tmp_path / "var"
+    assert settings.inbox == tmp_path / "var" / "inbox"
+    assert settings.work.parent == settings.weights.parent == settings.root
+
+
+def test_the_environment_wins_over_a_file_and_a_file_over_the_defaults(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text("[prefect]\nport = 5001\nsessions_at_once = 7\n")
+    monkeypatch.setenv("TRIBUNE_CONFIG", str(own))
+    monkeypatch.setenv("TRIBUNE_ENV", "test")
+    monkeypatch.setenv("TRIBUNE_PREFECT__PORT", "5002")
+    settings = load_settings()
+    assert settings.prefect.port == 5002
+    assert settings.prefect.sessions_at_once == 7
+    assert settings.intake.settle_seconds == 0.5
+    assert settings.media.max_hours == 12
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TRIBUNE_MODELS__WHISPR", "whisper-base"),
+        ("TRIBUNE_ENGINES__DEVICE", "abacus"),
+        ("TRIBUNE_INTAKE__SETTLE_SECONDS", "0"),
+        ("TRIBUNE_INTAKE__DEFAULT_LANGUAGES", '["de"]'),
+        ("TRIBUNE_PREFECT__PORT", "70000"),
+    ],
+)
+def test_a_wrong_setting_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError):
+        load_settings()
+
+
+@pytest.mark.parametrize(("name", "value"), [("TRIBUNE_CONFIG", "/nowhere.toml"), ("TRIBUNE_ENV", "nowhere")])
+def test_a_settings_file_that_is_not_there_is_missed(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(FileNotFoundError):
+        load_settings()
+
+
+def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRIBUNE_MODELS__TOKEN", "hf_secret")
+    monkeypatch.setenv("TRIBUNE_STORE__SECRET_KEY", "s3_secret")
+    assert "hf_secret" not in repr(load_settings())
+    assert "s3_secret" not in repr(load_settings())
