@@ -51,7 +51,7 @@ class DiarizerOptions:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int | None = None
     step: float = 0.2
-    threshold: float = 0.35
+    threshold: float = 0.345
     shortest_voice_s: float = 2.0
     cpu_batch: int = 4
     gpu_batch: int = 64

@@ -43,8 +43,11 @@ _FEATURE_TAIL: Final = 240
 FRAMES_A_SECOND: Final = 50
 """The network halves the rate of its features."""
 
-BLOCK: Final = 500
-"""Frames that the network hears at once: 10 s."""
+WINDOW: Final = 500
+"""Frames in a window of the segmentation model: 10 s."""
+
+BLOCK: Final = 250
+"""Frames that the network hears at once: 5 s. In longer ones, voices that follow each other colour one another."""
 
 _FRAME_START_S: Final = 0.0125
 """Middle of the first frame."""
@@ -85,7 +88,7 @@ class VoiceEmbedding(Model):
         super().__init__(sample_rate=_SAMPLE_RATE, num_channels=1)
         self.network = network
         self.specifications = Specifications(
-            problem=Problem.REPRESENTATION, resolution=Resolution.CHUNK, duration=BLOCK / FRAMES_A_SECOND
+            problem=Problem.REPRESENTATION, resolution=Resolution.CHUNK, duration=WINDOW / FRAMES_A_SECOND
         )
         self.eval()
 
@@ -341,7 +344,7 @@ class VoiceDiarization(SpeakerDiarization):
         positions = self._positions(activities.shape[1])
         with torch.inference_mode():
             for number, activity in enumerate(activities):
-                frames = reader.read(number * step, number * step + BLOCK)
+                frames = reader.read(number * step, number * step + WINDOW)
                 active = activity[positions[: frames.shape[-1]]]
                 found[number] = self._embed_speakers(frames, active)
                 self._embed_moments(frames, active, number * step)
@@ -352,7 +355,7 @@ class VoiceDiarization(SpeakerDiarization):
     def _positions(self, size: int) -> NDArray[np.intp]:
         """Return, for each frame of a window, which of the segmentation's frames lies nearest."""
         field = self._segmentation.model.receptive_field
-        seconds = _FRAME_START_S + np.arange(BLOCK) / FRAMES_A_SECOND
+        seconds = _FRAME_START_S + np.arange(WINDOW) / FRAMES_A_SECOND
         nearest = np.rint((seconds - field.start - field.duration / 2) / field.step)
         positions: NDArray[np.intp] = np.clip(nearest, 0, size - 1).astype(np.intp)
         return positions
