@@ -156,8 +156,9 @@ def _prefect(arguments: list[str], address: PrefectAddress, log: Path) -> int:
 
 
 def _deployments() -> Path:
-    """Return ``prefect.yaml``: beside the packages in a clone."""
-    return Path(str(files("flows"))).parent / "prefect.yaml"
+    """Return ``prefect.yaml``: beside the packages in a clone, within this one when installed."""
+    folder = Path(str(files("flows")))
+    return next(place for place in (folder.parent / "prefect.yaml", folder / "prefect.yaml") if place.is_file())
 
 
 def _wait_for(url: str) -> bool:

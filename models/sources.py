@@ -64,7 +64,7 @@ class Failure:
         """Say it to a person, as one line."""
         place = message(f"models.place-{self.kind}", language, where=self.where)
         reason = message(f"models.reason-{self.reason}", language, **self.data)
-        return message("models.tried", language, place=place, reason=reason)
+        return f"  – {message('models.tried', language, place=place, reason=reason)}"
 
 
 class SourceFailed(Exception):

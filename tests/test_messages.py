@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import string
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
@@ -110,3 +111,13 @@ def test_words_for_learners_stand_for_a_message_that_exists_and_take_no_more_tha
 def test_an_unknown_message_is_an_error() -> None:
     with pytest.raises(KeyError):
         message("site.nothing", "en")
+
+
+def test_every_message_that_the_program_names_is_in_the_catalogue() -> None:
+    rooms = {code.partition(".")[0] for code in catalogue()}
+    named = re.compile(rf'"((?:{"|".join(sorted(rooms))})\.[a-z0-9_-]+)"')
+    root = Path(__file__).parent.parent
+    sources = [path for room in ("pipeline", "models", "config", "flows") for path in (root / room).rglob("*.py")]
+    used = {code: path.name for path in sources for code in named.findall(path.read_text(encoding="utf-8"))}
+    not_messages = {"flows.watch_inbox", "store.log"}
+    assert {code: where for code, where in used.items() if code not in catalogue()}.keys() - not_messages == set()

@@ -1,0 +1,265 @@
+"""The whole way on real engines and a real store: published, resumed, lowered for want of something, never lost."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import wave
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pysubs2
+import pytest
+import webvtt
+
+from config.caption_rules import load_all
+from models.diarization import open_diarizer
+from models.whisper import WhisperRecognizer
+from pipeline.details import Details, session_for
+from pipeline.errors import DiarizationFailed, RecordingRejected, WeightsUnavailable
+from pipeline.ffmpeg import MediaLimits
+from pipeline.ports import Diarizer, Progress, Recognizer, Store, Waveform
+from pipeline.process import ProcessOptions, Stage, checkpointed, process
+from pipeline.publishing import verify
+from pipeline.render.json import read_transcript
+from pipeline.s3 import S3Store
+from pipeline.speakers import SpeakerOptions
+from pipeline.speech import SpeechOptions
+from pipeline.types import Diarization, ModelUse, Publication, Recording, SpeakerCount
+from tests.test_end_to_end import cut
+
+T = TypeVar("T")
+
+SAMPLES = Path(__file__).parent.parent / "samples"
+OPTIONS = ProcessOptions(media=MediaLimits(), speech=SpeechOptions(), speakers=SpeakerOptions(), captions=load_all())
+
+
+class RealEngines:
+    """The default engines, with a diarizer to choose."""
+
+    def __init__(self, recognizer: Recognizer, diarizer: Callable[[], Diarizer], store: Store) -> None:
+        self._recognizer = recognizer
+        self._diarizer = diarizer
+        self._store = store
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        return ("real",)
+
+    def recognizer(self) -> Recognizer:
+        return self._recognizer
+
+    def diarizer(self) -> Diarizer:
+        return self._diarizer()
+
+    def store(self) -> Store:
+        return self._store
+
+    def turn(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
+class BrokenDiarizer:
+    """A diarizer that fails as a real one does."""
+
+    models = (ModelUse(name="broken", revision="1", sha256="0" * 64),)
+
+    def diarize(self, waveform: Waveform, *, count: SpeakerCount, progress: Progress) -> Diarization:
+        raise DiarizationFailed("speakers.engine_failed", {"detail": "invented"})
+
+    def to_cpu(self) -> BrokenDiarizer:
+        return self
+
+
+@pytest.fixture(scope="session")
+def diarizer(models_folder: Path) -> Diarizer:
+    uses = tuple(ModelUse(name=name, revision="tests", sha256="0" * 64) for name in ("segmentation", "campplus"))
+    return open_diarizer(
+        models_folder / "segmentation-3.0" / "pytorch_model.bin",
+        models_folder / "campplus" / "campplus_cn_en_common.pt",
+        models=uses,
+    )
+
+
+@pytest.fixture
+def engines(recognizer: WhisperRecognizer, diarizer: Diarizer, store: S3Store) -> RealEngines:
+    return RealEngines(recognizer, lambda: diarizer, store)
+
+
+def take(path: Path) -> Recording:
+    return Recording(
+        path=path, name=path.name, sha256=hashlib.sha256(path.read_bytes()).hexdigest(), size=path.stat().st_size
+    )
+
+
+def go(
+    recording: Recording, folder: Path, engines: RealEngines, details: Details, options: ProcessOptions = OPTIONS
+) -> Publication:
+    folder.mkdir(exist_ok=True)
+    return process(
+        recording,
+        session_for(recording, details),
+        folder=folder,
+        complete=lambda tags: session_for(recording, details, tags),
+        engines=engines,
+        options=options,
+        run=checkpointed(folder / "finished"),
+    )
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Recording:
+    """Two French voices, 15 s."""
+    path = tmp_path_factory.mktemp("clip") / "clip.flac"
+    cut(SAMPLES / "fr" / "cinq_voix.flac", path, start_s=21, length_s=15)
+    return take(path)
+
+
+FRENCH = Details(languages=("fr",), title="Deux voix")
+
+
+class _Words(HTMLParser):
+    """Reads the words of a page's transcript."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self._inside = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if self._inside or (("data-start", dict(attrs).get("data-start")) in attrs and "data-start" in dict(attrs)):
+            self._inside += 1
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = max(0, self._inside - 1)
+
+    def handle_data(self, data: str) -> None:
+        if self._inside:
+            self.words += data.split()
+
+
+def body(store: S3Store, publication: Publication, name: str) -> str:
+    found = store.read(f"sessions/{publication.session_id}/{publication.revision}/{name}")
+    assert found is not None
+    return found[0].decode()
+
+
+def test_a_recording_is_published_whole_and_every_word_is_everywhere_once_and_in_order(
+    clip: Recording, tmp_path: Path, engines: RealEngines, store: S3Store
+) -> None:
+    publication = go(clip, tmp_path / "a", engines, FRENCH)
+    assert verify(publication.session_id, store, thorough=True) == ()
+    transcript = read_transcript(body(store, publication, "transcript.fr.json"))
+    words = [word.text for word in transcript.words]
+    assert len(words) > 20
+    assert {word.language for word in transcript.words} == {"fr"}
+    assert len(transcript.speakers) == 2
+    vtt = webvtt.from_string(body(store, publication, "captions.fr.vtt"))
+    labels = {f"{label} :" for label in ("Intervenant 1", "Intervenant 2")}
+    assert without_labels(" ".join(caption.text for caption in vtt.captions), labels) == words
+    srt = pysubs2.SSAFile.from_string(body(store, publication, "captions.fr.srt"), "srt")
+    assert without_labels(" ".join(event.plaintext for event in srt), labels) == words
+    page = store.read(f"sessions/{publication.session_id}/en.html")
+    assert page is not None
+    reader = _Words()
+    reader.feed(page[0].decode())
+    assert reader.words == words
+
+
+def without_labels(text: str, labels: set[str]) -> list[str]:
+    for label in labels:
+        text = text.replace(label.replace(" :", "\u00a0:"), " ").replace(label, " ")
+    return text.split()
+
+
+def test_a_rerun_writes_nothing_and_another_machine_makes_the_same_bytes(
+    clip: Recording, tmp_path: Path, engines: RealEngines
+) -> None:
+    first = go(clip, tmp_path / "a", engines, FRENCH)
+    again = go(clip, tmp_path / "a", engines, FRENCH)
+    elsewhere = go(clip, tmp_path / "b", engines, FRENCH)
+    assert first.written > 0
+    assert again.written == elsewhere.written == 0
+    assert first.revision == again.revision == elsewhere.revision
+
+
+def test_new_details_make_a_new_revision_without_listening_again(
+    clip: Recording, tmp_path: Path, engines: RealEngines
+) -> None:
+    first = go(clip, tmp_path / "a", engines, FRENCH)
+    heard = (tmp_path / "a" / "finished" / "speech.json").stat().st_mtime_ns
+    second = go(clip, tmp_path / "a", engines, replace(FRENCH, title="Le tigre et la voiture"))
+    assert first.revision.startswith("r1-")
+    assert second.revision.startswith("r2-")
+    assert (tmp_path / "a" / "finished" / "speech.json").stat().st_mtime_ns == heard
+
+
+@pytest.mark.parametrize("when", ["opening", "running"])
+def test_without_a_diarizer_the_transcript_is_published_and_says_so_and_the_next_try_has_speakers(
+    when: str, clip: Recording, tmp_path: Path, engines: RealEngines, store: S3Store
+) -> None:
+    def broken() -> Diarizer:
+        if when == "opening":
+            raise WeightsUnavailable("models.unavailable", {"model": "campplus", "tried_en": "", "tried_fr": ""})
+        return BrokenDiarizer()
+
+    lowered = RealEngines(engines.recognizer(), broken, store)
+    publication = go(clip, tmp_path / "a", lowered, FRENCH)
+    transcript = read_transcript(body(store, publication, "transcript.fr.json"))
+    assert len(transcript.words) > 20
+    assert transcript.speakers == ()
+    assert "speakers.failed" in {notice.code for notice in transcript.notices}
+    mended = go(clip, tmp_path / "a", engines, FRENCH)
+    assert len(read_transcript(body(store, mended, "transcript.fr.json")).speakers) == 2
+
+
+def test_a_recording_in_which_nobody_speaks_is_published_as_such_or_set_aside(
+    tmp_path: Path, engines: RealEngines, store: S3Store
+) -> None:
+    path = tmp_path / "silence.wav"
+    with wave.open(str(path), "wb") as out:
+        out.setparams((1, 2, 16_000, 0, "NONE", ""))
+        out.writeframes((np.random.default_rng(1).normal(0, 30, 80_000)).astype(np.int16).tobytes())
+    recording = take(path)
+    publication = go(recording, tmp_path / "a", engines, FRENCH)
+    assert read_transcript(body(store, publication, "transcript.fr.json")).words == ()
+    assert body(store, publication, "captions.fr.vtt").startswith("WEBVTT")
+    strict = replace(OPTIONS, without_speech="set_aside")
+    with pytest.raises(RecordingRejected) as rejection:
+        go(recording, tmp_path / "b", engines, FRENCH, strict)
+    assert rejection.value.message("fr") != rejection.value.message("en")
+
+
+def test_session_json_says_what_made_it(clip: Recording, tmp_path: Path, engines: RealEngines, store: S3Store) -> None:
+    publication = go(clip, tmp_path / "a", engines, FRENCH)
+    told = json.loads(body(store, publication, "session.json"))
+    assert told["provenance"]["tool"].startswith("tribune ")
+    assert {model["name"] for model in told["provenance"]["models"]} == {"whisper-base", "segmentation", "campplus"}
+    assert {timing["stage"] for timing in told["timings"]} == {"media", "speech", "speakers", "captions", "video"}
+    assert dict(told["provenance"]["engines"])["ffmpeg"]
+
+
+def test_progress_is_told_for_every_stage_in_order(clip: Recording, tmp_path: Path, engines: RealEngines) -> None:
+    told: list[tuple[Stage, float]] = []
+    folder = tmp_path / "a"
+    folder.mkdir()
+    process(
+        clip,
+        session_for(clip, FRENCH),
+        folder=folder,
+        complete=lambda tags: session_for(clip, FRENCH, tags),
+        engines=engines,
+        options=OPTIONS,
+        run=checkpointed(folder / "finished", lambda stage, share: told.append((stage, share))),
+    )
+    stages = list(dict.fromkeys(stage for stage, _ in told))
+    assert stages == ["media", "speech", "speakers", "captions", "video", "publish"]
+    for stage in stages:
+        shares = [share for name, share in told if name == stage]
+        assert shares == sorted(shares)
+        assert all(0 <= share <= 1 for share in shares)
