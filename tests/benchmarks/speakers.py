@@ -111,11 +111,11 @@ def _measure(diarizer: PyannoteDiarizer, reference: Path) -> Measured:
     started = time.perf_counter()
     found = diarizer.diarize(waveform, count=SpeakerCount(), progress=no_progress)
     spent_s = time.perf_counter() - started
-    expected = list(_read_rttm(reference))
+    expected = list(read_rttm(reference))
     sound_s = len(waveform) / 16_000
     return Measured(
         name=reference.stem,
-        parts=_components(expected, found, sound_s),
+        parts=components(expected, found, sound_s),
         expected=len({name for _, _, name in expected}),
         heard=len({span.speaker for span in found.spans}),
         sound_s=sound_s,
@@ -123,14 +123,16 @@ def _measure(diarizer: PyannoteDiarizer, reference: Path) -> Measured:
     )
 
 
-def _read_rttm(path: Path) -> Iterator[tuple[float, float, str]]:
+def read_rttm(path: Path) -> Iterator[tuple[float, float, str]]:
+    """Yield start and end in seconds and the name of each turn of a reference."""
     for line in path.read_text(encoding="utf-8").splitlines():
         fields = line.split()
         if fields and fields[0] == "SPEAKER":
             yield float(fields[3]), float(fields[3]) + float(fields[4]), fields[7]
 
 
-def _components(expected: Sequence[tuple[float, float, str]], found: Diarization, sound_s: float) -> dict[str, float]:
+def components(expected: Sequence[tuple[float, float, str]], found: Diarization, sound_s: float) -> dict[str, float]:
+    """Return the parts of the diarization error in seconds: no collar, overlap scored."""
     heard = [(span.start_ms / 1000, span.end_ms / 1000, span.speaker) for span in found.spans]
     metric = DiarizationErrorRate(collar=0.0, skip_overlap=False)
     whole = Timeline([Segment(0.0, sound_s)])
