@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from models import manifest
+from models.diarization import PyannoteDiarizer, open_diarizer
 from models.fetch import FetchOptions, fetch
 from models.whisper import WhisperRecognizer, open_recognizer
 from pipeline.objectstore import PUBLIC, ObjectStore, ObjectStoreOptions, start_object_store
@@ -59,3 +60,14 @@ def recognizer(models_folder: Path) -> WhisperRecognizer:
     """Open Whisper base once for all."""
     model = ModelUse(name="whisper-base", revision="tests", sha256="0" * 64)
     return open_recognizer(models_folder / "whisper-base", model=model)
+
+
+@pytest.fixture(scope="session")
+def diarizer(models_folder: Path) -> PyannoteDiarizer:
+    """Open the default diarizer once for all."""
+    uses = tuple(ModelUse(name=name, revision="tests", sha256="0" * 64) for name in ("segmentation-3.0", "campplus"))
+    return open_diarizer(
+        models_folder / "segmentation-3.0" / "pytorch_model.bin",
+        models_folder / "campplus" / "campplus_cn_en_common.pt",
+        models=uses,
+    )

@@ -18,7 +18,6 @@ import pytest
 import webvtt
 
 from config.caption_rules import load_all
-from models.diarization import open_diarizer
 from models.whisper import WhisperRecognizer
 from pipeline.details import Details, session_for
 from pipeline.errors import DiarizationFailed, RecordingRejected, WeightsUnavailable
@@ -74,16 +73,6 @@ class BrokenDiarizer:
 
     def to_cpu(self) -> BrokenDiarizer:
         return self
-
-
-@pytest.fixture(scope="session")
-def diarizer(models_folder: Path) -> Diarizer:
-    uses = tuple(ModelUse(name=name, revision="tests", sha256="0" * 64) for name in ("segmentation", "campplus"))
-    return open_diarizer(
-        models_folder / "segmentation-3.0" / "pytorch_model.bin",
-        models_folder / "campplus" / "campplus_cn_en_common.pt",
-        models=uses,
-    )
 
 
 @pytest.fixture
@@ -239,7 +228,7 @@ def test_session_json_says_what_made_it(clip: Recording, tmp_path: Path, engines
     publication = go(clip, tmp_path / "a", engines, FRENCH)
     told = json.loads(body(store, publication, "session.json"))
     assert told["provenance"]["tool"].startswith("tribune ")
-    assert {model["name"] for model in told["provenance"]["models"]} == {"whisper-base", "segmentation", "campplus"}
+    assert {model["name"] for model in told["provenance"]["models"]} == {"whisper-base", "segmentation-3.0", "campplus"}
     assert {timing["stage"] for timing in told["timings"]} == {"media", "speech", "speakers", "captions", "video"}
     assert dict(told["provenance"]["engines"])["ffmpeg"]
 
