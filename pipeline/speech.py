@@ -11,6 +11,7 @@ the CPU) before it is given up.
 from __future__ import annotations
 
 import logging
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -56,6 +57,7 @@ class SpeechOptions:
         window_ms: Longest stretch decoded at once; the recogniser takes no more than 30 000.
         piece_ms: Longest stretch when a doubtful window is decoded again in pieces.
         longest_pause_ms: A longer pause ends a window.
+        phrase_pause_ms: Pauses much longer than this are between phrases, and good to cut at.
         margin_ms: Sound kept before and after the speech of a window.
         batch_size: Windows decoded together.
         hotwords_length: Characters of glossary and names that the recogniser is told, at most.
@@ -70,10 +72,11 @@ class SpeechOptions:
     window_ms: int = 29_000
     piece_ms: int = 10_000
     longest_pause_ms: int = 3_000
+    phrase_pause_ms: int = 400
     margin_ms: int = 300
     batch_size: int = 8
     hotwords_length: int = 300
-    language_ms: int = 8_000
+    language_ms: int = 4_000
     switch_cost: float = 1.5
     sure_after_ms: int = 1_500
     other_languages: tuple[str, ...] = ("ar", "de", "es", "it", "pt", "zh")
@@ -83,6 +86,8 @@ class SpeechOptions:
     def __post_init__(self) -> None:
         if not 1_000 <= self.piece_ms <= self.window_ms <= 30_000:
             raise ValueError(f"not a piece and a window: {self.piece_ms} and {self.window_ms} ms")
+        if self.phrase_pause_ms < 1:
+            raise ValueError(f"not a pause: {self.phrase_pause_ms} ms")
         if self.batch_size < 1:
             raise ValueError(f"not a batch: {self.batch_size}")
         if min(self.longest_pause_ms, self.margin_ms, self.hotwords_length, self.language_ms, self.sure_after_ms) < 0:
@@ -136,15 +141,15 @@ def recognize(
         progress(1.0)
         return Recognition(words=(), speech=(), notices=(Notice(code="speech.none"),), model=recognizer.model)
     engine = _Engine(recognizer, waveform, choose_hotwords(session, options.hotwords_length), options.batch_size)
-    longest_ms = options.window_ms - 2 * options.margin_ms
-    stretches, heard = _hear_languages(engine, cut_long(waveform, speech, longest_ms), session, options)
+    stretches, heard = _hear_languages(engine, speech, session, options)
     windows = pack(stretches, Span(start_ms=0, end_ms=length_ms), options.window_ms, options)
     passages = _first_pass(engine, windows, speech, options.screening, lambda share: progress(0.8 * share))
     passages = _in_pieces(engine, passages, speech, options, lambda share: progress(0.8 + 0.1 * share))
     passages = _alone(engine, passages, speech, options.screening, lambda share: progress(0.9 + 0.1 * share))
     words, doubtful = _settle(passages, speech, length_ms, options.screening)
     progress(1.0)
-    notices = (*engine.notices, *heard, *doubtful, *_language_notices(words, session))
+    silent = () if words else (Notice(code="speech.none"),)
+    notices = (*engine.notices, *heard, *silent, *doubtful, *_language_notices(words, session))
     logger.info("session %s: %d words, %d notices", session.id, len(words), len(notices))
     return Recognition(words=words, speech=speech, notices=notices, model=engine.recognizer.model)
 
@@ -252,29 +257,26 @@ def choose_languages(
 def pack(stretches: Sequence[Stretch], bounds: Span, longest_ms: int, options: SpeechOptions) -> tuple[Stretch, ...]:
     """Return windows that hold all the speech: one language each, in order, apart.
 
+    Of all ways to cut, the one that costs least, by dynamic programming: a window costs 1, for the encoder takes as
+    long over a short one; a cut costs up to 1 more, the shorter its pause, for a phrase cut in two is misheard.
+
     Args:
         stretches: Speech in order, apart, with its margins none longer than a window.
         bounds: No window reaches beyond.
         longest_ms: Of a window, margins included.
         options: Margins and pauses.
     """
-    groups: list[list[Stretch]] = []
-    for stretch in stretches:
-        if groups and _fits(groups[-1], stretch, longest_ms, options):
-            groups[-1].append(stretch)
-        else:
-            groups.append([stretch])
-    if not groups:
-        return ()
+    groups = _group(stretches, longest_ms, options)
     # The margin never reaches over the middle of the pause, so that neighbours share no sound.
     middles = [(one[-1].end_ms + two[0].start_ms) // 2 for one, two in pairwise(groups)]
+    edges = [bounds.start_ms, *middles, bounds.end_ms]
     return tuple(
         Stretch(
             start_ms=max(left, group[0].start_ms - options.margin_ms),
             end_ms=min(right, group[-1].end_ms + options.margin_ms),
             language=group[0].language,
         )
-        for group, (left, right) in zip(groups, pairwise([bounds.start_ms, *middles, bounds.end_ms]), strict=True)
+        for group, left, right in zip(groups, edges, edges[1:], strict=False)
     )
 
 
@@ -386,12 +388,43 @@ class _Engine:
         logger.warning("recogniser lowered to %s, batch %d", self.recognizer.model.device, self._batch_size)
 
 
-def _fits(group: Sequence[Stretch], stretch: Stretch, longest_ms: int, options: SpeechOptions) -> bool:
-    """Say whether a stretch may join the window of those before it."""
-    pause_ms = stretch.start_ms - group[-1].end_ms
-    total_ms = stretch.end_ms - group[0].start_ms + 2 * options.margin_ms
-    same = stretch.language == group[-1].language
-    return same and pause_ms <= options.longest_pause_ms and total_ms <= longest_ms
+def _group(stretches: Sequence[Stretch], longest_ms: int, options: SpeechOptions) -> list[Sequence[Stretch]]:
+    """Divide stretches into windows at least cost: see :func:`pack`."""
+    costs = [0.0]
+    starts = [0]
+    for end in range(1, len(stretches) + 1):
+        best, start = math.inf, end - 1
+        for first in range(end - 1, -1, -1):
+            if first < end - 1 and not _may_share(
+                stretches[first], stretches[first + 1], stretches[end - 1], longest_ms, options
+            ):
+                break
+            cost = costs[first] + 1 + _cut_cost(stretches, first, options)
+            if cost < best:
+                best, start = cost, first
+        costs.append(best)
+        starts.append(start)
+    groups: list[Sequence[Stretch]] = []
+    end = len(stretches)
+    while end > 0:
+        groups.append(stretches[starts[end] : end])
+        end = starts[end]
+    return groups[::-1]
+
+
+def _cut_cost(stretches: Sequence[Stretch], first: int, options: SpeechOptions) -> float:
+    """Return what it costs to begin a window with that stretch."""
+    if first == 0:
+        return 0.0
+    pause_ms = stretches[first].start_ms - stretches[first - 1].end_ms
+    return math.exp(-pause_ms / options.phrase_pause_ms)
+
+
+def _may_share(first: Stretch, second: Stretch, last: Stretch, longest_ms: int, options: SpeechOptions) -> bool:
+    """Say whether a window that begins with the second stretch and ends with the last may begin with the first."""
+    pause_ms = second.start_ms - first.end_ms
+    total_ms = last.end_ms - first.start_ms + 2 * options.margin_ms
+    return first.language == second.language and pause_ms <= options.longest_pause_ms and total_ms <= longest_ms
 
 
 def _hear_languages(
@@ -401,7 +434,10 @@ def _hear_languages(
     candidates = session.languages if session.languages_given else (session.language, *LANGUAGES)
     languages = tuple(dict.fromkeys(candidates))
     if len(languages) == 1:
-        return _in_languages(speech, languages * len(speech)), ()
+        whole = cut_long(engine.waveform, speech, options.window_ms - 2 * options.margin_ms)
+        return _in_languages(whole, languages * len(whole)), ()
+    # Shorter than a window needs, for the language may change where nobody pauses.
+    speech = cut_long(engine.waveform, speech, options.piece_ms)
     heard = [
         engine.languages(_start_of(span, options.language_ms), (*languages, *options.other_languages))
         for span in speech

@@ -335,6 +335,12 @@ def test_windows_end_where_the_language_changes_or_a_pause_is_long() -> None:
     ]
 
 
+def test_windows_are_few_and_cut_at_the_longest_pauses() -> None:
+    times = [(0, 9_000), (9_200, 18_000), (19_000, 26_000), (26_200, 34_000)]
+    windows = pack([stretch(*one) for one in times], span(0, 34_000), 29_000, OPTIONS)
+    assert [(one.start_ms, one.end_ms) for one in windows] == [(0, 18_300), (18_700, 34_000)]
+
+
 @pytest.mark.parametrize(
     "bad",
     [
