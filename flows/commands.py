@@ -107,12 +107,14 @@ def process_file(
                 progress.update(bars[before], completed=1.0)
             progress.update(bars[stage], completed=share)
 
+        engines = MachineEngines(settings, s3)
+        engines.warm_up()
         publication = process(
             recording,
             session,
             folder=folder,
             complete=lambda tags: session_for(recording, given, tags, settings.intake.default_languages),
-            engines=MachineEngines(settings, s3),
+            engines=engines,
             options=process_options(settings),
             run=checkpointed(folder / "finished", tell),
         )

@@ -8,8 +8,9 @@ they set.
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +23,7 @@ from models.diarization import DiarizerOptions, open_community_diarizer, open_di
 from models.fetch import FetchOptions, FetchProgress, fetch, ignore_bytes, installed
 from models.manifest import Model
 from models.whisper import WhisperOptions, open_recognizer, threads_given
+from pipeline.errors import TribuneError
 from pipeline.ffmpeg import MediaLimits
 from pipeline.intake import IntakeOptions
 from pipeline.locks import exclusive
@@ -133,6 +135,7 @@ class MachineEngines:
         self._progress = progress
         self._models = {model.name: model for model in chosen_models(settings)}
         self._fetching = fetch_options(settings)
+        self._opening_recognizer, self._opening_diarizer = threading.Lock(), threading.Lock()
 
     @property
     def identity(self) -> tuple[object, ...]:
@@ -151,21 +154,37 @@ class MachineEngines:
         engines = self._settings.engines
         return DiarizerOptions(device=engines.device, threads=engines.threads or None)
 
+    def warm_up(self) -> None:
+        """Open the engines beside whatever happens meanwhile: importing and loading take seconds.
+
+        What fails here fails again, and is told, where the engine is needed.
+        """
+        threading.Thread(target=self._open_all, name="warm-up", daemon=True).start()
+
+    def _open_all(self) -> None:
+        for open_engine in (self.recognizer, self.diarizer):
+            with suppress(TribuneError):
+                open_engine()
+
     def recognizer(self) -> Recognizer:
         """Return the recogniser."""
-        return self._recognizer
+        with self._opening_recognizer:
+            return self._recognizer
 
     def diarizer(self) -> Diarizer:
         """Return the diarizer."""
-        return self._diarizer
+        with self._opening_diarizer:
+            return self._diarizer
 
     def store(self) -> Store:
         """Return the bucket that sessions are published to."""
         return open_store(self._s3)
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Wait for the right to keep this machine's cores busy."""
+    def turn(self, open_engine: Callable[[], object]) -> Iterator[None]:
+        """Wait for the right to keep this machine's cores busy; see :class:`pipeline.process.Engines`."""
+        with suppress(TribuneError):
+            open_engine()
         # Machines may share a root; each has cores of its own.
         with exclusive(self._settings.root / f"engines.{platform.node()}.lock", wait=True):
             yield

@@ -76,12 +76,14 @@ def _publish(settings: Settings, record: SessionRecord, attempt: int) -> Publica
     folder = session_folder(settings.work, session_id)
     intake = intake_options(settings)
     with running_store(settings) as s3:
+        engines = _engines(settings, s3)
+        engines.warm_up()
         return process(
             record.recording,
             record.session,
             folder=folder,
             complete=lambda tags: complete_session(intake, session_id, tags),
-            engines=_engines(settings, s3),
+            engines=engines,
             options=process_options(settings),
             run=as_tasks(checkpointed(folder / "finished", _teller(settings, session_id, attempt))),
         )

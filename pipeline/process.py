@@ -132,8 +132,13 @@ class Engines(Protocol):
         """
         ...
 
-    def turn(self) -> AbstractContextManager[None]:
-        """Return the right to keep this machine's cores busy, waited for; one engine works at a time."""
+    def turn(self, open_engine: Callable[[], object]) -> AbstractContextManager[None]:
+        """Return the right to keep this machine's cores busy, waited for; one engine works at a time.
+
+        Args:
+            open_engine: Opens what will work; called before, so that nobody else waits while it loads. When it fails,
+                it will fail again where the engine is used.
+        """
         ...
 
 
@@ -256,7 +261,7 @@ def process(
         Recognition,
         (*heard, _expectations(session), options.speech),
         lambda progress: _recognize(sound.result, session, engines, options, progress),
-        turn=engines.turn,
+        turn=lambda: engines.turn(engines.recognizer),
     )
     diarization = run(
         "speakers",
@@ -264,7 +269,7 @@ def process(
         (*heard, session.speaker_count),
         lambda progress: _diarize(sound.result, session, engines, progress),
         keep=lambda found: bool(found.models),
-        turn=engines.turn,
+        turn=lambda: engines.turn(engines.diarizer),
     )
     session = _with_languages_heard(session, recognition.result)
     provenance = _provenance(recognition.result, diarization.result, options)

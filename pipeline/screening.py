@@ -189,12 +189,12 @@ def subtract(spans: Iterable[Span], taken: Sequence[Span]) -> tuple[Span, ...]:
         at = span.start_ms
         while first < len(taken) and taken[first].end_ms <= span.start_ms:
             first += 1
-        for other in taken[first:]:
-            if other.start_ms >= span.end_ms:
-                break
-            if other.start_ms > at:
-                left.append(Span(start_ms=at, end_ms=other.start_ms))
-            at = max(at, other.end_ms)
+        place = first
+        while place < len(taken) and taken[place].start_ms < span.end_ms:
+            if taken[place].start_ms > at:
+                left.append(Span(start_ms=at, end_ms=taken[place].start_ms))
+            at = max(at, taken[place].end_ms)
+            place += 1
         if at < span.end_ms:
             left.append(Span(start_ms=at, end_ms=span.end_ms))
     return tuple(left)
@@ -291,11 +291,11 @@ def _homes(words: Sequence[Word], speech: Sequence[Span]) -> list[Span | None]:
         while first < len(speech) and speech[first].end_ms <= word.start_ms:
             first += 1
         best: Span | None = None
-        for span in speech[first:]:
-            if span.start_ms >= word.end_ms:
-                break
-            if best is None or span.overlap_ms(word) >= best.overlap_ms(word):
-                best = span
+        place = first
+        while place < len(speech) and speech[place].start_ms < word.end_ms:
+            if best is None or speech[place].overlap_ms(word) >= best.overlap_ms(word):
+                best = speech[place]
+            place += 1
         homes.append(best)
     return homes
 

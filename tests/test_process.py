@@ -59,7 +59,7 @@ class RealEngines:
     def store(self) -> Store:
         return self._store
 
-    def turn(self) -> AbstractContextManager[None]:
+    def turn(self, open_engine: Callable[[], object]) -> AbstractContextManager[None]:
         return nullcontext()
 
 
