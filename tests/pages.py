@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline.site.formatting import format_seconds
 from pipeline.site.model import CatalogueEntry, PublishedFile, PublishedSession
-from pipeline.site.passages import make_paragraphs
+from pipeline.site.phrases import make_paragraphs
 from pipeline.site.render import LearnerSite
 from pipeline.types import (
     Bilingual,

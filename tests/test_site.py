@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.render.passages import LONGEST_PARAGRAPH
 from pipeline.site.catalogue import group_entries
 from pipeline.site.formatting import NBSP, format_date, format_duration, format_size, join_names
-from pipeline.site.passages import LONGEST_PARAGRAPH, LONGEST_PASSAGE, make_paragraphs
+from pipeline.site.phrases import LONGEST_PHRASE, make_paragraphs
 from pipeline.site.render import LearnerSite, SiteOptions
 from pipeline.types import LANGUAGES, Bilingual, Language, Notice, Person, Span, Transcript, Turn, Word
 from pipeline.visible import visible, visible_word
@@ -112,20 +113,20 @@ def test_every_word_is_on_the_page_once_and_in_order(transcript: Transcript, int
 
 
 @given(transcript=transcripts())
-def test_passages_are_short_and_in_one_language(transcript: Transcript) -> None:
+def test_phrases_are_short_and_in_one_language(transcript: Transcript) -> None:
     for turn in transcript.turns:
         paragraphs = make_paragraphs(turn)
-        assert tuple(word for paragraph in paragraphs for passage in paragraph for word in passage.words) == turn.words
-        for passage in itertools.chain.from_iterable(paragraphs):
-            assert len(passage.words) <= LONGEST_PASSAGE
-            assert {word.language for word in passage.words} == {passage.language}
-            assert passage.start_ms == passage.words[0].start_ms
+        assert tuple(word for paragraph in paragraphs for phrase in paragraph for word in phrase.words) == turn.words
+        for phrase in itertools.chain.from_iterable(paragraphs):
+            assert len(phrase.words) <= LONGEST_PHRASE
+            assert {word.language for word in phrase.words} == {phrase.language}
+            assert phrase.start_ms == phrase.words[0].start_ms
 
 
 def test_speech_without_full_stops_still_makes_paragraphs() -> None:
     turn = Turn(speaker=None, words=make_words(" ".join(["mot"] * 1_000), "fr"))
-    lengths = [sum(len(passage.words) for passage in paragraph) for paragraph in make_paragraphs(turn)]
-    assert max(lengths) < LONGEST_PARAGRAPH + LONGEST_PASSAGE
+    lengths = [sum(len(phrase.words) for phrase in paragraph) for paragraph in make_paragraphs(turn)]
+    assert max(lengths) <= LONGEST_PARAGRAPH
 
 
 def test_words_in_another_language_are_marked_as_such() -> None:

@@ -22,8 +22,8 @@ _PAUSE_MS: Final = 1500
 _PAUSED_WORDS: Final = 30
 """A long pause after a sentence ends a paragraph that has become that long."""
 
-_MOST_WORDS: Final = 200
-"""Speech without full stops must end somewhere: at its longest pause."""
+LONGEST_PARAGRAPH: Final = 200
+"""Words; speech without full stops must end somewhere: at its longest pause."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ def paragraphs(words: Sequence[Word]) -> tuple[tuple[Word, ...], ...]:
         if last < len(words) and _ends_paragraph(word, words[last], last - first):
             found.append(tuple(words[first:last]))
             first = last
-        elif last - first >= _MOST_WORDS:
+        elif last - first >= LONGEST_PARAGRAPH:
             last = _longest_pause(words, first, last)
             found.append(tuple(words[first:last]))
             first = last

@@ -23,7 +23,7 @@ from pipeline.messages import catalogue, message
 from pipeline.site import formatting
 from pipeline.site.catalogue import group_entries
 from pipeline.site.model import CatalogueEntry, PublishedFile, PublishedSession, SiteFile
-from pipeline.site.passages import Paragraph, Passage, make_paragraphs
+from pipeline.site.phrases import Paragraph, Phrase, make_paragraphs
 from pipeline.speakers import speaker_label
 from pipeline.types import LANGUAGES, Bilingual, Language, Notice, Transcript
 from pipeline.visible import visible
@@ -249,7 +249,7 @@ def _download_label(file: PublishedFile, language: Language) -> str:
 class _LaidParagraph:
     """A paragraph on the page; ``anchored`` where its time is the first of its kind and so can be an id."""
 
-    passages: tuple[Passage, ...]
+    phrases: tuple[Phrase, ...]
     start_ms: int
     language: str
     anchored: bool
@@ -281,7 +281,7 @@ def _lay_paragraph(paragraph: Paragraph, seen: set[int]) -> _LaidParagraph:
     start_ms = paragraph[0].start_ms
     anchored = start_ms not in seen
     seen.add(start_ms)
-    return _LaidParagraph(passages=paragraph, start_ms=start_ms, language=paragraph[0].language, anchored=anchored)
+    return _LaidParagraph(phrases=paragraph, start_ms=start_ms, language=paragraph[0].language, anchored=anchored)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
