@@ -25,6 +25,7 @@ from pipeline.details import Tags
 from pipeline.editing import Edited, edit
 from pipeline.errors import EngineError, RecordingRejected, SetUpError
 from pipeline.ffmpeg import MediaLimits, find_programs
+from pipeline.formatting import format_date
 from pipeline.intake import verify_recording
 from pipeline.media import choose_audio, probe, read_waveform, write_audio_file
 from pipeline.messages import message
@@ -32,7 +33,6 @@ from pipeline.ports import Diarizer, Progress, Recognizer, Store
 from pipeline.publishing import publish
 from pipeline.render import FORMATS, Document, Format
 from pipeline.serial import to_json
-from pipeline.site.formatting import format_date
 from pipeline.site.render import LearnerSite
 from pipeline.speakers import SpeakerOptions, attribute, diarize, without_speakers
 from pipeline.speech import SpeechOptions, main_language, recognize

@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.site.formatting import format_seconds
+from pipeline.formatting import format_seconds
 from pipeline.site.model import CatalogueEntry, PublishedFile, PublishedSession
 from pipeline.site.phrases import make_paragraphs
 from pipeline.site.render import LearnerSite

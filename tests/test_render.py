@@ -19,8 +19,8 @@ from webvtt import WebVTT
 from pipeline.captions import label_text, shown_lines, speaker_name
 from pipeline.errors import TranscriptInvalid
 from pipeline.ffmpeg import find_programs
+from pipeline.formatting import format_clock
 from pipeline.render import FORMATS, Document, Format
-from pipeline.render.clock import clock
 from pipeline.render.html import transcript_html
 from pipeline.render.json import read_transcript
 from pipeline.render.markdown import escaped, transcript_markdown
@@ -173,7 +173,7 @@ def test_markdown_reads_as_every_word_once_and_in_order(spoken: Transcript) -> N
     expected = []
     for passage in passages(spoken):
         name = "" if passage.name is None else label_text(passage.name, spoken.language) + " "
-        expected.append(f"{name}({clock(passage.start_ms)})")
+        expected.append(f"{name}({format_clock(passage.start_ms)})")
         expected += [" ".join(visible_word(word) for word in paragraph) for paragraph in passage.paragraphs]
     assert shown == expected
 

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.formatting import NBSP, format_date, format_duration, format_size, join_names
 from pipeline.render.passages import LONGEST_PARAGRAPH
 from pipeline.site.catalogue import group_entries
-from pipeline.site.formatting import NBSP, format_date, format_duration, format_size, join_names
 from pipeline.site.phrases import LONGEST_PHRASE, make_paragraphs
 from pipeline.site.render import LearnerSite, SiteOptions
 from pipeline.types import LANGUAGES, Bilingual, Language, Notice, Person, Span, Transcript, Turn, Word

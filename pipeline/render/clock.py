@@ -1,6 +1,6 @@
-"""Times as files and readers write them.
+"""Times as caption files write them.
 
-Milliseconds in, text out. It stands alone because captions, documents and their tests must agree on every digit.
+Milliseconds in, text out. It stands alone because every caption format and its tests must agree on every digit.
 """
 
 from __future__ import annotations
@@ -17,15 +17,3 @@ def timestamp(ms: int, decimal: str) -> str:
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours:02d}:{minutes:02d}:{seconds:02d}{decimal}{milliseconds:03d}"
-
-
-def clock(ms: int) -> str:
-    """Return a time as a reader looks for it on a player.
-
-    Example:
-        >>> clock(62_900), clock(3_723_004)
-        ('1:02', '1:02:03')
-    """
-    minutes, seconds = divmod(ms // 1000, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pipeline.editing import Edited
+from pipeline.formatting import format_date
 from pipeline.messages import message
 from pipeline.types import Cue, Language, ModelUse, Provenance, Session, Transcript
 from pipeline.visible import visible
@@ -52,7 +53,7 @@ class Document:
         """What a heading says besides the title: date, programme, week; as far as known."""
         session = self.session
         found = [
-            session.date.isoformat() if session.date else "",
+            format_date(session.date, self.language) if session.date else "",
             visible(session.programme.get(self.language)) if session.programme else "",
             message("render.week", self.language, week=session.week) if session.week else "",
         ]

@@ -11,7 +11,7 @@ import html
 from collections import Counter
 from typing import Final
 
-from pipeline.render.clock import clock
+from pipeline.formatting import format_clock
 from pipeline.render.document import Document
 from pipeline.render.passages import Passage, passages, runs
 from pipeline.types import Language, Transcript, Word
@@ -52,7 +52,8 @@ def transcript_html(transcript: Transcript) -> str:
 
 def _section(passage: Passage, anchor: str, language: Language) -> str:
     name = "" if passage.name is None else f'<span class="speaker">{_escaped(passage.name)}</span> '
-    time = f'<a href="#{anchor}"><time datetime="PT{passage.start_ms / 1000:.3f}S">{clock(passage.start_ms)}</time></a>'
+    shown, exact = format_clock(passage.start_ms), f"PT{passage.start_ms / 1000:.3f}S"
+    time = f'<a href="#{anchor}"><time datetime="{exact}">{shown}</time></a>'
     body = "".join(f'<p class="words">{_words(paragraph, language)}</p>\n' for paragraph in passage.paragraphs)
     return f'<section id="{anchor}">\n<h2>{name}{time}</h2>\n{body}</section>\n'
 

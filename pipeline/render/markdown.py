@@ -10,7 +10,7 @@ import re
 from typing import Final
 
 from pipeline.captions import label_text
-from pipeline.render.clock import clock
+from pipeline.formatting import format_clock
 from pipeline.render.document import Document
 from pipeline.render.passages import passages
 from pipeline.types import Transcript
@@ -31,7 +31,7 @@ def transcript_markdown(transcript: Transcript) -> str:
     blocks: list[str] = []
     for passage in passages(transcript):
         name = "" if passage.name is None else f"**{escaped(label_text(passage.name, transcript.language))}** "
-        blocks.append(f"{name}({clock(passage.start_ms)})")
+        blocks.append(f"{name}({format_clock(passage.start_ms)})")
         blocks += [escaped(" ".join(visible_word(word) for word in paragraph)) for paragraph in passage.paragraphs]
     return "".join(f"{block}\n\n" for block in blocks).rstrip("\n") + "\n"
 

@@ -7,7 +7,7 @@ them.
 from __future__ import annotations
 
 from pipeline.captions import label_text
-from pipeline.render.clock import clock
+from pipeline.formatting import format_clock
 from pipeline.render.document import Document
 from pipeline.render.passages import passages
 from pipeline.types import Transcript
@@ -26,5 +26,5 @@ def transcript_text(transcript: Transcript) -> str:
     for passage in passages(transcript):
         name = "" if passage.name is None else f" {label_text(passage.name, transcript.language)}"
         texts = [" ".join(visible_word(word) for word in paragraph) for paragraph in passage.paragraphs]
-        blocks += [f"[{clock(passage.start_ms)}]{name}\n{texts[0]}", *texts[1:]]
+        blocks += [f"[{format_clock(passage.start_ms)}]{name}\n{texts[0]}", *texts[1:]]
     return "".join(f"{block}\n\n" for block in blocks).rstrip("\n") + "\n"

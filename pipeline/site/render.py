@@ -19,8 +19,8 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from pipeline import formatting
 from pipeline.messages import catalogue, message
-from pipeline.site import formatting
 from pipeline.site.catalogue import group_entries
 from pipeline.site.model import CatalogueEntry, PublishedFile, PublishedSession, SiteFile
 from pipeline.site.phrases import Paragraph, Phrase, make_paragraphs
