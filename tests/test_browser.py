@@ -191,7 +191,7 @@ def test_the_transcript_can_be_skipped_by_keyboard(page: Page) -> None:
 def test_the_pane_follows_and_nothing_else_moves(page: Page) -> None:
     open_session(page)
     page.evaluate("document.getElementById('video').currentTime = 50")
-    until(page, "document.getElementById('pane').scrollTop > 100")
+    until(page, "document.getElementById('pane').scrollTop > 0")
     assert page.evaluate("scrollY") == 0
     page.wait_for_timeout(600)
     assert page.evaluate(
