@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ GRACE_S: Final = 8.0
 _LOOK_EVERY_S: Final = 0.2
 _SHORTEST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 30.0
+_HEALTHY_S: Final = 60.0
+"""Whoever ran so long is not in a loop of failures."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,12 +40,15 @@ class Kept:
         name: What it is called in our log.
         pid: Of the process that runs now.
         starts: How often it was started.
+        begun: Set when it was started for the first time, or could not be.
+        failure: Why it could not be.
     """
 
     name: str
     pid: int = 0
     starts: int = 0
     begun: threading.Event = field(default_factory=threading.Event)
+    failure: OSError | None = None
 
 
 @contextmanager
@@ -60,7 +66,7 @@ def kept_running(
     asked to end, and made to after ``grace_s`` seconds.
 
     Raises:
-        OSError: The log cannot be written.
+        OSError: It cannot be started, or its log cannot be written.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     log.touch()
@@ -71,6 +77,8 @@ def kept_running(
     )
     keeper.start()
     kept.begun.wait()
+    if kept.failure is not None:
+        raise kept.failure
     try:
         yield kept
     finally:
@@ -81,15 +89,26 @@ def kept_running(
 def _keep(kept: Kept, stop: threading.Event, start: Callable[[], subprocess.Popen[bytes]], grace_s: float) -> None:
     pause = _SHORTEST_PAUSE_S
     while True:
-        child = start()
-        kept.pid, kept.starts = child.pid, kept.starts + 1
-        kept.begun.set()
-        while child.poll() is None and not stop.wait(_LOOK_EVERY_S):
-            pass
-        if stop.is_set():
-            _stop(child, grace_s)
-            return
-        _log.warning("%s ended by itself, status %s, and is started again", kept.name, child.returncode)
+        begun_at = time.monotonic()
+        try:
+            child = start()
+        except OSError as failure:
+            if not kept.starts:
+                kept.failure = failure
+                kept.begun.set()
+                return
+            _log.warning("%s cannot be started: %s", kept.name, failure)
+        else:
+            kept.pid, kept.starts = child.pid, kept.starts + 1
+            kept.begun.set()
+            while child.poll() is None and not stop.wait(_LOOK_EVERY_S):
+                pass
+            if stop.is_set():
+                _stop(child, grace_s)
+                return
+            _log.warning("%s ended by itself, status %s, and is started again", kept.name, child.returncode)
+        if time.monotonic() - begun_at > _HEALTHY_S:
+            pause = _SHORTEST_PAUSE_S
         if stop.wait(pause):
             return
         pause = min(2 * pause, _LONGEST_PAUSE_S)

@@ -34,6 +34,8 @@ _QUIET: Final = {
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
     # The second generation of the pages calls an analytics host from the browser; the first calls nobody.
     "PREFECT_SERVER_UI_V2_ENABLED": "false",
+    # Without this, any page that the operator's browser visits could ask this server to run something.
+    "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
     "PREFECT_CLI_PROMPT": "false",
     "PREFECT_CLI_COLORS": "false",
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
@@ -136,6 +138,7 @@ def _address(settings: Settings, api: str) -> PrefectAddress:
         **_QUIET,
         "PREFECT_HOME": str(settings.root / "prefect"),
         "PREFECT_API_URL": api,
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": api.removesuffix("/api"),
         # A run starts in a folder of its own, where what was relative here would mean something else.
         "TRIBUNE_ROOT": str(settings.root),
         "TRIBUNE_INTAKE__INBOX": str(settings.inbox),

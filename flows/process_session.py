@@ -7,8 +7,12 @@ names and retries, links, and the lock that tells the watcher whether this run s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Final, cast
 from uuid import UUID
 
@@ -16,6 +20,7 @@ import httpx
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_link_artifact, create_progress_artifact, update_progress_artifact
 from prefect.client.schemas.objects import State
+from prefect.exceptions import PrefectException
 from prefect.states import Completed
 
 from config.settings import Settings, load_settings
@@ -25,10 +30,12 @@ from flows.tasks import as_tasks
 from pipeline.errors import RecordingRejected, TribuneError
 from pipeline.intake import complete_session, reject
 from pipeline.journal import Failed, Processing, Published, SessionRecord, read_record, record_state, session_folder
-from pipeline.locks import Held, exclusive
+from pipeline.locks import Held, exclusive, is_held
 from pipeline.messages import message
 from pipeline.process import Stage, checkpointed, process
 from pipeline.types import LANGUAGES, Notice, Publication
+
+_log = logging.getLogger(__name__)
 
 _TELL_EVERY: Final = 0.02
 """Share of a stage after which it is told how far it is."""
@@ -46,10 +53,25 @@ def process_session(session_id: str, attempt: int, title: str) -> State[str]:
     del title
     settings = load_settings()
     try:
-        with exclusive(lock_path(settings.work, session_id), wait=False):
+        with _alone(lock_path(settings.work, session_id)):
             return _process_claimed(settings, session_id, attempt)
     except Held:
         return Completed(name="Doubled", message="Another run is at work on this recording.")
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Hold a session's lock. The watcher takes it for an instant when it asks, so one refusal says nothing.
+
+    Raises:
+        Held: Another run holds it.
+    """
+    for wait_s in (0.2, 0.5, 1.0):
+        if not is_held(lock):
+            break
+        time.sleep(wait_s)
+    with exclusive(lock, wait=False):
+        yield
 
 
 def _process_claimed(settings: Settings, session_id: str, attempt: int) -> State[str]:
@@ -67,7 +89,8 @@ def _process_claimed(settings: Settings, session_id: str, attempt: int) -> State
         raise
     state = Published(revision=publication.revision, pages=publication.pages)
     record_state(settings.work, session_id, attempt, state)
-    _link(publication)
+    with _advisory("links"):
+        _link(publication)
     return Completed(message=f"Published as {publication.revision}.")
 
 
@@ -75,7 +98,7 @@ def _publish(settings: Settings, record: SessionRecord, attempt: int) -> Publica
     session_id = record.session.id
     folder = session_folder(settings.work, session_id)
     intake = intake_options(settings)
-    with running_store(settings) as s3:
+    with running_store(settings, own=False) as s3:
         engines = _engines(settings, s3)
         engines.warm_up()
         return process(
@@ -98,21 +121,35 @@ def _teller(settings: Settings, session_id: str, attempt: int) -> Callable[[Stag
     shown: dict[Stage, UUID] = {}
 
     def tell(stage: Stage, share: float) -> None:
-        if stage not in told:
-            shown[stage] = cast("UUID", create_progress_artifact(progress=0.0, key=stage, description=stage))
-        elif share - told[stage] < _TELL_EVERY:
+        if stage in told and share - told[stage] < _TELL_EVERY:
             return
-        else:
-            update_progress_artifact(shown[stage], progress=round(100 * share, 1))
         told[stage] = share
-        record_state(settings.work, session_id, attempt, Processing(stage=stage, share=share))
+        with _advisory("progress"):
+            record_state(settings.work, session_id, attempt, Processing(stage=stage, share=share))
+            if stage in shown:
+                update_progress_artifact(shown[stage], progress=round(100 * share, 1))
+            else:
+                shown[stage] = cast("UUID", create_progress_artifact(progress=0.0, key=stage, description=stage))
 
     return tell
 
 
+@contextmanager
+def _advisory(what: str) -> Iterator[None]:
+    """Let what only informs people fail without failing the work."""
+    try:
+        yield
+    except (httpx.HTTPError, PrefectException, OSError) as failure:
+        _log.warning("%s could not be told: %s", what, type(failure).__name__)
+
+
 def _may_pass(failure: Exception) -> bool:
     """Say whether the same run may go through later; then it stays unfinished and the watcher queues it again."""
-    return failure.retryable if isinstance(failure, TribuneError) else isinstance(failure, httpx.HTTPError)
+    return (
+        failure.retryable
+        if isinstance(failure, TribuneError)
+        else isinstance(failure, httpx.HTTPError | PrefectException)
+    )
 
 
 def _note_failure(settings: Settings, session_id: str, attempt: int, failure: Exception) -> None:

@@ -9,15 +9,24 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterIdempotencyKey
+from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterIdempotencyKey,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
 from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.client.schemas.sorting import FlowRunSort
 from prefect.deployments import run_deployment
+from prefect.exceptions import PrefectException
 from prefect.states import Crashed, Scheduled
 
 from pipeline.journal import (
@@ -34,8 +43,9 @@ from pipeline.types import Notice
 
 logger = logging.getLogger(__name__)
 
+WATCHER: Final = "watch-inbox"
 DEPLOYMENT: Final = "process-session/tribune"
-MOST_TRIES: Final = 6
+MOST_TRIES: Final = 8
 """Times that a run may die or fail for want of something else before its recording is given up."""
 
 GRACE: Final = dt.timedelta(seconds=45)
@@ -43,6 +53,8 @@ GRACE: Final = dt.timedelta(seconds=45)
 
 _ACTIVE: Final = {StateType.PENDING, StateType.RUNNING, StateType.CANCELLING}
 _RESTART: Final = "AwaitingRetry"
+_AT_ONCE: Final = 100
+"""Runs asked for at once; the server answers with 200 at most."""
 
 
 def lock_path(work: Path, session_id: str) -> Path:
@@ -71,20 +83,52 @@ def tend_runs(work: Path, *, grace: dt.timedelta = GRACE) -> None:
     with get_client(sync_client=True) as client:
         runs = _find_runs(client, waiting)
         for record in waiting:
-            run = runs.get(run_key(record))
-            if run is None:
-                _submit(record)
-            else:
-                _revive(client, work, record, run, grace)
+            with _on_its_own(record):
+                run = runs.get(run_key(record))
+                if run is None:
+                    _submit(record)
+                else:
+                    _revive(client, work, record, run, grace)
+
+
+def retire_watchers(own: UUID | None) -> None:
+    """Mark watchers that a kill or a power cut left behind as crashed, so that the operator sees one.
+
+    Args:
+        own: The run that asks.
+
+    Raises:
+        httpx.HTTPError: The Prefect server cannot be reached.
+    """
+    with get_client(sync_client=True) as client:
+        left = client.read_flow_runs(
+            flow_filter=FlowFilter(name=FlowFilterName(any_=[WATCHER])),
+            flow_run_filter=FlowRunFilter(
+                state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING]))
+            ),
+        )
+        for run in left:
+            if run.id != own:
+                client.set_flow_run_state(run.id, Crashed(message="Its process is gone."), force=True)
+
+
+@contextmanager
+def _on_its_own(record: SessionRecord) -> Iterator[None]:
+    """Keep what fails about one recording from holding up the others."""
+    try:
+        yield
+    except (PrefectException, OSError):
+        logger.warning("session %s: its run could not be tended", record.session.id, exc_info=True)
 
 
 def _find_runs(client: SyncPrefectClient, records: Iterable[SessionRecord]) -> dict[str, FlowRun]:
     keys = [run_key(record) for record in records]
-    found = client.read_flow_runs(
-        flow_run_filter=FlowRunFilter(idempotency_key=FlowRunFilterIdempotencyKey(any_=keys)),
-        sort=FlowRunSort.EXPECTED_START_TIME_DESC,
-    )
-    return {run.idempotency_key: run for run in found if run.idempotency_key}
+    found: dict[str, FlowRun] = {}
+    for start in range(0, len(keys), _AT_ONCE):
+        asked = FlowRunFilterIdempotencyKey(any_=keys[start : start + _AT_ONCE])
+        runs = client.read_flow_runs(flow_run_filter=FlowRunFilter(idempotency_key=asked))
+        found.update({run.idempotency_key: run for run in runs if run.idempotency_key})
+    return found
 
 
 def _submit(record: SessionRecord) -> None:
@@ -116,7 +160,8 @@ def _revive(client: SyncPrefectClient, work: Path, record: SessionRecord, run: F
     if state.type is StateType.CANCELLED:
         _give_up(work, record, Notice(code="flows.cancelled"))
         return
-    if run.run_count >= MOST_TRIES:
+    # A restart of everything is no failure of the recording, however often it happens.
+    if grace and run.run_count >= MOST_TRIES:
         _give_up(work, record, Notice(code="flows.crashed_too_often", data=(("times", str(run.run_count)),)))
         return
     if state.type in _ACTIVE:

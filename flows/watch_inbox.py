@@ -12,13 +12,16 @@ import logging
 import time
 from collections.abc import Callable
 from typing import Final
+from uuid import UUID
 
 import httpx
 from prefect import flow, get_run_logger
+from prefect.exceptions import PrefectException
+from prefect.runtime import flow_run
 
 from config.settings import Settings, load_settings
 from flows.engines import intake_options
-from flows.runs import GRACE, tend_runs
+from flows.runs import GRACE, WATCHER, retire_watchers, tend_runs
 from pipeline.errors import TribuneError
 from pipeline.intake import IntakeOptions, Seen, prepare, sweep
 from pipeline.journal import read_records
@@ -29,11 +32,14 @@ _log = logging.getLogger(__name__)
 _AFTER_FAILURE_S: Final = 5.0
 
 
-@flow(name="watch-inbox", persist_result=False)
+@flow(name=WATCHER, persist_result=False)
 def watch_inbox() -> None:
     """Watch the inbox until this process is ended."""
     settings = load_settings()
     get_run_logger().info("Watching the inbox.")
+    # On a server of the operator's own, others may watch inboxes of theirs.
+    if not settings.prefect.api_url:
+        retire_watchers(flow_run.id and UUID(flow_run.id))
     watch(settings, lambda: True)
 
 
@@ -57,7 +63,7 @@ def watch(settings: Settings, go_on: Callable[[], bool]) -> None:
         try:
             seen = look(options, seen, grace)
             grace = GRACE
-        except (httpx.HTTPError, OSError, TribuneError):
+        except (httpx.HTTPError, PrefectException, OSError, TribuneError):
             _log.warning("this round failed; the next one makes up for it", exc_info=True)
             pause = max(pause, _AFTER_FAILURE_S)
         time.sleep(pause)

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final, Literal, Protocol, TypeVar, get_args
@@ -255,22 +255,7 @@ def process(
         lambda progress: _read_sound(recording, session, folder, options, progress),
     )
     session = complete(sound.result.media.tags)
-    heard = (recording.sha256, sound.result.stream, engines.identity)
-    recognition = run(
-        "speech",
-        Recognition,
-        (*heard, _expectations(session), options.speech),
-        lambda progress: _recognize(sound.result, session, engines, options, progress),
-        turn=lambda: engines.turn(engines.recognizer),
-    )
-    diarization = run(
-        "speakers",
-        Diarization,
-        (*heard, session.speaker_count),
-        lambda progress: _diarize(sound.result, session, engines, progress),
-        keep=lambda found: bool(found.models),
-        turn=lambda: engines.turn(engines.diarizer),
-    )
+    recognition, diarization = _hear(recording, session, sound.result, engines, options, run)
     session = _with_languages_heard(session, recognition.result)
     provenance = _provenance(recognition.result, diarization.result, options)
     said = Said(session=session, recognition=recognition.result, diarization=diarization.result, provenance=provenance)
@@ -297,6 +282,29 @@ def process(
     return run("publish", Publication, None, lambda _: _publish(bundle, written.result, engines.store())).result
 
 
+def _hear(
+    recording: Recording, session: Session, sound: Sound, engines: Engines, options: ProcessOptions, run: RunStage
+) -> tuple[Finished[Recognition], Finished[Diarization]]:
+    """Find out what was said and who was heard when."""
+    heard = (recording.sha256, sound.stream, engines.identity)
+    recognition = run(
+        "speech",
+        Recognition,
+        (*heard, _expectations(session), options.speech),
+        lambda progress: _recognize(sound, session, engines, options, progress),
+        turn=lambda: engines.turn(engines.recognizer),
+    )
+    diarization = run(
+        "speakers",
+        Diarization,
+        (*heard, session.speaker_count),
+        lambda progress: _diarize(sound, session, engines, progress),
+        keep=lambda found: bool(found.models),
+        turn=lambda: engines.turn(engines.diarizer),
+    )
+    return recognition, diarization
+
+
 def checkpointed(folder: Path, tell: Callable[[Stage, float], None] = lambda _stage, _share: None) -> RunStage:
     """Return a way to run stages that finds finished ones again.
 
@@ -318,7 +326,9 @@ def checkpointed(folder: Path, tell: Callable[[Stage, float], None] = lambda _st
         tell(stage, 0.0)
         if inputs is None:
             return Finished(result=work(partial(tell, stage)), timing=Timing(stage=stage, seconds=0.0), resumed=False)
-        return checkpoints.run(stage, kind, (TOOL, *inputs), lambda: work(partial(tell, stage)), keep=keep, turn=turn)
+        return checkpoints.run(
+            stage, kind, (TOOL, _made_with(), *inputs), lambda: work(partial(tell, stage)), keep=keep, turn=turn
+        )
 
     return run
 
@@ -442,6 +452,12 @@ def _limits(media: MediaLimits) -> MediaLimits:
     return replace(media, threads=1)
 
 
+@cache
+def _made_with() -> tuple[tuple[str, str], ...]:
+    """Return the versions of whatever does the work; with another one, finished stages are done anew."""
+    return (("ffmpeg", find_programs().version), *((name, version(name)) for name in _LIBRARIES))
+
+
 def _provenance(recognition: Recognition, diarization: Diarization, options: ProcessOptions) -> Provenance:
     models = ((recognition.model,) if recognition.model else ()) + diarization.models
     settings = {
@@ -454,7 +470,7 @@ def _provenance(recognition: Recognition, diarization: Diarization, options: Pro
         tool=TOOL,
         models=models,
         settings=tuple((name, to_json(value).decode()) for name, value in sorted(settings.items())),
-        engines=(("ffmpeg", find_programs().version), *((name, version(name)) for name in _LIBRARIES)),
+        engines=_made_with(),
     )
 
 

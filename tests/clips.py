@@ -56,3 +56,12 @@ def beeps_s(audio: AudioFile, *, level: float = 0.1) -> list[float]:
     if not len(loud):
         return []
     return [float(loud[0]), *(float(moment) for moment in loud[1:][np.diff(loud) > 0.5])]
+
+
+def cut(source: Path, target: Path, *, start_s: float, length_s: float) -> None:
+    """Cut a clip out of a recording; it appears whole under its name, as a careful copier lets it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f"part-{target.name}.part")
+    kind = {".flac": "flac", ".mp4": "mp4"}[target.suffix]
+    make(part, "-ss", str(start_s), "-t", str(length_s), "-i", str(source), "-f", kind)
+    part.rename(target)

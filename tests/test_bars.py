@@ -18,7 +18,7 @@ from tests.benchmarks.words import NORMALIZERS
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "samples"
-COUNCIL = ROOT.parent / "shared" / "data" / "council" / "council_9f581faa5ece.flac"
+COUNCIL = Path(__file__).parent / "data" / "council.flac"
 
 pytestmark = pytest.mark.engines
 
@@ -52,7 +52,6 @@ def test_voices_are_not_confused(recording: str, most: float, diarizer: Pyannote
     assert errors["confusion"] <= most
 
 
-@pytest.mark.skipif(not COUNCIL.exists(), reason="the council recording lies beside the repository, in ../shared/data")
 def test_a_real_council_of_nine_is_told_apart(diarizer: PyannoteDiarizer) -> None:
     errors = diarization_errors(COUNCIL, COUNCIL.with_suffix(".rttm"), diarizer)
     assert errors["confusion"] + errors["missed detection"] + errors["false alarm"] <= 3.0

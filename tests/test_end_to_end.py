@@ -21,10 +21,10 @@ import pytest
 import webvtt
 
 from flows.runs import MOST_TRIES, lock_path
-from pipeline.ffmpeg import find_programs
 from pipeline.journal import Failed, Processing, Published, Rejected, SessionRecord, read_records
 from pipeline.locks import is_held
 from tests.browser import open_browser, until, watch
+from tests.clips import cut
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 WAIT_S = 240.0
@@ -58,9 +58,9 @@ class Running:
         log = (self.root / "up.log").read_text()
         found = re.search(r"http://127\.0\.0\.1:(\d+)(?=\s)", log[log.index("Prefect") :])
         assert found
-        request = urllib.request.Request(
-            f"{found[0]}/api/{path}", json.dumps(asked).encode(), {"Content-Type": "application/json"}
-        )
+        token = json.loads(fetch(f"{found[0]}/api/csrf-token?client=tests"))["token"]
+        headers = {"Content-Type": "application/json", "Prefect-Csrf-Client": "tests", "Prefect-Csrf-Token": token}
+        request = urllib.request.Request(f"{found[0]}/api/{path}", json.dumps(asked).encode(), headers)
         with urllib.request.urlopen(request, timeout=10) as reply:
             return json.load(reply)
 
@@ -109,16 +109,6 @@ def tribune_up(root: Path, models: Path) -> Iterator[Running]:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
             process.wait(60)
-
-
-def cut(source: Path, target: Path, *, start_s: float, length_s: float) -> None:
-    """Cut a clip of its own out of a sample."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f"{target.name}.part")
-    command = [str(find_programs().ffmpeg), "-v", "error", "-nostdin", "-ss", str(start_s), "-t", str(length_s)]
-    command += ["-i", str(source), "-f", {".flac": "flac", ".mp4": "mp4"}[target.suffix], str(part)]
-    subprocess.run(command, check=True, env={**os.environ, "GCONV_PATH": "/dev/null"})
-    part.rename(target)
 
 
 def fetch(address: str) -> bytes:

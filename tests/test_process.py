@@ -30,7 +30,7 @@ from pipeline.s3 import S3Store
 from pipeline.speakers import SpeakerOptions
 from pipeline.speech import SpeechOptions
 from pipeline.types import Diarization, ModelUse, Publication, Recording, SpeakerCount
-from tests.test_end_to_end import cut
+from tests.clips import cut
 
 T = TypeVar("T")
 
