@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -25,18 +25,28 @@ from rich.table import Table
 from config.settings import Settings, load_settings
 from flows.demo import publish_samples
 from flows.doctor import diagnose
-from flows.engines import MachineEngines, chosen_models, fetch_options, process_options, running_store
+from flows.engines import (
+    MachineEngines,
+    chosen_models,
+    fetch_options,
+    intake_options,
+    process_options,
+    running_store,
+    store_options,
+)
 from flows.services import Services, running_services
 from models import manifest
 from models.fetch import fetch, installed, verify
+from models.manifest import Model
 from pipeline.cli import exit_status, reader_language, say
 from pipeline.details import Details, session_for
 from pipeline.errors import SetUpError
 from pipeline.intake import DEFAULTS
 from pipeline.journal import session_folder
+from pipeline.locks import Held, exclusive
 from pipeline.naming import printable
 from pipeline.process import STAGES, Stage, checkpointed, process
-from pipeline.s3 import open_store
+from pipeline.s3 import S3Options, open_store
 from pipeline.sidecar import SIDECAR_EXTENSIONS, read_sidecar
 from pipeline.types import LANGUAGES, Publication, Recording
 
@@ -95,11 +105,21 @@ def process_file(
     console = Console()
     _bring_weights(settings, console)
     recording, given = _read_recording(file)
-    session = session_for(recording, given, (), settings.intake.default_languages)
+    with _interruptible(), _alone_with(settings, recording), running_store(settings) as s3:
+        publication = _process(settings, s3, recording, given, console)
+    if copy_to is not None:
+        _copy_published(session_folder(settings.work, recording.session_id), publication, copy_to)
+    for language in LANGUAGES:
+        console.print(f"{language}  {dict(publication.pages)[language]}", highlight=False, soft_wrap=True)
+    if not settings.store.endpoint:
+        console.print(say("flows.served_by_up"), highlight=False, markup=False)
+
+
+def _process(settings: Settings, s3: S3Options, recording: Recording, given: Details, console: Console) -> Publication:
+    """Process a recording and publish it, with a bar for each stage."""
     folder = session_folder(settings.work, recording.session_id)
-    folder.mkdir(parents=True, exist_ok=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
-    with running_store(settings) as s3, Progress(*columns, console=console) as progress:
+    with Progress(*columns, console=console) as progress:
         bars = {stage: progress.add_task(say(f"flows.stage_{stage}"), total=1.0) for stage in STAGES}
 
         def tell(stage: Stage, share: float) -> None:
@@ -111,7 +131,7 @@ def process_file(
         engines.warm_up()
         publication = process(
             recording,
-            session,
+            session_for(recording, given, (), settings.intake.default_languages),
             folder=folder,
             complete=lambda tags: session_for(recording, given, tags, settings.intake.default_languages),
             engines=engines,
@@ -119,10 +139,24 @@ def process_file(
             run=checkpointed(folder / "finished", tell),
         )
         progress.update(bars[STAGES[-1]], completed=1.0)
-    if copy_to is not None:
-        _copy_published(folder, publication, copy_to)
-    for language in LANGUAGES:
-        console.print(f"{language}  {dict(publication.pages)[language]}", highlight=False, soft_wrap=True)
+    return publication
+
+
+@contextmanager
+def _alone_with(settings: Settings, recording: Recording) -> Iterator[None]:
+    """Keep everybody else away from a recording's folder for the length of a block.
+
+    Raises:
+        SetUpError: A run is at work on it.
+    """
+    # Importing Prefect takes seconds that no other command should pay for.
+    from flows.runs import lock_path  # noqa: PLC0415
+
+    try:
+        with exclusive(lock_path(settings.work, recording.session_id), wait=False):
+            yield
+    except Held:
+        raise SetUpError("flows.in_hand", {"name": recording.name}) from None
 
 
 def doctor() -> None:
@@ -142,7 +176,9 @@ def fetch_models(
     names: Annotated[list[str] | None, typer.Argument(help=say("cli.models_name"))] = None,
 ) -> None:
     """Bring weights to this machine."""
-    _bring_weights(_settings(), Console(), tuple(names or ()))
+    settings, known = _settings(), manifest.load()
+    models = tuple(known.model(name) for name in names) if names else chosen_models(settings)
+    _fetch_missing(settings, Console(), models, spare=frozenset())
 
 
 def list_models() -> None:
@@ -175,16 +211,63 @@ def verify_models(
 
 
 def _settings() -> Settings:
+    """Read the settings and check all that is made of them.
+
+    Raises:
+        SetUpError: One is wrong; names it.
+    """
     try:
-        return load_settings()
-    except (pydantic.ValidationError, FileNotFoundError, ValueError) as wrong:
+        settings = load_settings()
+        _check_options(settings)
+    except pydantic.ValidationError as wrong:
+        # Pydantic's own text repeats what was given, and that may be a secret: so does its traceback.
+        errors = wrong.errors(include_input=False, include_url=False, include_context=False)
+        lines = (f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in errors)
+        raise SetUpError("cli.settings_wrong", {"detail": "\n".join(lines)}) from None
+    except (OSError, ValueError) as wrong:
         raise SetUpError("cli.settings_wrong", {"detail": str(wrong)}) from wrong
+    return settings
 
 
-def _bring_weights(settings: Settings, console: Console, names: tuple[str, ...] = ()) -> None:
-    """Fetch the weights that are named or chosen, with a bar for each that is not there yet."""
-    known = manifest.load()
-    models = tuple(known.model(name) for name in names) if names else chosen_models(settings)
+def _check_options(settings: Settings) -> None:
+    """Make every option value once, so that a wrong one is told before anything is started.
+
+    Raises:
+        ValueError: One is wrong.
+    """
+    for make in (fetch_options, intake_options, process_options, store_options):
+        make(settings)
+    store = settings.store
+    S3Options(
+        bucket=store.bucket,
+        endpoint_url=store.endpoint or None,
+        region=store.region,
+        access_key=store.access_key or None,
+        secret_key=store.secret_key.get_secret_value() or None,
+        public_base_url=store.public_url or None,
+    )
+
+
+def _bring_weights(settings: Settings, console: Console) -> None:
+    """Fetch the chosen weights that are not there yet."""
+    models = chosen_models(settings)
+    # Without voices a transcript is still worth having; without words there is none.
+    spare = frozenset(model.name for model in models if model.name != settings.models.whisper)
+    _fetch_missing(settings, console, models, spare=spare)
+
+
+def _fetch_missing(settings: Settings, console: Console, models: Sequence[Model], *, spare: frozenset[str]) -> None:
+    """Fetch weights, with a bar for each that is not there yet.
+
+    Args:
+        settings: Where they may come from.
+        console: Where it is shown.
+        models: Which ones.
+        spare: Names of those that can be done without: their failure is only told.
+
+    Raises:
+        SetUpError: Others could not be had.
+    """
     options = fetch_options(settings)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=console) as progress:
@@ -195,8 +278,7 @@ def _bring_weights(settings: Settings, console: Console, names: tuple[str, ...] 
             try:
                 fetch(model, options, partial(_show_bytes, progress, bar))
             except SetUpError as failure:
-                # Without voices a transcript is still worth having; without words there is none.
-                if names or model.name == settings.models.whisper:
+                if model.name not in spare:
                     raise
                 progress.console.print(failure.message(reader_language()), style="yellow", markup=False)
 

@@ -1,6 +1,6 @@
 """How far every recording is, on the terminal.
 
-In go the session records, out comes a table with one bar for each stage; on a terminal it is redrawn in place,
+In go rows, one a recording, out comes a table with one bar for each stage; on a terminal it is redrawn in place,
 elsewhere one line is printed for each change, so that a log of a build stays readable. Stands alone so that the demo
 shows what the watcher and the flows wrote down, and nothing that only it knows.
 """
@@ -8,6 +8,7 @@ shows what the watcher and the flows wrote down, and nothing that only it knows.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from rich.console import Console, RenderableType
 from rich.live import Live
@@ -15,13 +16,26 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.cli import reader_language, say
-from pipeline.journal import Claimed, Failed, Processing, Published, Rejected, SessionRecord, State
+from pipeline.cli import say
+from pipeline.journal import Claimed, Failed, Processing, Published, Rejected, State
 from pipeline.naming import printable
 from pipeline.process import STAGES
 
 _BAR_WIDTH = 8
 _DONE = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """How far one recording is.
+
+    Attributes:
+        name: What it is called.
+        state: What is being done with it; ``None`` where nobody has taken it yet.
+    """
+
+    name: str
+    state: State | None
 
 
 class Display:
@@ -34,16 +48,16 @@ class Display:
         if self._live is not None:
             self._live.start()
 
-    def show(self, records: Sequence[SessionRecord]) -> None:
+    def show(self, rows: Sequence[Row]) -> None:
         """Show how things stand now."""
         if self._live is not None:
-            self._live.update(table(records))
+            self._live.update(table(rows))
             return
-        for record in records:
-            line = f"{_title(record)}: {_said(record.state)}"
-            if self._told.get(record.session.id) != line:
-                self._told[record.session.id] = line
-                self._console.print(line, highlight=False, markup=False)
+        for row in rows:
+            said = _said(row.state)
+            if self._told.get(row.name) != said:
+                self._told[row.name] = said
+                self._console.print(f"{printable(row.name)}: {said}", highlight=False, markup=False)
 
     def close(self) -> None:
         """Leave the last state on the terminal."""
@@ -51,20 +65,20 @@ class Display:
             self._live.stop()
 
 
-def table(records: Sequence[SessionRecord]) -> Table:
+def table(rows: Sequence[Row]) -> Table:
     """Return the recordings with a bar for each stage."""
     shown = Table(box=None, padding=(0, 1), expand=False)
     shown.add_column(say("flows.recording"), no_wrap=True, max_width=36)
     for stage in STAGES:
         shown.add_column(say(f"flows.stage_{stage}"), width=_BAR_WIDTH, no_wrap=True)
     shown.add_column("")
-    for record in records:
-        bars = [_bar(share) for share in shares(record.state)]
-        shown.add_row(Text(_title(record)), *bars, Text(_said(record.state)))
+    for row in rows:
+        bars = [_bar(share) for share in shares(row.state)]
+        shown.add_row(Text(printable(row.name)), *bars, Text(_said(row.state)))
     return shown
 
 
-def shares(state: State) -> tuple[float, ...]:
+def shares(state: State | None) -> tuple[float, ...]:
     """Return how much of each stage is done, 0 to 1, in the order of the stages.
 
     Example:
@@ -83,12 +97,10 @@ def _bar(share: float) -> RenderableType:
     return ProgressBar(total=_DONE, completed=share, width=_BAR_WIDTH)
 
 
-def _title(record: SessionRecord) -> str:
-    return printable(record.session.title.get(reader_language()))
-
-
-def _said(state: State) -> str:
+def _said(state: State | None) -> str:
     match state:
+        case None:
+            return say("flows.in_turn")
         case Claimed():
             return say("flows.waiting")
         case Processing(stage=stage):

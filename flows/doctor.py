@@ -6,30 +6,38 @@ and nothing is fetched. Stands alone so that an operator can ask before anything
 
 from __future__ import annotations
 
+import base64
+import http.client
 import os
 import shutil
+import subprocess
 import sys
+import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
 from config.settings import Settings
-from flows.engines import chosen_models, fetch_options, store_options
+from flows.engines import chosen_models, fetch_options, running_store, store_options
 from models.fetch import installed
 from models.whisper import gpu_count, threads_given
 from pipeline.cli import reader_language, say
 from pipeline.errors import TribuneError
 from pipeline.ffmpeg import find_programs
 from pipeline.objectstore import find_weed
+from pipeline.s3 import open_store
 
 Level = Literal["good", "note", "bad"]
 
 _NEEDED: Final = (3, 11)
 _ENOUGH_FREE: Final = 10 * 2**30
 _LITTLE_FREE: Final = 2 * 2**30
+_ANSWER_S: Final = 5.0
+_LOAD_S: Final = 120.0
+_KEY: Final = "catalogue.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +134,7 @@ def _places(settings: Settings) -> Finding:
 
 def _store(settings: Settings) -> Finding:
     if settings.store.endpoint:
-        return _reachable("store", settings.store.endpoint)
+        return _own_store(settings)
     try:
         find_weed()
     except TribuneError as missing:
@@ -136,18 +144,65 @@ def _store(settings: Settings) -> Finding:
 
 def _prefect(settings: Settings) -> Finding:
     if settings.prefect.api_url:
-        return _reachable("prefect", f"{settings.prefect.api_url}/health")
-    return Finding(what="prefect", level="good", found=say("doctor.embedded", where=settings.root / "prefect"))
+        return _own_prefect(settings.prefect.api_url, settings.prefect.auth.get_secret_value())
+    found = say("doctor.embedded", where=settings.root / "prefect")
+    why = _load_prefect_server()
+    if why is None:
+        return Finding(what="prefect", level="good", found=found)
+    return Finding(what="prefect", level="bad", found=found, to_do=say("doctor.prefect_broken", why=why))
 
 
-def _reachable(what: str, address: str) -> Finding:
+def _own_store(settings: Settings) -> Finding:
+    """Ask an operator's own store something that shows whether the bucket is there and the keys are right."""
     try:
-        urllib.request.urlopen(address, timeout=5).close()  # noqa: S310 - the operator's own address
-    except urllib.error.HTTPError:
-        pass
-    except (OSError, ValueError) as failure:
-        return Finding(what=what, level="bad", found=address, to_do=say("doctor.unreachable", why=failure))
-    return Finding(what=what, level="good", found=address)
+        with running_store(settings) as s3:
+            quick = replace(s3, attempts=1, connect_seconds=_ANSWER_S, read_seconds=_ANSWER_S)
+            with open_store(quick) as store:
+                # To list, unlike to look for one object, tells a bucket that is not there from one that is empty.
+                next(iter(store.list(_KEY)), None)
+    except TribuneError as failure:
+        to_do = failure.message(reader_language())
+        return Finding(what="store", level="bad", found=settings.store.endpoint, to_do=to_do)
+    return Finding(what="store", level="good", found=f"{settings.store.endpoint} ({settings.store.bucket})")
+
+
+def _load_prefect_server() -> str | None:
+    """Load Prefect's server in a process of its own; return why that fails, or ``None`` where it does not.
+
+    What the server needs can be broken while ``import prefect`` works.
+    """
+    with tempfile.TemporaryDirectory() as home:
+        try:
+            subprocess.run(
+                [sys.executable, "-c", "import prefect.server.api.server"],
+                env={**os.environ, "PREFECT_HOME": home},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=_LOAD_S,
+                check=True,
+            )
+        except subprocess.CalledProcessError as failure:
+            return str((failure.stderr.strip().splitlines() or [failure])[-1])
+        except subprocess.TimeoutExpired as failure:
+            return str(failure)
+    return None
+
+
+def _own_prefect(api: str, auth: str) -> Finding:
+    """Ask an operator's own server for its version: that it is healthy it tells anybody, credentials or none."""
+    asked = {"Authorization": f"Basic {base64.b64encode(auth.encode()).decode()}"} if auth else {}
+    try:
+        request = urllib.request.Request(f"{api.rstrip('/')}/admin/version", headers=asked)  # noqa: S310
+        urllib.request.urlopen(request, timeout=_ANSWER_S).close()  # noqa: S310 - the operator's own address
+    except urllib.error.HTTPError as answer:
+        answer.close()
+        refused = answer.code in {401, 403}
+        to_do = say("doctor.prefect_refuses") if refused else say("doctor.prefect_answers", status=answer.code)
+        return Finding(what="prefect", level="bad", found=api, to_do=to_do)
+    except (OSError, ValueError, http.client.HTTPException) as failure:
+        return Finding(what="prefect", level="bad", found=api, to_do=say("doctor.unreachable", why=failure))
+    return Finding(what="prefect", level="good", found=api)
 
 
 def _existing(path: Path) -> Path:
