@@ -48,7 +48,9 @@ clean: ## Remove the environment and caches; var/ with your data stays
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Tribune needs Python 3.11 or newer. / Tribune a besoin de Python 3.11 ou plus récent."; exit 1; }
 	@echo "Setting up $(VENV); the first time takes a few minutes. / Installation dans $(VENV); la première fois prend quelques minutes."
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { rm -rf $(VENV) && $(PYTHON) -m venv $(VENV); } || { rm -rf $(VENV); \
+		echo "Python lacks its venv module (Debian, Ubuntu: apt-get install python3-venv). / Il manque à Python son module venv (Debian, Ubuntu : apt-get install python3-venv)."; \
+		exit 1; }
 	@$(PIP) install --constraint constraints.txt --upgrade pip
 	@$(PIP) install --constraint constraints.txt torch
 	@$(PIP) install --constraint constraints.txt --editable .

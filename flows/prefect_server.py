@@ -8,7 +8,6 @@ operator with a Prefect server of their own replaces all of it by one setting.
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ from typing import Final
 from config.settings import Settings
 from flows.children import Kept, kept_running
 from pipeline.errors import ProgramMissing
+from pipeline.tcp import free_port
 
 POOL: Final = "tribune"
 _HOST: Final = "127.0.0.1"
@@ -77,7 +77,10 @@ def prefect_server(settings: Settings) -> Iterator[PrefectAddress]:
     if settings.prefect.api_url:
         yield _address(settings, settings.prefect.api_url)
         return
-    port = free_port(settings.prefect.port)
+    try:
+        port = free_port(_HOST, settings.prefect.port)
+    except OSError as failure:
+        raise ProgramMissing("flows.no_port") from failure
     address = _address(settings, f"http://{_HOST}:{port}/api")
     log = settings.root / "logs" / "prefect-server.log"
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", _HOST, "--port", str(port)]
@@ -117,19 +120,6 @@ def watcher(settings: Settings, address: PrefectAddress) -> Iterator[Kept]:
     command = [sys.executable, "-m", "flows.watch_inbox"]
     with kept_running("the watcher", command, log=log, env=address.environment) as kept:
         yield kept
-
-
-def free_port(wanted: int) -> int:
-    """Return the wanted port if nobody listens on it, else one that the system picks."""
-    for port in (wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((_HOST, port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise ProgramMissing("flows.no_port", {})
 
 
 def _address(settings: Settings, api: str) -> PrefectAddress:
