@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import signal
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -128,18 +129,33 @@ def _process(settings: Settings, s3: S3Options, recording: Recording, given: Det
             progress.update(bars[stage], completed=share)
 
         engines = MachineEngines(settings, s3)
-        engines.warm_up()
-        publication = process(
-            recording,
-            session_for(recording, given, (), settings.intake.default_languages),
-            folder=folder,
-            complete=lambda tags: session_for(recording, given, tags, settings.intake.default_languages),
-            engines=engines,
-            options=process_options(settings),
-            run=checkpointed(folder / "finished", tell),
-        )
+        with _warming_up(engines):
+            publication = process(
+                recording,
+                session_for(recording, given, (), settings.intake.default_languages),
+                folder=folder,
+                complete=lambda tags: session_for(recording, given, tags, settings.intake.default_languages),
+                engines=engines,
+                options=process_options(settings),
+                run=checkpointed(folder / "finished", tell),
+            )
         progress.update(bars[STAGES[-1]], completed=1.0)
     return publication
+
+
+@contextmanager
+def _warming_up(engines: MachineEngines) -> Iterator[None]:
+    """Open the engines beside a block; however the block ends, that has ended too.
+
+    An interpreter that ends while a thread is inside an engine's own code is aborted, and its exit status is lost.
+    """
+    engines.warm_up()
+    begun = [thread for thread in threading.enumerate() if thread.name == "warm-up"]
+    try:
+        yield
+    finally:
+        for thread in begun:
+            thread.join()
 
 
 @contextmanager

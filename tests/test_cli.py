@@ -1,16 +1,29 @@
 """The command line: what it says, in which language, and what it tells a script."""
 
+import hashlib
+import os
+import platform
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
+from flows.runs import lock_path
 from pipeline.cli import EXIT_STATUS, build, exit_status, reader_language
 from pipeline.errors import StoreConflict, TribuneError
+from pipeline.ffmpeg import find_programs
+from pipeline.journal import session_folder
+from pipeline.locks import exclusive, is_held
+from pipeline.messages import message
+from pipeline.types import LANGUAGES, SESSION_ID_LENGTH, Language
 
+SAMPLES = Path(__file__).parent.parent / "samples"
 COMMANDS = ("up", "demo", "process", "doctor", "models")
 
 
@@ -82,11 +95,141 @@ def test_a_wrong_setting_says_where_all_settings_are(monkeypatch: pytest.MonkeyP
     assert "Traceback" not in done.stderr
 
 
+def test_every_wrong_setting_is_named_and_no_value_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRIBUNE_STORE__SECRETKEY", "hunter2")
+    monkeypatch.setenv("TRIBUNE_ENGINES__DEVICE", "abacus")
+    done = run("--verbose", "doctor")
+    assert done.returncode == 4
+    lines = done.stderr.splitlines()
+    assert sum(line.startswith("store.secretkey: ") for line in lines) == 1
+    assert sum(line.startswith("engines.device: ") for line in lines) == 1
+    assert "hunter2" not in done.stdout + done.stderr
+
+
+WRONG = [
+    ({"TRIBUNE_STORE__BUCKET": "No Bucket"}, "No Bucket"),
+    ({"TRIBUNE_STORE__ACCESS_KEY": "key"}, "secret key"),
+    ({"TRIBUNE_STORE__SECRET_KEY": "hunter2"}, "access key"),
+    ({"TRIBUNE_STORE__ENDPOINT": "s3.example.org"}, "s3.example.org"),
+    ({"TRIBUNE_STORE__PUBLIC_URL": "sessions.example.org"}, "sessions.example.org"),
+    ({"TRIBUNE_ROOT": "/nowhere/var", "TRIBUNE_INTAKE__INBOX": "/nowhere/var/work/inbox"}, "inbox"),
+    ({"TRIBUNE_MODELS__HUB": "hub.example.org"}, "hub.example.org"),
+    ({"TRIBUNE_MODELS__FOLDERS": "[not json"}, "models"),
+    ({"TRIBUNE_CONFIG": "/nowhere/own.toml"}, "/nowhere/own.toml"),
+]
+
+
+@pytest.mark.parametrize(("variables", "named"), WRONG)
+def test_settings_that_cannot_work_are_told_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], named: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    done = run("up")
+    assert done.returncode == 4
+    assert "base.toml" in done.stderr
+    assert named in done.stderr
+    assert "hunter2" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_doctor_finds_this_machine_fit_once_the_weights_are_there() -> None:
     assert run("models", "fetch").returncode == 0
     done = run("doctor")
     assert done.returncode == 0, done.stdout
     assert "whisper-base" in done.stdout
+
+
+@pytest.fixture
+def only_whisper(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, models_folder: Path) -> None:
+    """Leave the weights of Whisper as the only ones that can be had."""
+    shutil.copytree(models_folder / "whisper-base", tmp_path / "some" / "whisper-base")
+    monkeypatch.setenv("TRIBUNE_MODELS__FOLDERS", f'["{tmp_path / "some"}"]')
+
+
+@pytest.mark.usefixtures("only_whisper")
+def test_fetching_fails_for_any_chosen_weights_that_cannot_be_had() -> None:
+    done = run("models", "fetch")
+    assert done.returncode == 4
+    assert "segmentation-3.0" in done.stderr
+    assert run("models", "fetch", "campplus").returncode == 4
+    assert run("models", "fetch", "whisper-base").returncode == 0
+
+
+@pytest.mark.usefixtures("only_whisper")
+def test_processing_goes_on_without_the_weights_for_voices(tmp_path: Path) -> None:
+    file = tmp_path / "notes.mp4"
+    file.write_text("not a video\n" * 100)
+    done = run("process", str(file))
+    assert done.returncode == 3
+    assert "segmentation-3.0" in done.stdout
+
+
+def test_processing_without_the_weights_for_words_ends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TRIBUNE_MODELS__FOLDERS", "[]")
+    file = tmp_path / "notes.mp4"
+    file.write_text("not a video\n" * 100)
+    done = run("process", str(file))
+    assert done.returncode == 4
+    assert "whisper-base" in done.stderr
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_recording_that_a_run_has_in_hand_is_left_to_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, language: Language
+) -> None:
+    monkeypatch.setenv("TRIBUNE_LANGUAGE", language)
+    file = tmp_path / "notes.mp4"
+    file.write_text("not a video\n" * 100)
+    session_id = hashlib.sha256(file.read_bytes()).hexdigest()[:SESSION_ID_LENGTH]
+    with exclusive(lock_path(tmp_path / "var" / "work", session_id), wait=False):
+        done = run("process", str(file))
+    assert done.returncode == 4
+    assert done.stderr.strip() == message("flows.in_hand", language, name="notes.mp4")
+
+
+@pytest.fixture
+def talk(tmp_path: Path) -> Path:
+    """Cut a few seconds of speech out of a sample."""
+    target = tmp_path / "talk.flac"
+    command = [str(find_programs().ffmpeg), "-v", "error", "-nostdin", "-ss", "20", "-t", "4", "-i"]
+    subprocess.run(
+        [*command, str(SAMPLES / "fr" / "cinq_voix.flac"), str(target)],
+        check=True,
+        env={**os.environ, "GCONV_PATH": "/dev/null"},
+    )
+    return target
+
+
+@pytest.mark.engines
+def test_a_processed_recording_is_published_and_how_to_serve_it_is_told(tmp_path: Path, talk: Path) -> None:
+    done = run("process", str(talk), "--copy-to", str(tmp_path / "copy"))
+    assert done.returncode == 0, done.stderr
+    assert message("flows.served_by_up", "en") in " ".join(done.stdout.split())
+    assert (tmp_path / "copy" / "video.mp4").is_file()
+
+
+def test_a_request_to_end_lets_processing_end_what_it_started(tmp_path: Path, talk: Path) -> None:
+    root = tmp_path / "var"
+    session_id = hashlib.sha256(talk.read_bytes()).hexdigest()[:SESSION_ID_LENGTH]
+    finished = session_folder(root / "work", session_id) / "finished"
+    program = "from pipeline.cli import main; main()"
+    # Whoever holds the engines keeps it waiting after the first stage.
+    with exclusive(root / f"engines.{platform.node()}.lock", wait=False):
+        started = subprocess.Popen(
+            [sys.executable, "-c", program, "process", str(talk)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        deadline = time.monotonic() + 60
+        while not (finished.is_dir() and any(finished.iterdir())):
+            assert started.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert is_held(lock_path(root / "work", session_id))
+        started.send_signal(signal.SIGTERM)
+        started.communicate(timeout=30)
+    assert started.returncode == 130
+    assert not is_held(root / "store" / "lock")
+    assert not is_held(lock_path(root / "work", session_id))
 
 
 def test_doctor_says_how_to_get_missing_weights(monkeypatch: pytest.MonkeyPatch) -> None:
