@@ -22,7 +22,7 @@ from typing import Final
 
 from pipeline.guarded import guarded
 
-_log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 GRACE_S: Final = 8.0
 _LOOK_EVERY_S: Final = 0.2
@@ -97,7 +97,7 @@ def _keep(kept: Kept, stop: threading.Event, start: Callable[[], subprocess.Pope
                 kept.failure = failure
                 kept.begun.set()
                 return
-            _log.warning("%s cannot be started: %s", kept.name, failure)
+            _logger.warning("%s cannot be started: %s", kept.name, failure)
         else:
             kept.pid, kept.starts = child.pid, kept.starts + 1
             kept.begun.set()
@@ -106,7 +106,7 @@ def _keep(kept: Kept, stop: threading.Event, start: Callable[[], subprocess.Pope
             if stop.is_set():
                 _stop(child, grace_s)
                 return
-            _log.warning("%s ended by itself, status %s, and is started again", kept.name, child.returncode)
+            _logger.warning("%s ended by itself, status %s, and is started again", kept.name, child.returncode)
         if time.monotonic() - begun_at > _HEALTHY_S:
             pause = _SHORTEST_PAUSE_S
         if stop.wait(pause):

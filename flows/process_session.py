@@ -35,7 +35,7 @@ from pipeline.messages import message
 from pipeline.process import Stage, checkpointed, process
 from pipeline.types import LANGUAGES, Notice, Publication
 
-_log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 _TELL_EVERY: Final = 0.02
 """Share of a stage after which it is told how far it is."""
@@ -140,7 +140,7 @@ def _advisory(what: str) -> Iterator[None]:
     try:
         yield
     except (httpx.HTTPError, PrefectException, OSError) as failure:
-        _log.warning("%s could not be told: %s", what, type(failure).__name__)
+        _logger.warning("%s could not be told: %s", what, type(failure).__name__)
 
 
 def _may_pass(failure: Exception) -> bool:

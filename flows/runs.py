@@ -41,7 +41,7 @@ from pipeline.journal import (
 from pipeline.locks import is_held
 from pipeline.types import Notice
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 WATCHER: Final = "watch-inbox"
 DEPLOYMENT: Final = "process-session/tribune"
@@ -118,7 +118,7 @@ def _on_its_own(record: SessionRecord) -> Iterator[None]:
     try:
         yield
     except (PrefectException, OSError):
-        logger.warning("session %s: its run could not be tended", record.session.id, exc_info=True)
+        _logger.warning("session %s: its run could not be tended", record.session.id, exc_info=True)
 
 
 def _find_runs(client: SyncPrefectClient, records: Iterable[SessionRecord]) -> dict[str, FlowRun]:
@@ -146,7 +146,7 @@ def _submit(record: SessionRecord) -> None:
         timeout=0,
         as_subflow=False,
     )
-    logger.info("session %s: attempt %d is queued", session.id, record.attempt)
+    _logger.info("session %s: attempt %d is queued", session.id, record.attempt)
 
 
 def _revive(client: SyncPrefectClient, work: Path, record: SessionRecord, run: FlowRun, grace: dt.timedelta) -> None:
@@ -167,9 +167,9 @@ def _revive(client: SyncPrefectClient, work: Path, record: SessionRecord, run: F
     if state.type in _ACTIVE:
         client.set_flow_run_state(run.id, Crashed(message="Its process is gone."), force=True)
     client.set_flow_run_state(run.id, Scheduled(name=_RESTART), force=True)
-    logger.warning("session %s: its run was %s; it is queued again", record.session.id, state.name)
+    _logger.warning("session %s: its run was %s; it is queued again", record.session.id, state.name)
 
 
 def _give_up(work: Path, record: SessionRecord, reason: Notice) -> None:
     record_state(work, record.session.id, record.attempt, Failed(reasons=(reason,)))
-    logger.error("session %s is given up: %s", record.session.id, reason.code)
+    _logger.error("session %s is given up: %s", record.session.id, reason.code)

@@ -27,7 +27,7 @@ from pipeline.intake import IntakeOptions, Seen, prepare, sweep
 from pipeline.journal import read_records
 from pipeline.status import write_status
 
-_log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 _AFTER_FAILURE_S: Final = 5.0
 
@@ -64,7 +64,7 @@ def watch(settings: Settings, go_on: Callable[[], bool]) -> None:
             seen = look(options, seen, grace)
             grace = GRACE
         except (httpx.HTTPError, PrefectException, OSError, TribuneError):
-            _log.warning("this round failed; the next one makes up for it", exc_info=True)
+            _logger.warning("this round failed; the next one makes up for it", exc_info=True)
             pause = max(pause, _AFTER_FAILURE_S)
         time.sleep(pause)
 

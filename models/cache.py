@@ -22,7 +22,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from models.manifest import Model, ModelFile
 
-_log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,7 @@ class Shelf:
         except OSError:
             return None
         except ValidationError:
-            _log.warning("%s: the record of the weights is damaged and is made anew", self.name)
+            _logger.warning("%s: the record of the weights is damaged and is made anew", self.name)
             return None
 
     def write_record(self, record: Record) -> None:
@@ -220,7 +220,7 @@ def locked(shelf: Shelf) -> Iterator[None]:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            _log.info("another process fetches %s; waiting for it", shelf.name)
+            _logger.info("another process fetches %s; waiting for it", shelf.name)
             fcntl.flock(stream, fcntl.LOCK_EX)
         yield
 

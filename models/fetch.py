@@ -39,7 +39,7 @@ from pipeline.errors import SetUpError, WeightsCorrupt, WeightsUnavailable
 from pipeline.messages import message
 from pipeline.types import LANGUAGES, Language, ModelUse
 
-_log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 FetchProgress = Callable[[int, int], None]
 """Told the bytes at hand and the bytes in all; the first never goes back."""
@@ -241,7 +241,7 @@ class _Assembly:
             except SourceFailed as error:
                 # A place that cannot be reached is everyday life; one that gives other bytes is worth a look.
                 level = logging.WARNING if error.failure.is_wrong_bytes else logging.INFO
-                _log.log(level, "weights of %s: %s", self.model.name, error)
+                _logger.log(level, "weights of %s: %s", self.model.name, error)
                 self.failures.append(error.failure)
                 if error.failure.ends:
                     return

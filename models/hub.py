@@ -25,7 +25,7 @@ from huggingface_hub.errors import (
 from models.manifest import HubRepository, ModelFile, SourceKind
 from models.sources import Delivery, SourceFailed, Tell, failed, flat_name, one_line, write_chunks, wrong_bytes
 
-_log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 _TRIES: Final = 5
 """How often a download is taken up again without a single new byte before it is given up."""
@@ -136,7 +136,7 @@ class HubSource:
             futile = 0 if target.exists() and target.stat().st_size > before else futile + 1
             if futile >= _TRIES:
                 raise failed(self, "interrupted", ends=True, file=file.name, detail=detail)
-            _log.info("%s: %s broke off (%s); going on from there", self.where, file.name, detail)
+            _logger.info("%s: %s broke off (%s); going on from there", self.where, file.name, detail)
             time.sleep(self._retry_wait_s * 2**futile)
 
     def _append(self, file: ModelFile, target: Path, size: int | None, tell: Tell) -> bool:

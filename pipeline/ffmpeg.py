@@ -30,7 +30,7 @@ from pipeline.errors import MediaError, ProgramMissing
 from pipeline.guarded import Bounds, guarded
 from pipeline.ports import Progress, no_progress
 
-log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 Node: TypeAlias = Any
 """A stream or an output of ffmpeg-python, which has no types of its own."""
@@ -126,7 +126,7 @@ def choose_programs(candidates: Iterable[tuple[Path, Path, bool]]) -> Programs:
     for ffmpeg_path, ffprobe_path, bundled in candidates:
         programs = inspect_programs(ffmpeg_path, ffprobe_path, bundled=bundled)
         if programs is not None:
-            log.debug("ffmpeg %s at %s", programs.version, programs.ffmpeg)
+            _logger.debug("ffmpeg %s at %s", programs.version, programs.ffmpeg)
             return programs
     raise ProgramMissing("media.program_missing", {"oldest": str(OLDEST)})
 
@@ -277,7 +277,7 @@ def _make_executable(paths: Iterable[Path]) -> None:
             try:
                 path.chmod(0o755)
             except OSError as error:
-                log.warning("cannot make %s executable: %s", path, error)
+                _logger.warning("cannot make %s executable: %s", path, error)
 
 
 def _ask(program: Path, question: str) -> str:
@@ -320,7 +320,7 @@ def _environment(*, bundled: bool) -> dict[str, str]:
 def _run(
     command: list[str], limits: MediaLimits, seconds: float, on_line: Callable[[bytes], None], *, bundled: bool
 ) -> str:
-    log.debug("running %s", command)
+    _logger.debug("running %s", command)
     cpu_seconds = int(seconds * limits.threads * 4) + 60
     # Its own session, so that whatever it starts ends with it.
     process = subprocess.Popen(
@@ -379,7 +379,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         try:
             os.killpg(process.pid, signal.SIGKILL)
         except ProcessLookupError:
-            log.debug("process %d had ended", process.pid)
+            _logger.debug("process %d had ended", process.pid)
         process.wait()
     for pipe in (process.stdout, process.stderr):
         if pipe is not None:
@@ -388,7 +388,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def _failure(command: list[str], status: int, said: str) -> MediaError:
     """Say why a program failed; the whole of its complaints goes to the log, as they name files."""
-    log.debug("%s ended with %d: %s", command[0], status, said)
+    _logger.debug("%s ended with %d: %s", command[0], status, said)
     if status == -signal.SIGXFSZ:
         return MediaError("media.output_too_large")
     for want, code in _WANTS.items():

@@ -59,7 +59,7 @@ from pipeline.sidecar import SIDECAR_EXTENSIONS, read_sidecar, reasons
 from pipeline.sniff import HEAD_BYTES, sniff
 from pipeline.types import LANGUAGES, SESSION_ID_LENGTH, Bilingual, Language, Notice, Recording, Session
 
-_log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 REJECTED: Final = "rejected"
 """The folder of the inbox for what was set aside."""
@@ -453,7 +453,7 @@ def _scan(folder: Path, relative: PurePosixPath, depth: int) -> Iterator[_Entry]
     try:
         found = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
-        _log.warning("cannot look into a folder of the inbox: %s", error.strerror)
+        _logger.warning("cannot look into a folder of the inbox: %s", error.strerror)
         return
     for entry in found:
         here = relative / entry.name
@@ -651,7 +651,7 @@ class _Sweep:
                 raise _other_device(self.options) from error
             if error.errno in _WORK_AREA_TROUBLE:
                 raise
-            _log.warning("cannot take a file of the inbox: %s", error.strerror)
+            _logger.warning("cannot take a file of the inbox: %s", error.strerror)
             self._wait(entry, _BLOCKED)
             # Not every few seconds: a recording is read whole before this shows.
             self.seen[entry.path] = Sighting(look=entry.look, since_ms=self.now + _RETRY_BLOCKED_MS, blocked=True)
@@ -740,7 +740,7 @@ class _Sweep:
         if parcel.sidecars and not parcel.sidecar_is_shared:
             moves.append(self._keep_sidecar(parcel.sidecars[0], claimed))
         commit(self.options.work, Plan(moves=tuple(moves), record=claimed))
-        _log.info("session %s: claimed, attempt %d", claimed.session.id, attempt)
+        _logger.info("session %s: claimed, attempt %d", claimed.session.id, attempt)
         self.claims.append(_claim_of(claimed))
 
     def _keep_sidecar(self, sidecar: _Entry, record: SessionRecord) -> Move:
@@ -831,7 +831,7 @@ class _Sweep:
                 back = reject(self.options, claim.session.id, error)
                 self.rejected += [back] if back is not None else []
             except TribuneError:
-                _log.exception("session %s: could not be looked into, and is given on as it is", claim.session.id)
+                _logger.exception("session %s: could not be looked into, and is given on as it is", claim.session.id)
                 yield claim
             else:
                 yield replace(claim, session=complete_session(self.options, claim.session.id, tags))
@@ -870,7 +870,7 @@ class _Parting:
         text = _reason_text(self.options, printable(self.name), why)
         texts = ((encode_name(str(self.reason)), text),)
         commit(self.options.work, Plan(moves=(*planned, *moves), texts=texts, record=record))
-        _log.info("session %s: set aside: %s", record.session.id, ", ".join(each.code for each in why))
+        _logger.info("session %s: set aside: %s", record.session.id, ", ".join(each.code for each in why))
 
 
 def _beside(recording: Path, sidecar: Path, count: int) -> str:

@@ -29,7 +29,7 @@ from pipeline.naming import printable
 from pipeline.serial import from_json, to_json
 from pipeline.types import Language, Notice, Recording, Session
 
-_log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 _STATE: Final = "state.json"
 _PLAN: Final = ".plan.json"
@@ -274,7 +274,7 @@ def read_record(work: Path, session_id: str) -> SessionRecord | None:
     except FileNotFoundError:
         return None
     except ValueError:
-        _log.exception("session %s: its record is damaged and is taken for absent", session_id)
+        _logger.exception("session %s: its record is damaged and is taken for absent", session_id)
         return None
     # The work area may have been moved since.
     return replace(record, recording=replace(record.recording, path=folder / record.recording.path.name))
@@ -355,7 +355,7 @@ def _finish_plan(work: Path) -> None:
     except FileNotFoundError:
         return
     except ValueError:
-        _log.exception("the plan that was being carried out is damaged and is given up")
+        _logger.exception("the plan that was being carried out is damaged and is given up")
         (work / _PLAN).unlink()
         return
     try:
@@ -378,7 +378,7 @@ def _complete(work: Path, plan: Plan) -> None:
         try:
             _move(move)
         except (Changed, OSError) as error:
-            _log.warning("session %s: could not move a sidecar: %s", plan.record.session.id, type(error).__name__)
+            _logger.warning("session %s: could not move a sidecar: %s", plan.record.session.id, type(error).__name__)
     folders = {Path(decode_name(name)).parent for move in plan.moves for name in (move.target, move.source)}
     for folder in sorted(folders):
         with contextlib.suppress(FileNotFoundError):

@@ -29,7 +29,7 @@ from pipeline.ffmpeg import MediaLimits, Node, file_url, on_one_clock, open_reco
 from pipeline.ports import Progress, Waveform, no_progress
 from pipeline.types import AudioFile, AudioStream, Media, Session, VideoStream
 
-log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 __all__ = ["MediaLimits", "choose_audio", "measure_mix", "probe", "read_waveform", "write_aligned", "write_audio_file"]
 
@@ -374,7 +374,7 @@ def _last_end(path: Path, indexes: AbstractSet[str], limits: MediaLimits) -> flo
     except MediaError as error:
         if error.code != "media.failed":
             raise
-        log.info("reading stopped before the end of the file")
+        _logger.info("reading stopped before the end of the file")
     return last if last > -math.inf else -1e9
 
 

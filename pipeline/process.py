@@ -61,7 +61,7 @@ from pipeline.video import (
     write_video,
 )
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -355,7 +355,7 @@ def _diarize(sound: Sound, session: Session, engines: Engines, progress: Progres
     try:
         diarizer = engines.diarizer()
     except (SetUpError, EngineError) as failure:
-        logger.warning("session %s: no speakers: %s", session.id, failure)
+        _logger.warning("session %s: no speakers: %s", session.id, failure)
         return without_speakers(failure)
     return diarize(read_waveform(sound.audio), session, diarizer, progress)
 

@@ -119,7 +119,7 @@ class Manifest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SessionRecord:
+class SessionDetails:
     """``session.json`` in each revision: everything known about a session, and what made its files.
 
     Attributes:
@@ -239,7 +239,7 @@ def publish(
 
 def published_session(
     manifest: Manifest,
-    record: SessionRecord,
+    record: SessionDetails,
     *,
     transcript: Transcript,
     cues: Sequence[Cue],
@@ -316,7 +316,7 @@ class _Publisher:
         self.digest = bundle_digest(bundle)
         self.written = 0
 
-    def settle(self) -> tuple[Manifest, SessionRecord]:
+    def settle(self) -> tuple[Manifest, SessionDetails]:
         """Make the bundle the published state of its session, unless it is.
 
         Raises:
@@ -332,7 +332,7 @@ class _Publisher:
         self._write(_manifest_key(manifest.session_id), to_json(manifest), headers, replaces)
         return manifest, record
 
-    def _send_revision(self, before: Manifest | None) -> tuple[Manifest, SessionRecord]:
+    def _send_revision(self, before: Manifest | None) -> tuple[Manifest, SessionDetails]:
         number = 1 if before is None else before.number + 1
         revision = f"r{number}-{self.digest[:8]}"
         record, session_file = self._send_record(revision)
@@ -349,7 +349,7 @@ class _Publisher:
             self._send_artifact(manifest, artifact)
         return manifest, record
 
-    def _send_record(self, revision: str) -> tuple[SessionRecord, FileRecord]:
+    def _send_record(self, revision: str) -> tuple[SessionDetails, FileRecord]:
         """Write ``session.json``, or take over the one that an earlier or a concurrent attempt wrote.
 
         It alone has other bytes each time it is made, so the first one stays: a second publisher of the same bundle
@@ -364,7 +364,7 @@ class _Publisher:
             if there is None:
                 raise
             body = there[0]
-        record = _parsed(SessionRecord, body, key)
+        record = _parsed(SessionDetails, body, key)
         if record.digest != self.digest:
             raise StoreCorrupt("publishing.unreadable", {"key": key, "detail": "another digest"})
         return record, FileRecord(
@@ -515,8 +515,8 @@ def _catalogue_order(entry: CatalogueEntry) -> tuple[int, str, str]:
     return day, "".join(char for char in letters if not unicodedata.combining(char)), entry.session_id
 
 
-def _session_record(bundle: Bundle, revision: str, digest: str, published_at: dt.datetime) -> SessionRecord:
-    return SessionRecord(
+def _session_record(bundle: Bundle, revision: str, digest: str, published_at: dt.datetime) -> SessionDetails:
+    return SessionDetails(
         session=bundle.session,
         # A name from a file system may hold bytes that are no text.
         recording_name=bundle.recording.name.encode(errors="replace").decode(),
@@ -550,12 +550,12 @@ def _read_manifest(session_id: str, store: Store) -> tuple[Manifest, StoredObjec
     return None if found is None else (_parsed(Manifest, found[0], key), found[1])
 
 
-def _read_record(manifest: Manifest, store: Store) -> SessionRecord:
+def _read_record(manifest: Manifest, store: Store) -> SessionDetails:
     key = f"{_folder(manifest.session_id)}{manifest.revision}/{SESSION_FILE}"
     found = store.read(key)
     if found is None:
         raise StoreCorrupt("publishing.missing", {"key": key})
-    return _parsed(SessionRecord, found[0], key)
+    return _parsed(SessionDetails, found[0], key)
 
 
 def _parsed(kind: type[T], body: bytes, key: str) -> T:

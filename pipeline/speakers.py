@@ -33,7 +33,7 @@ from pipeline.types import (
     Word,
 )
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 AnySpan = TypeVar("AnySpan", bound=Span)
 
@@ -93,7 +93,7 @@ def diarize(waveform: Waveform, session: Session, diarizer: Diarizer, progress: 
     try:
         found = _diarize_somewhere(waveform, session.speaker_count, diarizer, progress)
     except EngineError as failure:
-        logger.warning("session %s: no speakers: %s", session.id, failure, exc_info=failure)
+        _logger.warning("session %s: no speakers: %s", session.id, failure, exc_info=failure)
         return without_speakers(failure)
     return replace(found, notices=found.notices + _count_notices(found, session))
 
@@ -115,7 +115,7 @@ def _diarize_somewhere(waveform: Waveform, count: SpeakerCount, diarizer: Diariz
     except OutOfMemory:
         if all(model.device == "cpu" for model in diarizer.models):
             raise
-        logger.warning("the GPU has too little memory for the speakers; trying the CPU")
+        _logger.warning("the GPU has too little memory for the speakers; trying the CPU")
     found = diarizer.to_cpu().diarize(waveform, count=count, progress=progress)
     return replace(found, notices=(*found.notices, Notice(code="speakers.moved_to_cpu")))
 

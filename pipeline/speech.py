@@ -38,7 +38,7 @@ from pipeline.screening import (
 )
 from pipeline.types import LANGUAGES, Language, Notice, Recognition, Session, Span, Word
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -150,7 +150,7 @@ def recognize(
     progress(1.0)
     silent = () if words else (Notice(code="speech.none"),)
     notices = (*engine.notices, *heard, *silent, *doubtful, *_language_notices(words, session))
-    logger.info("session %s: %d words, %d notices", session.id, len(words), len(notices))
+    _logger.info("session %s: %d words, %d notices", session.id, len(words), len(notices))
     return Recognition(words=words, speech=speech, notices=notices, model=engine.recognizer.model)
 
 
@@ -385,7 +385,7 @@ class _Engine:
             self._moved = True
         else:
             raise error
-        logger.warning("recogniser lowered to %s, batch %d", self.recognizer.model.device, self._batch_size)
+        _logger.warning("recogniser lowered to %s, batch %d", self.recognizer.model.device, self._batch_size)
 
 
 def _group(stretches: Sequence[Stretch], longest_ms: int, options: SpeechOptions) -> list[Sequence[Stretch]]:

@@ -29,7 +29,7 @@ from pipeline.media import clock_streams, length_s, measure_mix, write_aligned
 from pipeline.ports import Progress, no_progress
 from pipeline.types import AudioStream, Language, Media
 
-log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 LOUDNESS_LUFS: Final = -16.0
 """What speech on the web is usually normalised to (EBU R 128 measures it; AES TD1008 recommends -16 to -18)."""
@@ -236,7 +236,7 @@ def write_poster(source: Path, target: Path, *, duration_ms: int, limits: MediaL
                     limits,
                 )
             except MediaError as error:
-                log.debug("no poster from %.1f s: %s", start_s, error.code)
+                _logger.debug("no poster from %.1f s: %s", start_s, error.code)
             if part.exists() and part.stat().st_size:
                 return
         raise MediaError("media.no_picture")

@@ -21,7 +21,7 @@ from pipeline.publishing import (
     FRESH,
     Catalogue,
     Manifest,
-    SessionRecord,
+    SessionDetails,
     bundle_digest,
     publish,
     read_manifest,
@@ -222,7 +222,7 @@ def test_session_json_tells_everything_that_made_it(store: S3Store, tmp_path: Pa
     published = put_out(bundle, store)
     found = store.read(f"sessions/{bundle.session.id}/{published.revision}/session.json")
     assert found is not None
-    record = from_json(SessionRecord, found[0])
+    record = from_json(SessionDetails, found[0])
     assert (record.session, record.provenance, record.timings) == (bundle.session, bundle.provenance, bundle.timings)
     assert (record.recording_name, record.recording_sha256) == ("dropped.mp4", bundle.recording.sha256)
     assert str(tmp_path).encode() not in found[0]
@@ -526,4 +526,4 @@ def test_a_recordings_name_that_is_no_text_is_published_as_well_as_can_be(store:
     put_out(replace(bundle, recording=replace(bundle.recording, name="a\udcff.mp4")), store)
     found = store.read(f"sessions/{bundle.session.id}/{manifest_of(bundle, store).revision}/session.json")
     assert found is not None
-    assert from_json(SessionRecord, found[0]).recording_name == "a?.mp4"
+    assert from_json(SessionDetails, found[0]).recording_name == "a?.mp4"
