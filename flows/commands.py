@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import shutil
 import signal
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -129,7 +128,7 @@ def _process(settings: Settings, s3: S3Options, recording: Recording, given: Det
             progress.update(bars[stage], completed=share)
 
         engines = MachineEngines(settings, s3)
-        with _warming_up(engines):
+        with engines.warming_up():
             publication = process(
                 recording,
                 session_for(recording, given, (), settings.intake.default_languages),
@@ -141,21 +140,6 @@ def _process(settings: Settings, s3: S3Options, recording: Recording, given: Det
             )
         progress.update(bars[STAGES[-1]], completed=1.0)
     return publication
-
-
-@contextmanager
-def _warming_up(engines: MachineEngines) -> Iterator[None]:
-    """Open the engines beside a block; however the block ends, that has ended too.
-
-    An interpreter that ends while a thread is inside an engine's own code is aborted, and its exit status is lost.
-    """
-    engines.warm_up()
-    begun = [thread for thread in threading.enumerate() if thread.name == "warm-up"]
-    try:
-        yield
-    finally:
-        for thread in begun:
-            thread.join()
 
 
 @contextmanager

@@ -167,12 +167,19 @@ class MachineEngines:
         engines = self._settings.engines
         return DiarizerOptions(device=engines.device, threads=engines.threads or None)
 
-    def warm_up(self) -> None:
+    @contextmanager
+    def warming_up(self) -> Iterator[None]:
         """Open the engines beside whatever happens meanwhile: importing and loading take seconds.
 
-        What fails here fails again, and is told, where the engine is needed.
+        What fails here fails again, and is told, where the engine is needed. However the block ends, the opening has
+        ended too: an interpreter that ends while a thread is inside an engine's own code is aborted.
         """
-        threading.Thread(target=self._open_all, name="warm-up", daemon=True).start()
+        opening = threading.Thread(target=self._open_all, name="warm-up", daemon=True)
+        opening.start()
+        try:
+            yield
+        finally:
+            opening.join()
 
     def _open_all(self) -> None:
         for open_engine in (self.recognizer, self.diarizer):

@@ -100,16 +100,16 @@ def _publish(settings: Settings, record: SessionRecord, attempt: int) -> Publica
     intake = intake_options(settings)
     with running_store(settings, own=False) as s3:
         engines = _engines(settings, s3)
-        engines.warm_up()
-        return process(
-            record.recording,
-            record.session,
-            folder=folder,
-            complete=lambda tags: complete_session(intake, session_id, tags),
-            engines=engines,
-            options=process_options(settings),
-            run=as_tasks(checkpointed(folder / "finished", _teller(settings, session_id, attempt))),
-        )
+        with engines.warming_up():
+            return process(
+                record.recording,
+                record.session,
+                folder=folder,
+                complete=lambda tags: complete_session(intake, session_id, tags),
+                engines=engines,
+                options=process_options(settings),
+                run=as_tasks(checkpointed(folder / "finished", _teller(settings, session_id, attempt))),
+            )
 
 
 _engines = cache(MachineEngines)

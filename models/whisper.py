@@ -39,6 +39,8 @@ FILES: Final = ("model.bin", "config.json", "tokenizer.json")
 
 _FRAME_MS: Final = 10
 _FRAMES: Final = WINDOW_MS // _FRAME_MS
+_SHORT_FRAMES: Final = _FRAMES // 2
+_PADDING_FRAMES: Final = 100
 _VAD_FRAME: Final = 512
 _VAD_FRAME_MS: Final = _VAD_FRAME * 1000 // SAMPLE_RATE
 _OPENING: Final = "\"'“¿([{«-–—"
@@ -189,7 +191,7 @@ class WhisperRecognizer:
             return self
         return type(self)(self._folder, self._model, self._options, "cpu")
 
-    def _features(self, sound: Waveform, frames: int = _FRAMES) -> NDArray[np.float32]:
+    def _features(self, sound: Waveform, frames: int) -> NDArray[np.float32]:
         """Return the log-mel frames of some sound, padded or cut to so many; shape (mels, frames)."""
         found: NDArray[np.float32] = self._engine.feature_extractor(sound)[:, :-1][:, :frames]
         return np.pad(found, ((0, 0), (0, frames - found.shape[1])))
@@ -231,7 +233,10 @@ class WhisperRecognizer:
         self, waveform: Waveform, spans: Sequence[Span], tokenizer: Tokenizer, hotwords: str | None
     ) -> list[Decoded]:
         """Encode, generate and align one batch."""
-        encoded = self._engine.encode(np.stack([self._features(_cut(waveform, span)) for span in spans]))
+        frames = [min(_FRAMES, -(-span.duration_ms // _FRAME_MS)) for span in spans]
+        # With half the padding the words are as good and the encoder does half the work; with none the model loops.
+        padded = _SHORT_FRAMES if max(frames) + _PADDING_FRAMES <= _SHORT_FRAMES else _FRAMES
+        encoded = self._engine.encode(np.stack([self._features(_cut(waveform, span), padded) for span in spans]))
         prompt = self._engine.get_prompt(tokenizer, [], without_timestamps=True, hotwords=hotwords)
         results = self._engine.model.generate(
             encoded,
@@ -243,7 +248,6 @@ class WhisperRecognizer:
             return_no_speech_prob=True,
         )
         tokens = [[token for token in result.sequences_ids[0] if token < tokenizer.eot] for result in results]
-        frames = [min(_FRAMES, -(-span.duration_ms // _FRAME_MS)) for span in spans]
         aligned = self._engine.find_alignment(tokenizer, tokens, encoded, frames)
         return [
             _decoded(span, result, tokenizer.decode(text), pieces, tokenizer.language_code)
@@ -433,11 +437,8 @@ def _engine(folder: Path, options: WhisperOptions, device: str) -> WhisperModel:
 
 
 def _padded(samples: int) -> int:
-    """Return how many frames to encode for telling a language: a second of padding does, which is ten times faster.
-
-    For words it does not: without the padding to 30 s that it was trained with, the model loops.
-    """
-    frames = samples * 1000 // SAMPLE_RATE // _FRAME_MS + 100
+    """Return how many frames to encode for telling a language: a second of padding does, and is ten times faster."""
+    frames = samples * 1000 // SAMPLE_RATE // _FRAME_MS + _PADDING_FRAMES
     return min(_FRAMES, frames + frames % 2)
 
 

@@ -69,7 +69,7 @@ class SpeechOptions:
         screening: Where suspicion starts.
     """
 
-    window_ms: int = 29_000
+    window_ms: int = 14_000
     piece_ms: int = 10_000
     longest_pause_ms: int = 3_000
     phrase_pause_ms: int = 400
@@ -330,6 +330,8 @@ class _Engine:
         found: dict[int, Decoded] = {}
         for language in dict.fromkeys(window.language for window in windows):
             places = [place for place, window in enumerate(windows) if window.language == language]
+            # Windows of like length go together: a batch takes as long as its longest.
+            places.sort(key=lambda place: windows[place].duration_ms)
             before = len(found)
             for decoded in self._batch([windows[place] for place in places], language):
                 found[places[len(found) - before]] = decoded
