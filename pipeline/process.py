@@ -398,18 +398,24 @@ def _make_pictures(
     srt = next(file.path for file in written.files if file.path.suffix == FORMATS["srt"].extension)
     track = CaptionTrack(srt=srt, language=language, title=message("video.track", language))
     label = Label(title=title, language=language, details=_card_details(session))
-    write = write_video if sound.media.video else write_title_card_video
-    share = 1.0 if sound.media.video else 0.5
-    write(
-        sound.media,
-        sound.stream,
-        [track],
-        video,
-        label,
-        options.media,
-        loudness_lufs=options.loudness_lufs,
-        progress=lambda done: progress(share * done),
-    )
+    if sound.media.video:
+        write_video(
+            sound.media,
+            sound.stream,
+            [track],
+            video,
+            label,
+            options.media,
+            loudness_lufs=options.loudness_lufs,
+            progress=progress,
+        )
+    else:
+        write_listening_audio(
+            sound.media, sound.stream, audio, label, options.media, loudness_lufs=options.loudness_lufs
+        )
+        # Encoded once: the video takes the very same sound.
+        listening = probe(audio, options.media)
+        write_title_card_video(listening, listening.audio[0], [track], video, label, options.media, progress=progress)
     write_poster(video, poster, duration_ms=sound.media.duration_ms, limits=options.media)
     read = partial(read_artifact, title=title, language=language)
     files = [
@@ -417,9 +423,6 @@ def _make_pictures(
         read(poster, role="poster", content_type="image/jpeg", language=None),
     ]
     if not sound.media.video:
-        write_listening_audio(
-            sound.media, sound.stream, audio, label, options.media, loudness_lufs=options.loudness_lufs
-        )
         files.append(read(audio, role="audio", content_type="audio/mp4"))
     progress(1.0)
     return Pictures(files=tuple(files))

@@ -69,7 +69,7 @@ class SpeechOptions:
         screening: Where suspicion starts.
     """
 
-    window_ms: int = 14_000
+    window_ms: int = 29_000
     piece_ms: int = 10_000
     longest_pause_ms: int = 3_000
     phrase_pause_ms: int = 400
