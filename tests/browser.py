@@ -1,7 +1,7 @@
 """A real browser for the tests: found, or brought, or an error that says what to do.
 
-An installed Chrome or Chromium is taken first, then Playwright's own, then the one of the system's package manager
-where we may install it. A static server with byte ranges stands in for a bucket.
+An installed Chrome or Chromium is taken first, then the one of the system's package manager where we may install it,
+then Playwright's own. A static server with byte ranges stands in for a bucket.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def find_or_install_browser() -> Path:
         NoBrowser: With what to do.
     """
     attempts: list[str] = []
-    found = _installed() or _playwrights_own(attempts) or _packaged(attempts)
+    found = _installed() or _packaged(attempts) or _playwrights_own(attempts)
     if found is None:
         raise NoBrowser(
             "The browser tests need Chrome or Chromium. Install one (Debian, Ubuntu: apt-get install chromium; macOS: "
@@ -89,21 +89,25 @@ def _packaged(attempts: list[str]) -> Path | None:
     if shutil.which("apt-get") is None or os.geteuid() != 0:
         attempts.append("apt-get: not here, or not allowed to us")
         return None
-    if not _try(["apt-get", "install", "-y", "--no-install-recommends", "chromium"], attempts):
+    if not _try(["apt-get", "install", "-y", "chromium"], attempts):
         _try(["apt-get", "update"], attempts)
-        _try(["apt-get", "install", "-y", "--no-install-recommends", "chromium"], attempts)
+        _try(["apt-get", "install", "-y", "chromium"], attempts)
     return _installed()
 
 
 def _try(command: list[str], attempts: list[str]) -> bool:
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-        env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"},
-    )
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=400,
+            env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"},
+        )
+    except subprocess.TimeoutExpired:
+        attempts.append(f"{' '.join(command)}: took too long")
+        return False
     if done.returncode:
         attempts.append(f"{' '.join(command)}: {(done.stderr or done.stdout).strip()[-500:]}")
     return done.returncode == 0
