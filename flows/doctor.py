@@ -23,7 +23,8 @@ from typing import Final, Literal
 from config.settings import Settings
 from flows.engines import chosen_models, fetch_options, running_store, store_options
 from models.fetch import installed
-from models.whisper import gpu_count, threads_given
+from models.parallel import threads_given
+from models.whisper import gpu_count
 from pipeline.cli import reader_language, say
 from pipeline.errors import TribuneError
 from pipeline.ffmpeg import find_programs

@@ -22,7 +22,8 @@ from models import manifest
 from models.diarization import DiarizerOptions, open_community_diarizer, open_diarizer
 from models.fetch import FetchOptions, FetchProgress, fetch, ignore_bytes, installed
 from models.manifest import Model
-from models.whisper import WhisperOptions, open_recognizer, threads_given
+from models.parallel import threads_given
+from models.whisper import WhisperOptions, open_recognizer
 from pipeline.errors import TribuneError
 from pipeline.ffmpeg import MediaLimits
 from pipeline.intake import IntakeOptions

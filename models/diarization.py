@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from models.parallel import threads_given
 from models.torchaudio_loader import load_torchaudio
-from models.whisper import threads_given
 from pipeline.errors import DiarizationFailed, OutOfMemory, SetUpError
 from pipeline.ports import Progress, Waveform
 from pipeline.types import Diarization, ModelUse, SpeakerCount, SpeakerSpan
@@ -40,8 +40,10 @@ class DiarizerOptions:
 
     Attributes:
         device: ``auto`` takes a GPU when there is one.
-        threads: CPU threads; ``None`` for as many as cores were given to the process.
+        threads: Cores to use; ``None`` for as many as were given to the process.
         step: From one 10 s window to the next, as a share of the window.
+        onset: Probability from which somebody is heard, 0 to 1: lower hears more, speech and noise.
+        longest_gap_s: Pauses of one voice that are no longer are part of what it says.
         threshold: Average cosine distance up to which two groups are one voice, 0 to 2: higher gives fewer voices.
         shortest_voice_s: Seconds that somebody must be heard alone to be told apart from the others.
         cpu_batch: Windows heard at once on the CPU.
@@ -51,18 +53,20 @@ class DiarizerOptions:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int | None = None
     step: float = 0.2
+    onset: float = 0.3
+    longest_gap_s: float = 0.5
     threshold: float = 0.345
     shortest_voice_s: float = 2.0
-    cpu_batch: int = 4
+    cpu_batch: int = 8
     gpu_batch: int = 64
 
     def __post_init__(self) -> None:
         if self.threads is not None and self.threads < 1:
             raise ValueError(f"not a number of threads: {self.threads}")
-        if not 0.0 < self.step <= 1.0 or not 0.0 < self.threshold < 2.0:
-            raise ValueError(f"not a step and a threshold: {self.step}, {self.threshold}")
-        if self.shortest_voice_s < 0 or min(self.cpu_batch, self.gpu_batch) < 1:
-            raise ValueError("a voice lasts at least no time and a batch holds at least one window")
+        if not 0.0 < self.step <= 1.0 or not 0.0 < self.threshold < 2.0 or not 0.0 < self.onset < 1.0:
+            raise ValueError(f"not a step, a threshold and an onset: {self.step}, {self.threshold}, {self.onset}")
+        if min(self.shortest_voice_s, self.longest_gap_s) < 0 or min(self.cpu_batch, self.gpu_batch) < 1:
+            raise ValueError("times are at least 0 and a batch holds at least one window")
 
 
 class PyannoteDiarizer:
@@ -74,12 +78,14 @@ class PyannoteDiarizer:
         models: Sequence[ModelUse],
         *,
         device: str,
+        threads: int,
         options: DiarizerOptions,
         reopen: Callable[[DiarizerOptions], PyannoteDiarizer],
     ) -> None:
         self._pipeline = pipeline
         self._models = tuple(replace(model, device=device) for model in models)
         self._device = device
+        self._threads = threads
         self._options = options
         self._reopen = reopen
 
@@ -106,7 +112,7 @@ class PyannoteDiarizer:
         """
         if not len(waveform):
             return Diarization(spans=(), exclusive=(), models=self._models)
-        with _failures_as_ours(self._device), _quiet(), _threads(self._options):
+        with _failures_as_ours(self._device), _quiet(), _threads(self._threads):
             found = self._pipeline(_as_file(waveform), hook=_Hook(progress), **_bounds(count))
         progress(1.0)
         end_ms = len(waveform) * 1000 // _SAMPLE_RATE
@@ -139,20 +145,26 @@ def open_diarizer(
 
     def build() -> Any:  # noqa: ANN401 - pyannote has no types
         from models.campplus import read_campplus
-        from models.voices import VoiceClustering, VoiceDiarization, read_segmentation
+        from models.segmentation import read_segmentation
+        from models.voices import VoiceClustering, VoiceDiarization
 
+        on_gpu = _device(options) != "cpu"
         return VoiceDiarization(
             _read(segmentation, read_segmentation),
             _read(embedding, read_campplus),
             VoiceClustering(options.threshold, options.shortest_voice_s),
             step=options.step,
-            batch=_batch(options),
-        ).instantiate({"segmentation": {"min_duration_off": 0.0}})
+            onset=options.onset,
+            windows=_batch(options),
+            blocks=options.gpu_batch if on_gpu else 1,
+            workers=1 if on_gpu else options.threads or threads_given(),
+        ).instantiate({"segmentation": {"min_duration_off": options.longest_gap_s}})
 
     def reopen(changed: DiarizerOptions) -> PyannoteDiarizer:
         return open_diarizer(segmentation, embedding, models=models, options=changed)
 
-    return _open(build, models, options, reopen)
+    # The cores are shared out by window; see models.parallel.
+    return _open(build, models, options, reopen, threads=1)
 
 
 def open_community_diarizer(
@@ -180,7 +192,7 @@ def open_community_diarizer(
     def reopen(changed: DiarizerOptions) -> PyannoteDiarizer:
         return open_community_diarizer(folder, models=models, options=changed)
 
-    return _open(build, models, options, reopen)
+    return _open(build, models, options, reopen, threads=options.threads or threads_given())
 
 
 def _open(
@@ -188,13 +200,15 @@ def _open(
     models: tuple[ModelUse, ...],
     options: DiarizerOptions,
     reopen: Callable[[DiarizerOptions], PyannoteDiarizer],
+    *,
+    threads: int,
 ) -> PyannoteDiarizer:
     with _quiet():
         _import_pyannote()
         device = _device(options)
         with _failures_as_ours(device):
             pipeline = build().to(_torch_device(device))
-    return PyannoteDiarizer(pipeline, models, device=device, options=options, reopen=reopen)
+    return PyannoteDiarizer(pipeline, models, device=device, threads=threads, options=options, reopen=reopen)
 
 
 def _import_pyannote() -> None:
@@ -270,12 +284,12 @@ class _Hook:
 
 
 @contextmanager
-def _threads(options: DiarizerOptions) -> Iterator[None]:
-    """Hold torch to the cores that were given: with more threads than cores it is many times slower."""
+def _threads(number: int) -> Iterator[None]:
+    """Hold torch to so many threads in a call: with more than there are cores it is many times slower."""
     import torch
 
     before = torch.get_num_threads()
-    torch.set_num_threads(options.threads or threads_given())
+    torch.set_num_threads(number)
     try:
         yield
     finally:

@@ -8,8 +8,8 @@ seconds: only :mod:`models.diarization` does, when an engine is opened.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -21,14 +21,14 @@ from pyannote.audio.core.task import Problem, Resolution, Specifications
 from pyannote.audio.models.segmentation import PyanNet
 from pyannote.audio.pipelines import SpeakerDiarization
 from pyannote.audio.pipelines.clustering import BaseClustering
-from pyannote.core import SlidingWindowFeature
+from pyannote.core import SlidingWindow, SlidingWindowFeature
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
-from torch.torch_version import TorchVersion
 from torchaudio.compliance import kaldi
 
 from models.campplus import DIMENSION, MEL_BINS, CamPlusPlus
+from models.segmentation import WINDOW_S, segment_windows
 
 Hook = Callable[..., None]
 """pyannote's: called with the step's name, what it made so far, and ``completed`` of ``total``."""
@@ -130,39 +130,48 @@ class FrameReader:
         embedding: The network.
         waveform: (samples,), on any device.
         batch: Blocks heard at once.
+        pool: Hears ahead of what is read.
+        ahead: Batches heard ahead, side by side.
     """
 
-    def __init__(self, embedding: VoiceEmbedding, waveform: Tensor, batch: int) -> None:
+    def __init__(
+        self, embedding: VoiceEmbedding, waveform: Tensor, batch: int, pool: ThreadPoolExecutor, ahead: int
+    ) -> None:
         self._embedding = embedding
         self._waveform = waveform
-        self._batch = batch
+        self._pool = pool
+        self._size = batch * BLOCK
+        self._ahead = ahead
         features = max(0, 1 + (len(waveform) - _FEATURE_SHIFT - _FEATURE_TAIL) // _FEATURE_SHIFT)
         self.length = features // 2
         """Frames in the recording."""
-        self._blocks: dict[int, Tensor] = {}
+        self._heard: dict[int, Future[Tensor]] = {}
 
     def read(self, first: int, last: int) -> Tensor:
         """Return frames ``first`` to before ``last``, (512, frames), fewer at the end; ``first`` never goes back."""
         last = min(last, self.length)
         if first >= last:
             return self._waveform.new_zeros((0, 0))
-        needed = range(first // BLOCK, (last - 1) // BLOCK + 1)
-        self._blocks = {number: block for number, block in self._blocks.items() if number >= needed.start}
-        for number in needed:
-            if number not in self._blocks:
-                self._hear(number)
-        heard = torch.cat([self._blocks[number] for number in needed], dim=-1)
-        return heard[:, first - needed.start * BLOCK : last - needed.start * BLOCK]
+        needed = range(first // self._size, (last - 1) // self._size + 1)
+        self._heard = {number: heard for number, heard in self._heard.items() if number >= needed.start}
+        for number in range(needed.start, min(needed.stop + self._ahead, -(-self.length // self._size))):
+            if number not in self._heard:
+                self._heard[number] = self._pool.submit(self._hear, number)
+        heard = torch.cat([self._heard[number].result() for number in needed], dim=-1)
+        return heard[:, first - needed.start * self._size : last - needed.start * self._size]
 
-    def _hear(self, first: int) -> None:
-        numbers = range(first, min(first + self._batch, -(-self.length // BLOCK)))
-        starts = [max(0, min(number * BLOCK, self.length - BLOCK)) for number in numbers]
+    def _hear(self, number: int) -> Tensor:
+        """Return what is heard in a batch of blocks, (512, frames)."""
+        firsts = range(number * self._size, min((number + 1) * self._size, self.length), BLOCK)
+        # The last block reaches back to be whole: a short one would be normalised by too little sound.
+        starts = [max(0, min(first, self.length - BLOCK)) for first in firsts]
         size = min(self.length, BLOCK) * 2 * _FEATURE_SHIFT + _FEATURE_TAIL
         sounds = [self._waveform[start * 2 * _FEATURE_SHIFT :][:size] for start in starts]
-        heard = self._embedding.frames(torch.stack(sounds).to(self._embedding.device))
-        for number, start, block in zip(numbers, starts, heard, strict=True):
-            # The last block reaches back to be whole: a short one would be normalised by too little sound.
-            self._blocks[number] = block[:, number * BLOCK - start :]
+        with torch.inference_mode():
+            heard = self._embedding.frames(torch.stack(sounds).to(self._embedding.device))
+        return torch.cat(
+            [block[:, first - start :] for first, start, block in zip(firsts, starts, heard, strict=True)], dim=-1
+        )
 
 
 class VoiceClustering(BaseClustering):
@@ -311,19 +320,53 @@ class VoiceDiarization(SpeakerDiarization):
     """
 
     def __init__(
-        self, segmentation: PyanNet, network: CamPlusPlus, clustering: VoiceClustering, *, step: float, batch: int
+        self,
+        segmentation: PyanNet,
+        network: CamPlusPlus,
+        clustering: VoiceClustering,
+        *,
+        step: float,
+        onset: float,
+        windows: int,
+        blocks: int,
+        workers: int,
     ) -> None:
         super().__init__(
             segmentation=segmentation,
             segmentation_step=step,
-            segmentation_batch_size=batch,
+            segmentation_batch_size=windows,
             embedding=VoiceEmbedding(network),
-            embedding_batch_size=batch,
+            embedding_batch_size=blocks,
             plda=_NoPlda(),
             clustering="AgglomerativeClustering",
         )
         self.clustering = clustering
+        self._onset = onset
+        self._workers = workers
         self._moments = np.zeros((0, DIMENSION))
+
+    def get_segmentations(self, file: Mapping[str, Any], hook: Hook | None = None) -> SlidingWindowFeature:
+        """Return which speakers of each window are heard when, (windows, frames, speakers).
+
+        Overrides pyannote's, which filters the sound of overlapping windows again for each, on one core, and takes the
+        likeliest class of each frame: this network is slow to believe that somebody speaks.
+        """
+
+        def tell(done: int, windows: int) -> None:
+            if hook is not None:
+                hook("segmentation", None, total=windows, completed=done)
+
+        windows = SlidingWindow(start=0.0, duration=WINDOW_S, step=self.segmentation_step * WINDOW_S)
+        activities = segment_windows(
+            self._segmentation.model,
+            file["waveform"][0],
+            step=round(windows.step * _SAMPLE_RATE),
+            onset=self._onset,
+            batch=self.segmentation_batch_size,
+            workers=self._workers,
+            progress=tell,
+        )
+        return SlidingWindowFeature(activities, windows)
 
     def get_embeddings(
         self,
@@ -338,11 +381,12 @@ class VoiceDiarization(SpeakerDiarization):
         """
         activities = np.nan_to_num(binary_segmentations.data).astype(np.float32)
         step = round(binary_segmentations.sliding_window.step * FRAMES_A_SECOND)
-        reader = FrameReader(self._embedding.model_, file["waveform"][0], self.embedding_batch_size)
         found = np.full((*activities.shape[:1], activities.shape[2], DIMENSION), np.nan, dtype=np.float32)
-        self._moments = np.full((reader.length // MOMENT + 1, DIMENSION), np.nan)
         positions = self._positions(activities.shape[1])
-        with torch.inference_mode():
+        network, waveform, batch = self._embedding.model_, file["waveform"][0], self.embedding_batch_size
+        with torch.inference_mode(), ThreadPoolExecutor(self._workers) as pool:
+            reader = FrameReader(network, waveform, batch, pool, self._workers)
+            self._moments = np.full((reader.length // MOMENT + 1, DIMENSION), np.nan)
             for number, activity in enumerate(activities):
                 frames = reader.read(number * step, number * step + WINDOW)
                 active = activity[positions[: frames.shape[-1]]]
@@ -425,24 +469,3 @@ def _reassign(
         if better[first] >= 0 and last - first >= _REASSIGNED_FRAMES:
             who[first:last] = better[first]
     return who
-
-
-def read_segmentation(weights: Path) -> PyanNet:
-    """Read the segmentation model from its checkpoint.
-
-    Only tensors, plain values and pyannote's four descriptive types are read from the file: no code in it runs.
-
-    Args:
-        weights: The checkpoint, whose checksum the fetcher has verified.
-
-    Raises:
-        OSError: The file cannot be read.
-        pickle.UnpicklingError: It holds more than a checkpoint should.
-        RuntimeError: It holds other tensors than this model has.
-    """
-    with torch.serialization.safe_globals([TorchVersion, Resolution, Specifications, Problem]):
-        stored = torch.load(weights, map_location="cpu", weights_only=True)
-    model = PyanNet(**stored["hyper_parameters"])
-    model.on_load_checkpoint(stored)
-    model.load_state_dict(stored["state_dict"])
-    return model.eval()

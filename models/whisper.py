@@ -9,7 +9,6 @@ its guards. Nothing is downloaded: the tokenizer lies beside the weights.
 
 from __future__ import annotations
 
-import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,11 +19,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from models.parallel import map_in_order, threads_given
 from pipeline.errors import OutOfMemory, RecognitionFailed, SetUpError, TribuneError
 from pipeline.ports import Decoded, Waveform
 from pipeline.types import ModelUse, Span, Word
 
 if TYPE_CHECKING:
+    from ctranslate2 import StorageView
     from faster_whisper import WhisperModel
     from faster_whisper.tokenizer import Tokenizer
 
@@ -68,7 +69,8 @@ class WhisperOptions:
         device: ``auto`` takes the GPU when there is one.
         cpu_precision: CTranslate2 compute type on the CPU.
         gpu_precision: CTranslate2 compute type on the GPU.
-        threads: CPU threads of the one worker; ``None`` for as many as cores were given to the process.
+        threads: Cores to use; ``None`` for as many as were given to the process. Each decodes a batch of its own: the
+            threads of one decoder wait for each other, and two are hardly faster than one.
         beam_size: Hypotheses kept while decoding; 1 is greedy.
         speech_threshold: Probability from which a 32 ms frame starts speech, 0 to 1.
         silence_threshold: Probability under which a frame ends it, below ``speech_threshold``.
@@ -121,6 +123,7 @@ class WhisperRecognizer:
     def __init__(self, folder: Path, model: ModelUse, options: WhisperOptions, device: str) -> None:
         self._folder = folder
         self._options = options
+        self._workers = _workers(options, device)
         self._engine = _engine(folder, options, device)
         self._model = replace(model, device=device, precision=_precision(options, device))
 
@@ -157,10 +160,14 @@ class WhisperRecognizer:
             raise ValueError("a stretch longer than 30 s would lose its end")
         with _failures():
             tokenizer = self._tokenizer(language)
-        for first in range(0, len(spans), batch_size):
-            batch = spans[first : first + batch_size]
+        size = min(batch_size, -(-len(spans) // self._workers)) or 1
+        batches = [spans[first : first + size] for first in range(0, len(spans), size)]
+
+        def decode(batch: Sequence[Span]) -> list[Decoded]:
             with _failures():
-                results = self._decode(waveform, batch, tokenizer, hotwords)
+                return self._decode(waveform, batch, tokenizer, hotwords)
+
+        for results in map_in_order(decode, batches, self._workers):
             yield from results
 
     def decode_careful(
@@ -224,6 +231,15 @@ class WhisperRecognizer:
                 compression_ratio=part.compression_ratio,
             )
 
+    def _encode(self, windows: Sequence[NDArray[np.float32]]) -> StorageView:
+        """Encode windows of one length: together on a GPU, one by one on a CPU, where a batch outgrows the cache."""
+        if self._model.device != "cpu" or len(windows) == 1:
+            return self._engine.encode(np.stack(windows))
+        from ctranslate2 import StorageView
+
+        encoded = [np.asarray(self._engine.encode(window[None])) for window in windows]
+        return StorageView.from_array(np.concatenate(encoded))
+
     def _tokenizer(self, language: str) -> Tokenizer:
         from faster_whisper.tokenizer import Tokenizer
 
@@ -236,7 +252,7 @@ class WhisperRecognizer:
         frames = [min(_FRAMES, -(-span.duration_ms // _FRAME_MS)) for span in spans]
         # With half the padding the words are as good and the encoder does half the work; with none the model loops.
         padded = _SHORT_FRAMES if max(frames) + _PADDING_FRAMES <= _SHORT_FRAMES else _FRAMES
-        encoded = self._engine.encode(np.stack([self._features(_cut(waveform, span), padded) for span in spans]))
+        encoded = self._encode([self._features(_cut(waveform, span), padded) for span in spans])
         prompt = self._engine.get_prompt(tokenizer, [], without_timestamps=True, hotwords=hotwords)
         results = self._engine.model.generate(
             encoded,
@@ -260,13 +276,6 @@ def gpu_count() -> int:
     import ctranslate2
 
     return int(ctranslate2.get_cuda_device_count())
-
-
-def threads_given() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return os.cpu_count() or 1
 
 
 def speech_probabilities(waveform: Waveform, block_s: int = 600) -> NDArray[np.float32]:
@@ -419,6 +428,10 @@ def _precision(options: WhisperOptions, device: str) -> str:
     return options.gpu_precision if device == "cuda" else options.cpu_precision
 
 
+def _workers(options: WhisperOptions, device: str) -> int:
+    return (options.threads or threads_given()) if device == "cpu" else 1
+
+
 def _engine(folder: Path, options: WhisperOptions, device: str) -> WhisperModel:
     from faster_whisper import WhisperModel
 
@@ -428,8 +441,8 @@ def _engine(folder: Path, options: WhisperOptions, device: str) -> WhisperModel:
                 str(folder),
                 device=device,
                 compute_type=_precision(options, device),
-                cpu_threads=options.threads or threads_given(),
-                num_workers=1,
+                cpu_threads=1,
+                num_workers=_workers(options, device),
                 local_files_only=True,
             )
     except RecognitionFailed as error:

@@ -19,7 +19,6 @@ from models.whisper import (
     open_recognizer,
     speech_probabilities,
     speech_spans,
-    threads_given,
 )
 from pipeline.errors import OutOfMemory, RecognitionFailed, SetUpError
 from pipeline.ports import Recognizer, Waveform
@@ -238,7 +237,3 @@ def test_punctuation_alone_is_no_word() -> None:
 
 def test_compression_tells_a_loop() -> None:
     assert compression_ratio("so it goes " * 30) > 2.4 > compression_ratio("a plain sentence of several words")
-
-
-def test_threads_are_those_given() -> None:
-    assert threads_given() >= 1

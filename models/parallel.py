@@ -1,0 +1,45 @@
+"""Work on all cores that were given, one thread of the engine's on each.
+
+In goes a function and what to call it on, out come the results in order. It stands alone because both engines need it:
+the threads inside one call of theirs wait for each other many times a second, and two of them were slower here than
+one (1.1 times for speech, 3 times for voices), whereas two calls side by side share nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def threads_given() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1
+
+
+def map_in_order(work: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Generator[Result, None, None]:
+    """Yield what the work gives for each item, in their order; so many are worked on at once.
+
+    Once the caller stops asking, or a piece of work fails, no other is begun.
+
+    Args:
+        work: Gives up Python's lock while it computes.
+        items: All of them are read at once.
+        workers: At least 1.
+
+    Example:
+        >>> list(map_in_order(abs, [-2, 1], workers=2))
+        [2, 1]
+    """
+    pool = ThreadPoolExecutor(workers)
+    try:
+        for begun in [pool.submit(work, item) for item in items]:
+            yield begun.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
