@@ -79,6 +79,7 @@ class PyannoteDiarizer:
         *,
         device: str,
         threads: int,
+        read: Callable[[Waveform], object],
         options: DiarizerOptions,
         reopen: Callable[[DiarizerOptions], PyannoteDiarizer],
     ) -> None:
@@ -86,6 +87,7 @@ class PyannoteDiarizer:
         self._models = tuple(replace(model, device=device) for model in models)
         self._device = device
         self._threads = threads
+        self._read = read
         self._options = options
         self._reopen = reopen
 
@@ -113,7 +115,7 @@ class PyannoteDiarizer:
         if not len(waveform):
             return Diarization(spans=(), exclusive=(), models=self._models)
         with _failures_as_ours(self._device), _quiet(), _threads(self._threads):
-            found = self._pipeline(_as_file(waveform), hook=_Hook(progress), **_bounds(count))
+            found = self._pipeline(self._as_file(waveform), hook=_Hook(progress), **_bounds(count))
         progress(1.0)
         end_ms = len(waveform) * 1000 // _SAMPLE_RATE
         return Diarization(
@@ -121,6 +123,9 @@ class PyannoteDiarizer:
             exclusive=tuple(_spans(found.exclusive_speaker_diarization, end_ms)),
             models=self._models,
         )
+
+    def _as_file(self, waveform: Waveform) -> dict[str, object]:
+        return {"waveform": self._read(waveform), "sample_rate": _SAMPLE_RATE, "uri": "recording"}
 
 
 def open_diarizer(
@@ -164,7 +169,7 @@ def open_diarizer(
         return open_diarizer(segmentation, embedding, models=models, options=changed)
 
     # The cores are shared out by window; see models.parallel.
-    return _open(build, models, options, reopen, threads=1)
+    return _open(build, models, options, reopen, threads=1, read=lambda waveform: waveform)
 
 
 def open_community_diarizer(
@@ -192,7 +197,7 @@ def open_community_diarizer(
     def reopen(changed: DiarizerOptions) -> PyannoteDiarizer:
         return open_community_diarizer(folder, models=models, options=changed)
 
-    return _open(build, models, options, reopen, threads=options.threads or threads_given())
+    return _open(build, models, options, reopen, threads=options.threads or threads_given(), read=_whole)
 
 
 def _open(
@@ -202,13 +207,14 @@ def _open(
     reopen: Callable[[DiarizerOptions], PyannoteDiarizer],
     *,
     threads: int,
+    read: Callable[[Waveform], object],
 ) -> PyannoteDiarizer:
     with _quiet():
         _import_pyannote()
         device = _device(options)
         with _failures_as_ours(device):
             pipeline = build().to(_torch_device(device))
-    return PyannoteDiarizer(pipeline, models, device=device, threads=threads, options=options, reopen=reopen)
+    return PyannoteDiarizer(pipeline, models, device=device, threads=threads, read=read, options=options, reopen=reopen)
 
 
 def _import_pyannote() -> None:
@@ -251,11 +257,11 @@ def _read(path: Path, reader: Callable[[Path], Any]) -> Any:  # noqa: ANN401 - w
         raise SetUpError("speakers.weights_unreadable", {"file": str(path), "detail": detail}) from error
 
 
-def _as_file(waveform: Waveform) -> dict[str, Any]:
-    """Wrap a waveform as pyannote takes it: in memory, so that nothing decodes it again."""
+def _whole(waveform: Waveform) -> object:
+    """Return all the samples as pyannote takes them: in memory, so that nothing decodes them again."""
     import torch
 
-    return {"waveform": torch.from_numpy(waveform)[None], "sample_rate": _SAMPLE_RATE, "uri": "recording"}
+    return torch.from_numpy(waveform[: len(waveform)])[None]
 
 
 def _bounds(count: SpeakerCount) -> dict[str, int | None]:

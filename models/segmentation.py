@@ -24,6 +24,7 @@ from torch.nn.functional import conv1d, leaky_relu, pad
 from torch.torch_version import TorchVersion
 
 from models.parallel import map_in_order
+from pipeline.ports import Waveform
 
 _SAMPLE_RATE: Final = 16_000
 
@@ -57,7 +58,7 @@ def read_segmentation(weights: Path) -> PyanNet:
 
 def segment_windows(
     model: Any,  # noqa: ANN401 - a PyanNet, whose parts have no types
-    waveform: Tensor,
+    waveform: Waveform,
     *,
     step: int,
     onset: float,
@@ -71,7 +72,7 @@ def segment_windows(
 
     Args:
         model: The network; where it lies is where the work is done.
-        waveform: (samples,).
+        waveform: The whole recording.
         step: Samples from one window to the next.
         onset: Probability from which a speaker is heard, 0 to 1.
         batch: Windows heard at once.
@@ -88,10 +89,10 @@ def segment_windows(
     return np.concatenate(found)
 
 
-def _hear(model: Any, waveform: Tensor, step: int, onset: float, windows: range) -> NDArray[np.float32]:  # noqa: ANN401 - as above
+def _hear(model: Any, waveform: Waveform, step: int, onset: float, windows: range) -> NDArray[np.float32]:  # noqa: ANN401 - as above
     """Hear neighbouring windows at once."""
     size = (len(windows) - 1) * step + _WINDOW
-    sound = waveform[windows.start * step :][:size]
+    sound = torch.from_numpy(waveform[windows.start * step : windows.start * step + size])
     with torch.inference_mode():
         features = _features(model, pad(sound, (0, size - len(sound))).to(model.device), step)
         outputs, _ = model.lstm(features.transpose(1, 2))

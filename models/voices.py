@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 import torch
@@ -29,6 +29,7 @@ from torchaudio.compliance import kaldi
 
 from models.campplus import DIMENSION, MEL_BINS, CamPlusPlus
 from models.segmentation import WINDOW_S, segment_windows
+from pipeline.ports import Waveform
 
 Hook = Callable[..., None]
 """pyannote's: called with the step's name, what it made so far, and ``completed`` of ``total``."""
@@ -128,14 +129,14 @@ class FrameReader:
 
     Args:
         embedding: The network.
-        waveform: (samples,), on any device.
+        waveform: The whole recording.
         batch: Blocks heard at once.
         pool: Hears ahead of what is read.
         ahead: Batches heard ahead, side by side.
     """
 
     def __init__(
-        self, embedding: VoiceEmbedding, waveform: Tensor, batch: int, pool: ThreadPoolExecutor, ahead: int
+        self, embedding: VoiceEmbedding, waveform: Waveform, batch: int, pool: ThreadPoolExecutor, ahead: int
     ) -> None:
         self._embedding = embedding
         self._waveform = waveform
@@ -151,7 +152,7 @@ class FrameReader:
         """Return frames ``first`` to before ``last``, (512, frames), fewer at the end; ``first`` never goes back."""
         last = min(last, self.length)
         if first >= last:
-            return self._waveform.new_zeros((0, 0))
+            return torch.zeros((0, 0), device=self._embedding.device)
         needed = range(first // self._size, (last - 1) // self._size + 1)
         self._heard = {number: heard for number, heard in self._heard.items() if number >= needed.start}
         for number in range(needed.start, min(needed.stop + self._ahead, -(-self.length // self._size))):
@@ -166,7 +167,8 @@ class FrameReader:
         # The last block reaches back to be whole: a short one would be normalised by too little sound.
         starts = [max(0, min(first, self.length - BLOCK)) for first in firsts]
         size = min(self.length, BLOCK) * 2 * _FEATURE_SHIFT + _FEATURE_TAIL
-        sounds = [self._waveform[start * 2 * _FEATURE_SHIFT :][:size] for start in starts]
+        offsets = [start * 2 * _FEATURE_SHIFT for start in starts]
+        sounds = [torch.from_numpy(self._waveform[offset : offset + size]) for offset in offsets]
         with torch.inference_mode():
             heard = self._embedding.frames(torch.stack(sounds).to(self._embedding.device))
         return torch.cat(
@@ -345,6 +347,10 @@ class VoiceDiarization(SpeakerDiarization):
         self._workers = workers
         self._moments = np.zeros((0, DIMENSION))
 
+    def prepare_one(self, file: Any, preload: bool = False) -> Mapping[str, Any]:  # noqa: ANN401, ARG002 - as pyannote's
+        """Return the recording as it is; pyannote would want all of its samples in memory."""
+        return cast("Mapping[str, Any]", file)
+
     def get_segmentations(self, file: Mapping[str, Any], hook: Hook | None = None) -> SlidingWindowFeature:
         """Return which speakers of each window are heard when, (windows, frames, speakers).
 
@@ -359,7 +365,7 @@ class VoiceDiarization(SpeakerDiarization):
         windows = SlidingWindow(start=0.0, duration=WINDOW_S, step=self.segmentation_step * WINDOW_S)
         activities = segment_windows(
             self._segmentation.model,
-            file["waveform"][0],
+            file["waveform"],
             step=round(windows.step * _SAMPLE_RATE),
             onset=self._onset,
             batch=self.segmentation_batch_size,
@@ -383,10 +389,10 @@ class VoiceDiarization(SpeakerDiarization):
         step = round(binary_segmentations.sliding_window.step * FRAMES_A_SECOND)
         found = np.full((*activities.shape[:1], activities.shape[2], DIMENSION), np.nan, dtype=np.float32)
         positions = self._positions(activities.shape[1])
-        network, waveform, batch = self._embedding.model_, file["waveform"][0], self.embedding_batch_size
+        network, waveform, batch = self._embedding.model_, file["waveform"], self.embedding_batch_size
         with torch.inference_mode(), ThreadPoolExecutor(self._workers) as pool:
             reader = FrameReader(network, waveform, batch, pool, self._workers)
-            self._moments = np.full((reader.length // MOMENT + 1, DIMENSION), np.nan)
+            self._moments = np.full((reader.length // MOMENT + 1, DIMENSION), np.nan, dtype=np.float32)
             for number, activity in enumerate(activities):
                 frames = reader.read(number * step, number * step + WINDOW)
                 active = activity[positions[: frames.shape[-1]]]
@@ -437,22 +443,34 @@ class VoiceDiarization(SpeakerDiarization):
     ) -> SlidingWindowFeature:
         """Return who is heard in each frame of the recording.
 
-        Overrides pyannote's, in which all that a speaker of a window says goes to one voice.
+        Overrides pyannote's, in which all that a speaker of a window says goes to one voice, and which holds what every
+        voice says in every window in memory at once.
         """
-        windows = segmentations.sliding_window
-        likeness = _unit(self._moments) @ self.clustering.voices.T
-        shape = (*segmentations.data.shape[:2], hard_clusters.max() + 1)
-        heard = np.full(shape, np.nan, dtype=np.float32)
-        seconds = np.arange(shape[1]) * self._segmentation.model.receptive_field.step
+        windows, frames = segmentations.sliding_window, count.sliding_window
+        lengths = np.linalg.norm(self._moments, axis=1, keepdims=True)
+        likeness = self._moments @ self.clustering.voices.T.astype(np.float32) / lengths
+        size = segmentations.data.shape[1]
+        seconds = np.arange(size) * frames.step
+        heard = np.zeros((len(count.data), max(hard_clusters.max() + 1, count.data.max())), dtype=np.float32)
         for number, (voices, activity) in enumerate(zip(hard_clusters, segmentations.data, strict=True)):
             moments = (number * windows.step + seconds) * FRAMES_A_SECOND / MOMENT
             near = likeness[np.clip(np.rint(moments), 0, len(likeness) - 1).astype(np.intp)]
+            here = np.zeros((size, heard.shape[1]), dtype=np.float32)
             for speaker in np.flatnonzero(voices >= 0):
                 who = _reassign(activity, speaker, voices[speaker], near)
                 for voice in np.unique(who):
                     spoken = np.where(who == voice, activity[:, speaker], 0.0)
-                    heard[number, :, voice] = np.fmax(heard[number, :, voice], spoken)
-        return self.to_diarization(SlidingWindowFeature(heard, windows), count)
+                    here[:, voice] = np.maximum(here[:, voice], spoken)
+            first = frames.closest_frame(windows[number].start + 0.5 * frames.duration)
+            heard[first : first + size] += here
+        return SlidingWindowFeature(_loudest(heard, count.data), frames)
+
+
+def _loudest(heard: NDArray[np.float32], count: NDArray[Any]) -> NDArray[np.float32]:
+    """Mark as many voices of each frame as speak in it, those that most windows heard; (frames, voices), 0 or 1."""
+    marked = np.zeros_like(heard)
+    np.put_along_axis(marked, np.argsort(-heard, axis=1), np.arange(heard.shape[1]) < count, axis=1)
+    return marked
 
 
 def _reassign(

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from models.parallel import map_in_order, threads_given
 from pipeline.errors import OutOfMemory, RecognitionFailed, SetUpError, TribuneError
-from pipeline.ports import Decoded, Waveform
+from pipeline.ports import Clip, Decoded, Waveform
 from pipeline.types import ModelUse, Span, Word
 
 if TYPE_CHECKING:
@@ -137,10 +137,10 @@ class WhisperRecognizer:
         with _failures():
             return speech_spans(speech_probabilities(waveform), _length_ms(waveform), self._options)
 
-    def detect_language(self, waveform: Waveform, languages: Sequence[str]) -> Mapping[str, float]:
+    def detect_language(self, sound: Clip, languages: Sequence[str]) -> Mapping[str, float]:
         """Return the probability of each of these languages, summing to 1, for up to 30 s of speech."""
         with _failures():
-            features = self._features(waveform, _padded(len(waveform)))[None]
+            features = self._features(sound, _padded(len(sound)))[None]
             found = self._engine.model.detect_language(self._engine.encode(features))[0]
         heard = {token.strip("<|>"): probability for token, probability in found}
         total = sum(heard[language] for language in languages)
@@ -160,8 +160,7 @@ class WhisperRecognizer:
             raise ValueError("a stretch longer than 30 s would lose its end")
         with _failures():
             tokenizer = self._tokenizer(language)
-        size = min(batch_size, -(-len(spans) // self._workers)) or 1
-        batches = [spans[first : first + size] for first in range(0, len(spans), size)]
+        batches = [spans[first : first + batch_size] for first in range(0, len(spans), batch_size)]
 
         def decode(batch: Sequence[Span]) -> list[Decoded]:
             with _failures():
@@ -198,7 +197,7 @@ class WhisperRecognizer:
             return self
         return type(self)(self._folder, self._model, self._options, "cpu")
 
-    def _features(self, sound: Waveform, frames: int) -> NDArray[np.float32]:
+    def _features(self, sound: Clip, frames: int) -> NDArray[np.float32]:
         """Return the log-mel frames of some sound, padded or cut to so many; shape (mels, frames)."""
         found: NDArray[np.float32] = self._engine.feature_extractor(sound)[:, :-1][:, :frames]
         return np.pad(found, ((0, 0), (0, frames - found.shape[1])))
@@ -459,7 +458,7 @@ def _length_ms(waveform: Waveform) -> int:
     return len(waveform) * 1000 // SAMPLE_RATE
 
 
-def _cut(waveform: Waveform, span: Span) -> Waveform:
+def _cut(waveform: Waveform, span: Span) -> Clip:
     return waveform[span.start_ms * SAMPLE_RATE // 1000 : span.end_ms * SAMPLE_RATE // 1000]
 
 

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from pipeline.channels import BLOCK_SAMPLES, Samples, choose_mix, measure, mix
 from pipeline.errors import MediaError, RecordingRejected
 from pipeline.ffmpeg import MediaLimits, Node, file_url, on_one_clock, open_recording, run_ffmpeg, run_ffprobe, written
-from pipeline.ports import Progress, Waveform, no_progress
+from pipeline.ports import Clip, Progress, Waveform, no_progress
 from pipeline.types import AudioFile, AudioStream, Media, Session, VideoStream
 
 _logger = logging.getLogger(__name__)
@@ -151,7 +151,7 @@ def measure_mix(media: Media, stream: AudioStream, beside: Path, limits: MediaLi
 
 
 def read_waveform(audio: AudioFile) -> Waveform:
-    """Return the samples of an audio file; one allocation of four bytes a sample.
+    """Return the sound of an audio file, of which what is asked for is read: hours take no more memory than minutes.
 
     Raises:
         MediaError: It is not a file that :func:`write_audio_file` made.
@@ -165,10 +165,25 @@ def read_waveform(audio: AudioFile) -> Waveform:
     offset = audio.path.stat().st_size - 2 * samples
     if shape != (SAMPLE_RATE, 1, 2) or offset < 0:
         raise MediaError("media.audio_damaged")
-    waveform = np.empty(samples, np.float32)
-    if samples:
-        np.multiply(np.memmap(audio.path, "<i2", "r", offset, samples), np.float32(1 / 32768), out=waveform)
-    return waveform
+    return _WaveformFile(audio.path, offset, samples)
+
+
+class _WaveformFile:
+    """The samples of a file; see :class:`pipeline.ports.Waveform`."""
+
+    def __init__(self, path: Path, offset: int, samples: int) -> None:
+        self._path = path
+        self._offset = offset
+        self._samples = samples
+
+    def __len__(self) -> int:
+        return self._samples
+
+    def __getitem__(self, stretch: slice, /) -> Clip:
+        first, last, _ = stretch.indices(self._samples)
+        count = max(0, last - first)
+        read = np.fromfile(self._path, "<i2", count, offset=self._offset + 2 * first)
+        return read * np.float32(1 / 32768)
 
 
 def write_aligned(

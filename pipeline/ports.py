@@ -17,8 +17,21 @@ from numpy.typing import NDArray
 
 from pipeline.types import Diarization, ModelUse, Span, SpeakerCount, Word
 
-Waveform = NDArray[np.float32]
-"""Mono samples at 16 kHz in -1 to 1, shape (samples,)."""
+Clip = NDArray[np.float32]
+"""Mono sound at 16 kHz in -1 to 1, shape (samples,)."""
+
+
+class Waveform(Protocol):
+    """The sound of a recording: its samples, or a file of which any stretch is read when it is asked for."""
+
+    def __len__(self) -> int:
+        """Return how many samples there are."""
+        ...
+
+    def __getitem__(self, stretch: slice, /) -> Clip:
+        """Return a stretch of them, ``first:last`` in samples."""
+        ...
+
 
 Progress = Callable[[float], None]
 """Told the share done, 0 to 1, never going back."""
@@ -57,7 +70,7 @@ class Recognizer(Protocol):
         """Return the stretches where a voice is heard, in order, apart."""
         ...
 
-    def detect_language(self, waveform: Waveform, languages: Sequence[str]) -> Mapping[str, float]:
+    def detect_language(self, sound: Clip, languages: Sequence[str]) -> Mapping[str, float]:
         """Return the probability of each of these languages, summing to 1, for up to 30 s of speech."""
         ...
 

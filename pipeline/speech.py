@@ -74,7 +74,7 @@ class SpeechOptions:
     longest_pause_ms: int = 3_000
     phrase_pause_ms: int = 400
     margin_ms: int = 300
-    batch_size: int = 8
+    batch_size: int = 4
     hotwords_length: int = 300
     language_ms: int = 4_000
     switch_cost: float = 1.5

@@ -52,7 +52,7 @@ def listen(path: Path, folder: Path, *, of: Session | None = None) -> tuple[Medi
 
 def beeps_s(audio: AudioFile, *, level: float = 0.1) -> list[float]:
     """Return when each beep starts, in seconds."""
-    loud = np.nonzero(np.abs(read_waveform(audio)) > level)[0] / 16_000
+    loud = np.nonzero(np.abs(read_waveform(audio)[:]) > level)[0] / 16_000
     if not len(loud):
         return []
     return [float(loud[0]), *(float(moment) for moment in loud[1:][np.diff(loud) > 0.5])]

@@ -26,7 +26,7 @@ from models.diarization import (
 )
 from models.torchaudio_loader import load_torchaudio
 from pipeline.errors import DiarizationFailed, OutOfMemory, SetUpError
-from pipeline.ports import Diarizer, Waveform, no_progress
+from pipeline.ports import Clip, Diarizer, no_progress
 from pipeline.speakers import overlaps
 from pipeline.types import Diarization, ModelUse, SpeakerCount
 
@@ -48,13 +48,13 @@ def diarizer(models_folder: Path) -> PyannoteDiarizer:
 
 
 @pytest.fixture(scope="module")
-def session() -> Waveform:
-    waveform: Waveform = decode_audio(str(CLIPS / "en-four-voices.ogg"))
+def session() -> Clip:
+    waveform: Clip = decode_audio(str(CLIPS / "en-four-voices.ogg"))
     return waveform
 
 
 @pytest.fixture(scope="module")
-def found(diarizer: PyannoteDiarizer, session: Waveform) -> Diarization:
+def found(diarizer: PyannoteDiarizer, session: Clip) -> Diarization:
     return diarizer.diarize(session, count=ANY, progress=no_progress)
 
 
@@ -83,14 +83,14 @@ def test_every_reader_is_one_voice_of_their_own(found: Diarization) -> None:
 
 
 @pytest.mark.engines
-def test_spans_lie_within_the_recording_and_exclusive_ones_apart(found: Diarization, session: Waveform) -> None:
+def test_spans_lie_within_the_recording_and_exclusive_ones_apart(found: Diarization, session: Clip) -> None:
     assert all(0 <= span.start_ms < span.end_ms <= len(session) // 16 for span in found.spans)
     assert overlaps(found.exclusive) == ()
     assert list(found.exclusive) == sorted(found.exclusive, key=lambda span: span.start_ms)
 
 
 @pytest.mark.engines
-def test_two_readers_at_once_are_heard_as_two(diarizer: PyannoteDiarizer, session: Waveform) -> None:
+def test_two_readers_at_once_are_heard_as_two(diarizer: PyannoteDiarizer, session: Clip) -> None:
     first, second = session[6_000:145_000], session[161_000:300_000]
     mixed = np.concatenate([first, second, first + second])
     found = diarizer.diarize(mixed, count=ANY, progress=no_progress)
@@ -99,9 +99,7 @@ def test_two_readers_at_once_are_heard_as_two(diarizer: PyannoteDiarizer, sessio
 
 
 @pytest.mark.engines
-def test_the_same_sound_gives_the_same_voices(
-    diarizer: PyannoteDiarizer, session: Waveform, found: Diarization
-) -> None:
+def test_the_same_sound_gives_the_same_voices(diarizer: PyannoteDiarizer, session: Clip, found: Diarization) -> None:
     assert diarizer.diarize(session.copy(), count=ANY, progress=no_progress) == found
 
 
@@ -116,13 +114,13 @@ def test_the_same_sound_gives_the_same_voices(
     ],
 )
 def test_the_number_of_voices_is_as_announced(
-    diarizer: PyannoteDiarizer, session: Waveform, count: SpeakerCount, least: int, most: int
+    diarizer: PyannoteDiarizer, session: Clip, count: SpeakerCount, least: int, most: int
 ) -> None:
     assert least <= len(voices(diarizer.diarize(session, count=count, progress=no_progress))) <= most
 
 
 @pytest.mark.engines
-def test_progress_goes_from_the_start_to_the_end_and_never_back(diarizer: PyannoteDiarizer, session: Waveform) -> None:
+def test_progress_goes_from_the_start_to_the_end_and_never_back(diarizer: PyannoteDiarizer, session: Clip) -> None:
     shares: list[float] = []
     diarizer.diarize(session[: 16_000 * 15], count=ANY, progress=shares.append)
     assert shares == sorted(shares)
@@ -133,7 +131,7 @@ def test_progress_goes_from_the_start_to_the_end_and_never_back(diarizer: Pyanno
 @pytest.mark.engines
 @pytest.mark.parametrize("samples", [0, 1, 399, 1_000, 16_000])
 def test_a_recording_too_short_to_tell_is_one_voice_or_none(
-    diarizer: PyannoteDiarizer, session: Waveform, samples: int
+    diarizer: PyannoteDiarizer, session: Clip, samples: int
 ) -> None:
     some = session[32_000 : 32_000 + samples]
     assert len(voices(diarizer.diarize(some, count=ANY, progress=no_progress))) <= 1
@@ -153,7 +151,7 @@ def test_the_result_names_what_made_it(diarizer: PyannoteDiarizer, found: Diariz
 
 
 @pytest.mark.engines
-def test_a_failure_inside_the_engine_becomes_ours(diarizer: PyannoteDiarizer, session: Waveform) -> None:
+def test_a_failure_inside_the_engine_becomes_ours(diarizer: PyannoteDiarizer, session: Clip) -> None:
     with pytest.raises(DiarizationFailed) as caught:
         diarizer.diarize(session[None], count=ANY, progress=no_progress)
     assert caught.value.__cause__ is not None
@@ -290,7 +288,7 @@ params:
 
 @pytest.mark.engines
 def test_a_folder_in_the_shape_of_community_1_opens_and_finds_voices(
-    tmp_path: Path, models_folder: Path, session: Waveform
+    tmp_path: Path, models_folder: Path, session: Clip
 ) -> None:
     folder = community_folder(tmp_path, models_folder / SEGMENTATION)
     opened = open_community_diarizer(folder, models=MODELS[:1], options=OPTIONS)

@@ -12,6 +12,7 @@ import torch
 from faster_whisper.audio import decode_audio
 
 from models.diarization import _import_pyannote, _quiet
+from pipeline.ports import Clip
 
 CLIPS = Path(__file__).parent / "data"
 STEP_S = 2.0
@@ -30,8 +31,9 @@ def model(segmentation: ModuleType, models_folder: Path) -> torch.nn.Module:
     return model
 
 
-def talk(seconds: float) -> torch.Tensor:
-    return torch.from_numpy(decode_audio(str(CLIPS / "en-four-voices.ogg"))[: round(16_000 * seconds)])
+def talk(seconds: float) -> Clip:
+    clip: Clip = decode_audio(str(CLIPS / "en-four-voices.ogg"))[: round(16_000 * seconds)]
+    return clip
 
 
 @pytest.mark.engines
@@ -41,7 +43,7 @@ def test_what_is_heard_is_what_pyannote_hears(segmentation: ModuleType, model: t
         inference = importlib.import_module("pyannote.audio").Inference(
             model, duration=10.0, step=STEP_S, skip_aggregation=True, skip_conversion=True
         )
-    theirs = inference({"waveform": talk(seconds)[None], "sample_rate": 16_000}).data
+    theirs = inference({"waveform": torch.from_numpy(talk(seconds))[None], "sample_rate": 16_000}).data
     soft = segmentation._powerset(model)(torch.from_numpy(theirs), soft=True).numpy()
     ours = segmentation.segment_windows(
         model, talk(seconds), step=round(STEP_S * 16_000), onset=0.3, batch=3, workers=2

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from models.whisper import WhisperRecognizer
 from pipeline.errors import OutOfMemory, RecognitionFailed
 from pipeline.messages import message
-from pipeline.ports import Decoded, Waveform
+from pipeline.ports import Clip, Decoded, Waveform
 from pipeline.speech import (
     SpeechOptions,
     Stretch,
@@ -59,12 +59,12 @@ def session(*languages: Language, given: bool = True, glossary: tuple[str, ...] 
     )
 
 
-def read_clip(name: str) -> Waveform:
-    waveform: Waveform = decode_audio(str(CLIPS / name))
+def read_clip(name: str) -> Clip:
+    waveform: Clip = decode_audio(str(CLIPS / name))
     return waveform
 
 
-def silence(seconds: float) -> Waveform:
+def silence(seconds: float) -> Clip:
     return np.zeros(int(seconds * 16_000), dtype=np.float32)
 
 
@@ -93,7 +93,7 @@ class Scripted:
     def detect_speech(self, waveform: Waveform) -> tuple[Span, ...]:
         return self.speech
 
-    def detect_language(self, waveform: Waveform, languages: Sequence[str]) -> Mapping[str, float]:
+    def detect_language(self, sound: Clip, languages: Sequence[str]) -> Mapping[str, float]:
         self._perhaps_fail(1)
         return {language: self.heard.get(language, 0.001) for language in languages}
 
@@ -188,7 +188,7 @@ def test_noise_gives_no_words(recognizer: WhisperRecognizer, language: Language)
     [silence(5), silence(0), silence(0.05), np.sin(np.arange(80_000) * 0.17).astype(np.float32) * 0.3],
     ids=["silence", "nothing", "a moment", "a tone"],
 )
-def test_no_voice_gives_no_words_and_says_so(recognizer: WhisperRecognizer, waveform: Waveform) -> None:
+def test_no_voice_gives_no_words_and_says_so(recognizer: WhisperRecognizer, waveform: Clip) -> None:
     found = recognize(waveform, session("en"), recognizer)
     assert found.words == ()
     assert [notice.code for notice in found.notices] == ["speech.none"]
@@ -227,7 +227,8 @@ def test_a_gpu_that_fails_halfway_is_left_for_the_cpu_with_the_rest_of_the_work(
 
     speech = tuple(span(at, at + 2_000) for at in range(0, 100_000, 10_000))
     gpu = replace(GPU_LESS, device="cuda")
-    found = recognize(silence(110), session("en"), Scripted(speech=speech, fail=failing, model=gpu))
+    scripted = Scripted(speech=speech, fail=failing, model=gpu)
+    found = recognize(silence(110), session("en"), scripted, SpeechOptions(batch_size=8))
     assert calls == ["cuda", "cuda", "cpu"]
     assert len({one.start_ms for one in found.words}) == len(found.words) == 50
     assert found.model is not None

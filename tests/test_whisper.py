@@ -21,7 +21,7 @@ from models.whisper import (
     speech_spans,
 )
 from pipeline.errors import OutOfMemory, RecognitionFailed, SetUpError
-from pipeline.ports import Recognizer, Waveform
+from pipeline.ports import Clip, Recognizer
 from pipeline.types import ModelUse, Span
 
 CLIPS = Path(__file__).parent / "data"
@@ -32,26 +32,26 @@ def span(start_ms: int, end_ms: int) -> Span:
     return Span(start_ms=start_ms, end_ms=end_ms)
 
 
-def read_clip(name: str) -> Waveform:
-    waveform: Waveform = decode_audio(str(CLIPS / name))
+def read_clip(name: str) -> Clip:
+    waveform: Clip = decode_audio(str(CLIPS / name))
     return waveform
 
 
 @pytest.fixture(scope="module")
-def english() -> Waveform:
+def english() -> Clip:
     return read_clip("en-ask-not.flac")
 
 
 @pytest.fixture(scope="module")
-def french() -> Waveform:
+def french() -> Clip:
     return read_clip("fr-voiture.ogg")
 
 
-def whole(waveform: Waveform) -> Span:
+def whole(waveform: Clip) -> Span:
     return span(0, len(waveform) // 16)
 
 
-def read(recognizer: Recognizer, waveform: Waveform, spans: Sequence[Span], language: str) -> list[str]:
+def read(recognizer: Recognizer, waveform: Clip, spans: Sequence[Span], language: str) -> list[str]:
     decoded = recognizer.decode_batch(waveform, spans, language=language, hotwords=None, batch_size=4)
     return [" ".join(word.text for word in one.words) for one in decoded]
 
@@ -63,7 +63,7 @@ def test_it_says_which_weights_run_where(recognizer: WhisperRecognizer) -> None:
 
 
 @pytest.mark.engines
-def test_words_come_with_times_probability_and_language(recognizer: WhisperRecognizer, english: Waveform) -> None:
+def test_words_come_with_times_probability_and_language(recognizer: WhisperRecognizer, english: Clip) -> None:
     (decoded,) = recognizer.decode_batch(english, [whole(english)], language="en", hotwords=None, batch_size=1)
     assert "country" in " ".join(word.text for word in decoded.words)
     assert all(0 <= word.start_ms <= word.end_ms <= whole(english).end_ms for word in decoded.words)
@@ -72,13 +72,13 @@ def test_words_come_with_times_probability_and_language(recognizer: WhisperRecog
 
 
 @pytest.mark.engines
-def test_french_comes_out_in_french(recognizer: WhisperRecognizer, french: Waveform) -> None:
+def test_french_comes_out_in_french(recognizer: WhisperRecognizer, french: Clip) -> None:
     assert "perdu le contrôle de sa voiture" in read(recognizer, french, [whole(french)], "fr")[0]
 
 
 @pytest.mark.engines
 def test_a_batch_gives_one_result_a_stretch_in_order_with_the_recording_s_times(
-    recognizer: WhisperRecognizer, english: Waveform
+    recognizer: WhisperRecognizer, english: Clip
 ) -> None:
     spans = [span(5_000, 11_000), span(0, 5_000)]
     decoded = list(recognizer.decode_batch(english, spans, language="en", hotwords=None, batch_size=2))
@@ -87,13 +87,13 @@ def test_a_batch_gives_one_result_a_stretch_in_order_with_the_recording_s_times(
 
 
 @pytest.mark.engines
-def test_a_stretch_that_would_lose_its_end_is_refused(recognizer: WhisperRecognizer, english: Waveform) -> None:
+def test_a_stretch_that_would_lose_its_end_is_refused(recognizer: WhisperRecognizer, english: Clip) -> None:
     with pytest.raises(ValueError, match="30 s"):
         next(recognizer.decode_batch(english, [span(0, 30_001)], language="en", hotwords=None, batch_size=1))
 
 
 @pytest.mark.engines
-def test_careful_decoding_gives_the_same_words_each_time(recognizer: WhisperRecognizer, english: Waveform) -> None:
+def test_careful_decoding_gives_the_same_words_each_time(recognizer: WhisperRecognizer, english: Clip) -> None:
     # Noise drives the decoder through every fallback.
     noisy = (english + np.random.default_rng(0).normal(0, 0.15, len(english))).astype(np.float32)
     runs = [
@@ -108,7 +108,7 @@ def test_careful_decoding_gives_the_same_words_each_time(recognizer: WhisperReco
 
 
 @pytest.mark.engines
-def test_hotwords_change_the_spelling(recognizer: WhisperRecognizer, french: Waveform) -> None:
+def test_hotwords_change_the_spelling(recognizer: WhisperRecognizer, french: Clip) -> None:
     def text(hotwords: str | None) -> str:
         found = recognizer.decode_batch(french, [whole(french)], language="fr", hotwords=hotwords, batch_size=1)
         return " ".join(word.text for one in found for word in one.words)
@@ -118,7 +118,7 @@ def test_hotwords_change_the_spelling(recognizer: WhisperRecognizer, french: Wav
 
 
 @pytest.mark.engines
-def test_speech_is_found_and_silence_is_not(recognizer: WhisperRecognizer, english: Waveform) -> None:
+def test_speech_is_found_and_silence_is_not(recognizer: WhisperRecognizer, english: Clip) -> None:
     silence = np.zeros(3 * 16_000, dtype=np.float32)
     speech = recognizer.detect_speech(np.concatenate([silence, english, silence]))
     assert speech[0].start_ms >= 2_900
@@ -128,7 +128,7 @@ def test_speech_is_found_and_silence_is_not(recognizer: WhisperRecognizer, engli
 
 
 @pytest.mark.engines
-def test_hours_are_searched_in_blocks_that_join_without_a_seam(english: Waveform) -> None:
+def test_hours_are_searched_in_blocks_that_join_without_a_seam(english: Clip) -> None:
     long = np.tile(english, 3)
     whole_way, in_blocks = speech_probabilities(long), speech_probabilities(long, block_s=10)
     assert len(whole_way) == len(in_blocks)
@@ -137,7 +137,7 @@ def test_hours_are_searched_in_blocks_that_join_without_a_seam(english: Waveform
 
 @pytest.mark.engines
 def test_languages_are_told_apart_among_those_asked_for(
-    recognizer: WhisperRecognizer, english: Waveform, french: Waveform
+    recognizer: WhisperRecognizer, english: Clip, french: Clip
 ) -> None:
     assert recognizer.detect_language(english, ("en", "fr"))["en"] > 0.9
     heard = recognizer.detect_language(french, ("en", "fr", "es"))
@@ -154,7 +154,7 @@ def test_the_cpu_s_recogniser_is_its_own_fallback(recognizer: WhisperRecognizer)
 
 
 @pytest.mark.engines
-def test_the_engine_s_failure_becomes_ours(recognizer: WhisperRecognizer, english: Waveform) -> None:
+def test_the_engine_s_failure_becomes_ours(recognizer: WhisperRecognizer, english: Clip) -> None:
     with pytest.raises(RecognitionFailed):
         list(recognizer.decode_batch(english, [whole(english)], language="xx", hotwords=None, batch_size=1))
 
