@@ -193,6 +193,7 @@ class _Line:
         self._path = path
         with _as_lost():
             self._door = from_json(Door, path.read_bytes())
+            self._look()
             self._connection: Connection = Client((HOST, self._door.port))
         try:
             self._wait()
@@ -222,15 +223,21 @@ class _Line:
         self._connection.close()
 
     def _wait(self) -> None:
-        """Wait until there is something to read, from the server that we meant.
-
-        When one dies, its port may fall to a stranger, who would let us wait for ever.
-        """
+        """Wait until there is something to read."""
         with _as_lost():
             while not self._connection.poll(_LOOK_S):
-                os.kill(self._door.pid, 0)
-                if from_json(Door, self._path.read_bytes()) != self._door:
-                    raise _Lost
+                self._look()
+
+    def _look(self) -> None:
+        """See that the server that we mean lives: a dead one's port may fall to a stranger, who lets us wait for ever.
+
+        Raises:
+            OSError: It is gone.
+            ValueError: Another has taken its place.
+        """
+        os.kill(self._door.pid, 0)
+        if from_json(Door, self._path.read_bytes()) != self._door:
+            raise ValueError("the engine process has been started anew")
 
 
 @contextmanager
