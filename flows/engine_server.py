@@ -37,7 +37,7 @@ from pipeline.types import Diarization
 _logger = logging.getLogger(__name__)
 
 _QUEUE: Final = 128
-_PROMPT_S: Final = 5.0
+_PROMPT_S: Final = 10.0
 """Whoever is connected says who it is, and what it asks, within this."""
 
 _TAKE_S: Final = 60.0
@@ -139,7 +139,7 @@ def _tell(connection: Connection, share: float) -> None:
     """
     try:
         gone = connection.poll()
-        connection.send(share)
+        connection.send(float(share))
     except (OSError, EOFError):
         gone = True
     if gone:
@@ -176,6 +176,8 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # Python's own way would wait until an engine's call comes back.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # Idle engine threads that spin starve whoever else wants the core; must be set before an engine is imported.
+    os.environ["OMP_WAIT_POLICY"] = "passive"
     settings = load_settings()
     engines = MachineEngines(settings)
     with engines.warming_up(), entrance(settings.root) as came_in:

@@ -62,6 +62,5 @@ def engine_process(settings: Settings) -> Iterator[Kept]:
     """Run the process that holds the engines opened and hears for every run."""
     log = settings.root / "logs" / "engines.log"
     command = [sys.executable, "-m", "flows.engine_server"]
-    # Idle engine threads that spin starve whoever else wants the core; must be set before torch is imported.
-    with kept_running("the engines", command, log=log, env={"OMP_WAIT_POLICY": "passive"}) as kept:
+    with kept_running("the engines", command, log=log) as kept:
         yield kept
