@@ -273,15 +273,16 @@ def test_processes_killed_in_different_stages_and_the_whole_of_it_still_publish_
 ) -> None:
     root = tmp_path / "root"
     with tribune_up(root, models_folder) as up:
+        cut(SAMPLES / "fr" / "cinq_voix.flac", up.inbox / "engines.flac", start_s=90, length_s=7)
+        wait_for_stage(up, claimed(up, "engines.flac"), "speech")
+        os.kill(engines_of(up), signal.SIGKILL)
+        up.wait_for_ends(1)
         for number, stage in enumerate(KILLED_IN):
             cut(SAMPLES / "fr" / "cinq_voix.flac", up.inbox / f"{stage}.flac", start_s=20 * number, length_s=7)
             session_id = claimed(up, f"{stage}.flac")
             wait_for_stage(up, session_id, stage)
             os.kill(run_of(up, session_id), signal.SIGKILL)
             up.wait(lambda s=session_id: not is_held(lock_path(up.work, s)), "its lock to be free", pause_s=0.01)
-        cut(SAMPLES / "fr" / "cinq_voix.flac", up.inbox / "engines.flac", start_s=90, length_s=7)
-        wait_for_stage(up, claimed(up, "engines.flac"), "speech")
-        os.kill(engines_of(up), signal.SIGKILL)
         up.process.kill()
         up.process.wait()
     with tribune_up(root, models_folder) as up:
