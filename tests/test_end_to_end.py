@@ -244,13 +244,6 @@ def claimed(up: Running, name: str) -> str:
     return one(up.records(), name).session.id
 
 
-def run_of(up: Running, session_id: str) -> int:
-    """Return the process that works on a recording."""
-    pid = holder(lock_path(up.work, session_id))
-    assert pid is not None
-    return pid
-
-
 def engines_of(up: Running) -> int:
     """Return the process that holds the engines."""
     (door,) = up.root.glob("engines.*.json")
@@ -268,6 +261,15 @@ def wait_for_stage(up: Running, session_id: str, stage: str) -> None:
     up.wait(there, stage, pause_s=0.002)
 
 
+def kill_in(up: Running, session_id: str, stage: str) -> None:
+    """Kill the process that works on a recording as soon as it is in a stage."""
+    wait_for_stage(up, session_id, stage)
+    pid = holder(lock_path(up.work, session_id))
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    up.wait(lambda: not is_held(lock_path(up.work, session_id)), "its lock to be free", pause_s=0.01)
+
+
 def test_processes_killed_in_different_stages_and_the_whole_of_it_still_publish_each_session_once(
     tmp_path: Path, models_folder: Path
 ) -> None:
@@ -280,9 +282,7 @@ def test_processes_killed_in_different_stages_and_the_whole_of_it_still_publish_
         for number, stage in enumerate(KILLED_IN):
             cut(SAMPLES / "fr" / "cinq_voix.flac", up.inbox / f"{stage}.flac", start_s=20 * number, length_s=7)
             session_id = claimed(up, f"{stage}.flac")
-            wait_for_stage(up, session_id, stage)
-            os.kill(run_of(up, session_id), signal.SIGKILL)
-            up.wait(lambda s=session_id: not is_held(lock_path(up.work, s)), "its lock to be free", pause_s=0.01)
+            kill_in(up, session_id, stage)
         up.process.kill()
         up.process.wait()
     with tribune_up(root, models_folder) as up:
