@@ -127,7 +127,7 @@ def _process(settings: Settings, s3: S3Options, recording: Recording, given: Det
                 progress.update(bars[before], completed=1.0)
             progress.update(bars[stage], completed=share)
 
-        engines = MachineEngines(settings, s3)
+        engines = MachineEngines(settings)
         with engines.warming_up():
             publication = process(
                 recording,
@@ -135,6 +135,7 @@ def _process(settings: Settings, s3: S3Options, recording: Recording, given: Det
                 folder=folder,
                 complete=lambda tags: session_for(recording, given, tags, settings.intake.default_languages),
                 engines=engines,
+                open_store=partial(open_store, s3),
                 options=process_options(settings),
                 run=checkpointed(folder / "finished", tell),
             )

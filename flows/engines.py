@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import platform
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
@@ -28,13 +28,14 @@ from pipeline.errors import TribuneError
 from pipeline.ffmpeg import MediaLimits
 from pipeline.intake import IntakeOptions
 from pipeline.locks import exclusive
+from pipeline.media import read_waveform
 from pipeline.objectstore import ObjectStoreOptions, join_object_store, start_object_store
-from pipeline.ports import Diarizer, Recognizer, Store
-from pipeline.process import ProcessOptions
-from pipeline.s3 import S3Options, open_store
-from pipeline.speakers import SpeakerOptions
-from pipeline.speech import SpeechOptions
-from pipeline.types import ModelUse
+from pipeline.ports import Diarizer, Progress, Recognizer
+from pipeline.process import HearingStage, ProcessOptions
+from pipeline.s3 import S3Options
+from pipeline.speakers import SpeakerOptions, diarize
+from pipeline.speech import SpeechOptions, recognize
+from pipeline.types import AudioFile, Diarization, ModelUse, Recognition, Session
 from pipeline.video import LOUDNESS_LUFS
 
 SEGMENTATION: Final = "segmentation-3.0"
@@ -134,18 +135,31 @@ def running_store(settings: Settings, *, own: bool = True) -> Iterator[S3Options
     )
 
 
+def engines_identity(settings: Settings) -> tuple[object, ...]:
+    """Return which weights are used, and how, without opening them; see :class:`pipeline.process.Engines`."""
+    models = tuple(installed(model, fetch_options(settings)).use() for model in chosen_models(settings))
+    # The number of threads does not decide what comes out.
+    return (*models, replace(_whisper_options(settings), threads=None), replace(_voice_options(settings), threads=None))
+
+
+def _whisper_options(settings: Settings) -> WhisperOptions:
+    return WhisperOptions(device=settings.engines.device, threads=settings.engines.threads or None)
+
+
+def _voice_options(settings: Settings) -> DiarizerOptions:
+    return DiarizerOptions(device=settings.engines.device, threads=settings.engines.threads or None)
+
+
 class MachineEngines:
     """The engines of this process; see :class:`pipeline.process.Engines`.
 
     Args:
         settings: Which weights, and how they run.
-        s3: The bucket that sessions are published to.
         progress: Told the bytes when weights have to be fetched.
     """
 
-    def __init__(self, settings: Settings, s3: S3Options, progress: FetchProgress = ignore_bytes) -> None:
+    def __init__(self, settings: Settings, progress: FetchProgress = ignore_bytes) -> None:
         self._settings = settings
-        self._s3 = s3
         self._progress = progress
         self._models = {model.name: model for model in chosen_models(settings)}
         self._fetching = fetch_options(settings)
@@ -154,19 +168,7 @@ class MachineEngines:
     @property
     def identity(self) -> tuple[object, ...]:
         """Which weights are used, and how; see :class:`pipeline.process.Engines`."""
-        models = tuple(installed(model, self._fetching).use() for model in self._models.values())
-        # The number of threads does not decide what comes out.
-        return (*models, replace(self._whisper_options, threads=None), replace(self._voice_options, threads=None))
-
-    @property
-    def _whisper_options(self) -> WhisperOptions:
-        engines = self._settings.engines
-        return WhisperOptions(device=engines.device, threads=engines.threads or None)
-
-    @property
-    def _voice_options(self) -> DiarizerOptions:
-        engines = self._settings.engines
-        return DiarizerOptions(device=engines.device, threads=engines.threads or None)
+        return engines_identity(self._settings)
 
     @contextmanager
     def warming_up(self) -> Iterator[None]:
@@ -183,42 +185,44 @@ class MachineEngines:
             opening.join()
 
     def _open_all(self) -> None:
-        for open_engine in (self.recognizer, self.diarizer):
+        for open_engine in (self._recognizer, self._diarizer):
             with suppress(TribuneError):
                 open_engine()
 
-    def recognizer(self) -> Recognizer:
-        """Return the recogniser."""
-        with self._opening_recognizer:
-            return self._recognizer
-
-    def diarizer(self) -> Diarizer:
-        """Return the diarizer."""
-        with self._opening_diarizer:
-            return self._diarizer
-
-    def store(self) -> Store:
-        """Return the bucket that sessions are published to."""
-        return open_store(self._s3)
-
     @contextmanager
-    def turn(self, open_engine: Callable[[], object]) -> Iterator[None]:
+    def turn(self, stage: HearingStage) -> Iterator[None]:
         """Wait for the right to keep this machine's cores busy; see :class:`pipeline.process.Engines`."""
         with suppress(TribuneError):
-            open_engine()
+            self._recognizer() if stage == "speech" else self._diarizer()
         # Machines may share a root; each has cores of its own.
         with exclusive(self._settings.root / f"engines.{platform.node()}.lock", wait=True):
             yield
 
-    @cached_property
+    def recognize(self, audio: AudioFile, session: Session, options: SpeechOptions, progress: Progress) -> Recognition:
+        """Return what was said; see :class:`pipeline.process.Engines`."""
+        return recognize(read_waveform(audio), session, self._recognizer(), options, progress)
+
+    def diarize(self, audio: AudioFile, session: Session, progress: Progress) -> Diarization:
+        """Return who was heard when; see :class:`pipeline.process.Engines`."""
+        return diarize(read_waveform(audio), session, self._diarizer(), progress)
+
     def _recognizer(self) -> Recognizer:
-        name = self._settings.models.whisper
-        folder = self._fetched(name)
-        return open_recognizer(folder, model=self._use(name), options=self._whisper_options)
+        with self._opening_recognizer:
+            return self._opened_recognizer
+
+    def _diarizer(self) -> Diarizer:
+        with self._opening_diarizer:
+            return self._opened_diarizer
 
     @cached_property
-    def _diarizer(self) -> Diarizer:
-        options = self._voice_options
+    def _opened_recognizer(self) -> Recognizer:
+        name = self._settings.models.whisper
+        folder = self._fetched(name)
+        return open_recognizer(folder, model=self._use(name), options=_whisper_options(self._settings))
+
+    @cached_property
+    def _opened_diarizer(self) -> Diarizer:
+        options = _voice_options(self._settings)
         if COMMUNITY in self._models:
             return open_community_diarizer(self._fetched(COMMUNITY), models=(self._use(COMMUNITY),), options=options)
         return open_diarizer(

@@ -46,8 +46,6 @@ _QUIET: Final = {
     "PREFECT_WORKER_QUERY_SECONDS": "1",
     "PREFECT_WORKER_HEARTBEAT_SECONDS": "10",
     "PREFECT_WORKER_ENABLE_CANCELLATION": "true",
-    # Idle engine threads that spin starve whoever else wants the core; must be set before torch is imported.
-    "OMP_WAIT_POLICY": "passive",
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
 }
 

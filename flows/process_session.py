@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import partial
 from pathlib import Path
 from typing import Final, cast
 from uuid import UUID
@@ -24,8 +24,9 @@ from prefect.exceptions import PrefectException
 from prefect.states import Completed
 
 from config.settings import Settings, load_settings
-from flows.engines import MachineEngines, intake_options, process_options, running_store
+from flows.engines import intake_options, process_options, running_store
 from flows.runs import lock_path
+from flows.shared_engines import SharedEngines
 from flows.tasks import as_tasks
 from pipeline.errors import RecordingRejected, TribuneError
 from pipeline.intake import complete_session, reject
@@ -33,6 +34,7 @@ from pipeline.journal import Failed, Processing, Published, SessionRecord, read_
 from pipeline.locks import Held, exclusive, is_held
 from pipeline.messages import message
 from pipeline.process import Stage, checkpointed, process
+from pipeline.s3 import open_store
 from pipeline.types import LANGUAGES, Notice, Publication
 
 _logger = logging.getLogger(__name__)
@@ -99,20 +101,16 @@ def _publish(settings: Settings, record: SessionRecord, attempt: int) -> Publica
     folder = session_folder(settings.work, session_id)
     intake = intake_options(settings)
     with running_store(settings, own=False) as s3:
-        engines = _engines(settings, s3)
-        with engines.warming_up():
-            return process(
-                record.recording,
-                record.session,
-                folder=folder,
-                complete=lambda tags: complete_session(intake, session_id, tags),
-                engines=engines,
-                options=process_options(settings),
-                run=as_tasks(checkpointed(folder / "finished", _teller(settings, session_id, attempt))),
-            )
-
-
-_engines = cache(MachineEngines)
+        return process(
+            record.recording,
+            record.session,
+            folder=folder,
+            complete=lambda tags: complete_session(intake, session_id, tags),
+            engines=SharedEngines(settings),
+            open_store=partial(open_store, s3),
+            options=process_options(settings),
+            run=as_tasks(checkpointed(folder / "finished", _teller(settings, session_id, attempt))),
+        )
 
 
 def _teller(settings: Settings, session_id: str, attempt: int) -> Callable[[Stage, float], None]:

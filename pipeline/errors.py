@@ -13,7 +13,8 @@
     ├── EngineError                    a model failed
     │   ├── OutOfMemory                … for lack of (GPU) memory; a smaller batch may do
     │   ├── RecognitionFailed
-    │   └── DiarizationFailed
+    │   ├── DiarizationFailed
+    │   └── EngineUnavailable          the process that runs the models is away            (retryable)
     ├── MediaError                     ffmpeg failed on a file that probed well
     └── StoreError                     the object store
         ├── StoreUnavailable           … cannot be reached or is overloaded            (retryable)
@@ -105,6 +106,12 @@ class RecognitionFailed(EngineError):
 
 class DiarizationFailed(EngineError):
     """The diarizer failed for a reason other than memory."""
+
+
+class EngineUnavailable(EngineError):
+    """The process that runs the models does not answer, or died at work."""
+
+    retryable = True
 
 
 class MediaError(TribuneError):

@@ -27,15 +27,15 @@ from pipeline.errors import EngineError, RecordingRejected, SetUpError
 from pipeline.ffmpeg import MediaLimits, find_programs
 from pipeline.formatting import format_date
 from pipeline.intake import verify_recording
-from pipeline.media import choose_audio, probe, read_waveform, write_audio_file
+from pipeline.media import choose_audio, probe, write_audio_file
 from pipeline.messages import message
-from pipeline.ports import Diarizer, Progress, Recognizer, Store
+from pipeline.ports import Progress, Store
 from pipeline.publishing import publish
 from pipeline.render import FORMATS, Document, Format
 from pipeline.serial import to_json
 from pipeline.site.render import LearnerSite
-from pipeline.speakers import SpeakerOptions, attribute, diarize, without_speakers
-from pipeline.speech import SpeechOptions, main_language, recognize
+from pipeline.speakers import SpeakerOptions, attribute, without_speakers
+from pipeline.speech import SpeechOptions, main_language
 from pipeline.types import (
     Artifact,
     AudioFile,
@@ -69,6 +69,9 @@ Stage = Literal["media", "speech", "speakers", "captions", "video", "publish"]
 STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
 """Every stage, in order."""
 
+HearingStage = Literal["speech", "speakers"]
+"""The stages that engines do."""
+
 TOOL: Final = f"tribune {version('tribune-sessions')}"
 
 _LIBRARIES: Final = ("ctranslate2", "faster-whisper", "pyannote.audio", "torch")
@@ -101,43 +104,41 @@ class RunStage(Protocol):
 
 
 class Engines(Protocol):
-    """What stands behind the doors, opened when first needed and used again for the next recording."""
+    """What hears, wherever it runs: whoever asks hands over small values, and the sound stays in its file."""
 
     @property
     def identity(self) -> tuple[object, ...]:
         """Which weights would be used, and how, without opening them: everything of theirs that decides a result."""
         ...
 
-    def recognizer(self) -> Recognizer:
-        """Return the recogniser.
-
-        Raises:
-            SetUpError: Its weights are not to be had.
-        """
-        ...
-
-    def diarizer(self) -> Diarizer:
-        """Return the diarizer.
-
-        Raises:
-            SetUpError: Its weights are not to be had.
-        """
-        ...
-
-    def store(self) -> Store:
-        """Return the bucket that sessions are published to.
-
-        Raises:
-            StoreError: It cannot be had.
-        """
-        ...
-
-    def turn(self, open_engine: Callable[[], object]) -> AbstractContextManager[None]:
+    def turn(self, stage: HearingStage) -> AbstractContextManager[None]:
         """Return the right to keep this machine's cores busy, waited for; one engine works at a time.
 
+        The engine is opened before, so that nobody else waits while it loads. When that fails, it will fail again
+        where the engine is asked.
+
         Args:
-            open_engine: Opens what will work; called before, so that nobody else waits while it loads. When it fails,
-                it will fail again where the engine is used.
+            stage: What will be asked in the block.
+        """
+        ...
+
+    def recognize(self, audio: AudioFile, session: Session, options: SpeechOptions, progress: Progress) -> Recognition:
+        """Return what was said; see :func:`pipeline.speech.recognize`.
+
+        Raises:
+            SetUpError: The recogniser's weights are not to be had.
+            EngineError: It failed.
+            MediaError: The audio file cannot be read.
+        """
+        ...
+
+    def diarize(self, audio: AudioFile, session: Session, progress: Progress) -> Diarization:
+        """Return who was heard when; see :func:`pipeline.speakers.diarize`.
+
+        Raises:
+            SetUpError: The diarizer's weights are not to be had.
+            EngineError: It failed before it could say so in its result.
+            MediaError: The audio file cannot be read.
         """
         ...
 
@@ -230,6 +231,7 @@ def process(
     folder: Path,
     complete: Callable[[Tags], Session],
     engines: Engines,
+    open_store: Callable[[], Store],
     options: ProcessOptions,
     run: RunStage,
 ) -> Publication:
@@ -240,7 +242,8 @@ def process(
         session: What is known of it before it has been opened.
         folder: For intermediate files; exists.
         complete: Gives the session with what the media's own tags add.
-        engines: The recogniser, the diarizer and the object store.
+        engines: The recogniser and the diarizer.
+        open_store: Gives the bucket to publish to.
         options: How.
         run: How a stage is run; see :func:`checkpointed`.
 
@@ -279,7 +282,7 @@ def process(
         provenance=provenance,
         timings=tuple(done.timing for done in (sound, recognition, diarization, written, pictures)),
     )
-    return run("publish", Publication, None, lambda _: _publish(bundle, written.result, engines.store())).result
+    return run("publish", Publication, None, lambda _: _publish(bundle, written.result, open_store())).result
 
 
 def _hear(
@@ -292,7 +295,7 @@ def _hear(
         Recognition,
         (*heard, _expectations(session), options.speech),
         lambda progress: _recognize(sound, session, engines, options, progress),
-        turn=lambda: engines.turn(engines.recognizer),
+        turn=lambda: engines.turn("speech"),
     )
     diarization = run(
         "speakers",
@@ -300,7 +303,7 @@ def _hear(
         (*heard, session.speaker_count),
         lambda progress: _diarize(sound, session, engines, progress),
         keep=lambda found: bool(found.models),
-        turn=lambda: engines.turn(engines.diarizer),
+        turn=lambda: engines.turn("speakers"),
     )
     return recognition, diarization
 
@@ -345,7 +348,7 @@ def _read_sound(
 def _recognize(
     sound: Sound, session: Session, engines: Engines, options: ProcessOptions, progress: Progress
 ) -> Recognition:
-    found = recognize(read_waveform(sound.audio), session, engines.recognizer(), options.speech, progress)
+    found = engines.recognize(sound.audio, session, options.speech, progress)
     if not found.words and options.without_speech == "set_aside":
         raise RecordingRejected("speech.nobody_speaks")
     return found
@@ -353,11 +356,10 @@ def _recognize(
 
 def _diarize(sound: Sound, session: Session, engines: Engines, progress: Progress) -> Diarization:
     try:
-        diarizer = engines.diarizer()
+        return engines.diarize(sound.audio, session, progress)
     except (SetUpError, EngineError) as failure:
         _logger.warning("session %s: no speakers: %s", session.id, failure)
         return without_speakers(failure)
-    return diarize(read_waveform(sound.audio), session, diarizer, progress)
 
 
 def _with_languages_heard(session: Session, recognition: Recognition) -> Session:

@@ -244,8 +244,14 @@ def claimed(up: Running, name: str) -> str:
     return one(up.records(), name).session.id
 
 
-def kill_in(up: Running, session_id: str, stage: str) -> None:
-    """Kill the process that works on a recording as soon as it is in a stage."""
+def engines_of(up: Running) -> int:
+    """Return the process that holds the engines."""
+    (door,) = up.root.glob("engines.*.json")
+    return int(json.loads(door.read_bytes())["pid"])
+
+
+def wait_for_stage(up: Running, session_id: str, stage: str) -> None:
+    """Wait until a recording is in a stage."""
 
     def there() -> bool:
         record = next(r for r in up.records() if r.session.id == session_id)
@@ -253,17 +259,26 @@ def kill_in(up: Running, session_id: str, stage: str) -> None:
         return isinstance(record.state, Processing) and record.state.stage == stage
 
     up.wait(there, stage, pause_s=0.002)
+
+
+def kill_in(up: Running, session_id: str, stage: str) -> None:
+    """Kill the process that works on a recording as soon as it is in a stage."""
+    wait_for_stage(up, session_id, stage)
     pid = holder(lock_path(up.work, session_id))
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
     up.wait(lambda: not is_held(lock_path(up.work, session_id)), "its lock to be free", pause_s=0.01)
 
 
-def test_four_processes_killed_in_different_stages_and_the_whole_of_it_still_publish_each_session_once(
+def test_processes_killed_in_different_stages_and_the_whole_of_it_still_publish_each_session_once(
     tmp_path: Path, models_folder: Path
 ) -> None:
     root = tmp_path / "root"
     with tribune_up(root, models_folder) as up:
+        cut(SAMPLES / "fr" / "cinq_voix.flac", up.inbox / "engines.flac", start_s=90, length_s=7)
+        wait_for_stage(up, claimed(up, "engines.flac"), "speech")
+        os.kill(engines_of(up), signal.SIGKILL)
+        up.wait_for_ends(1)
         for number, stage in enumerate(KILLED_IN):
             cut(SAMPLES / "fr" / "cinq_voix.flac", up.inbox / f"{stage}.flac", start_s=20 * number, length_s=7)
             session_id = claimed(up, f"{stage}.flac")
@@ -271,12 +286,12 @@ def test_four_processes_killed_in_different_stages_and_the_whole_of_it_still_pub
         up.process.kill()
         up.process.wait()
     with tribune_up(root, models_folder) as up:
-        ended = up.wait_for_ends(len(KILLED_IN))
-        assert {record.recording.name for record in ended} == {f"{stage}.flac" for stage in KILLED_IN}
+        ended = up.wait_for_ends(len(KILLED_IN) + 1)
+        assert {record.recording.name for record in ended} == {f"{stage}.flac" for stage in (*KILLED_IN, "engines")}
         for record in ended:
             assert isinstance(record.state, Published), record.state
             assert record.state.revision.startswith("r1-")
             fetch(record.state.pages[0][1])
         runs = up.prefect("flow_runs/filter", flows={"name": {"any_": ["process-session"]}})
-        assert len(runs) == len(KILLED_IN)
+        assert len(runs) == len(KILLED_IN) + 1
         assert all(run["run_count"] <= MOST_TRIES for run in runs)

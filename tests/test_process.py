@@ -22,14 +22,15 @@ from models.whisper import WhisperRecognizer
 from pipeline.details import Details, session_for
 from pipeline.errors import DiarizationFailed, RecordingRejected, WeightsUnavailable
 from pipeline.ffmpeg import MediaLimits
-from pipeline.ports import Diarizer, Progress, Recognizer, Store, Waveform
-from pipeline.process import ProcessOptions, Stage, checkpointed, process
+from pipeline.media import read_waveform
+from pipeline.ports import Diarizer, Progress, Recognizer, Waveform
+from pipeline.process import HearingStage, ProcessOptions, Stage, checkpointed, process
 from pipeline.publishing import verify
 from pipeline.render.json import read_transcript
 from pipeline.s3 import S3Store
-from pipeline.speakers import SpeakerOptions
-from pipeline.speech import SpeechOptions
-from pipeline.types import Diarization, ModelUse, Publication, Recording, SpeakerCount
+from pipeline.speakers import SpeakerOptions, diarize
+from pipeline.speech import SpeechOptions, recognize
+from pipeline.types import AudioFile, Diarization, ModelUse, Publication, Recognition, Recording, Session, SpeakerCount
 from tests.clips import cut
 
 T = TypeVar("T")
@@ -41,26 +42,22 @@ OPTIONS = ProcessOptions(media=MediaLimits(), speech=SpeechOptions(), speakers=S
 class RealEngines:
     """The default engines, with a diarizer to choose."""
 
-    def __init__(self, recognizer: Recognizer, diarizer: Callable[[], Diarizer], store: Store) -> None:
+    def __init__(self, recognizer: Recognizer, diarizer: Callable[[], Diarizer]) -> None:
         self._recognizer = recognizer
         self._diarizer = diarizer
-        self._store = store
 
     @property
     def identity(self) -> tuple[object, ...]:
         return ("real",)
 
-    def recognizer(self) -> Recognizer:
-        return self._recognizer
-
-    def diarizer(self) -> Diarizer:
-        return self._diarizer()
-
-    def store(self) -> Store:
-        return self._store
-
-    def turn(self, open_engine: Callable[[], object]) -> AbstractContextManager[None]:
+    def turn(self, stage: HearingStage) -> AbstractContextManager[None]:
         return nullcontext()
+
+    def recognize(self, audio: AudioFile, session: Session, options: SpeechOptions, progress: Progress) -> Recognition:
+        return recognize(read_waveform(audio), session, self._recognizer, options, progress)
+
+    def diarize(self, audio: AudioFile, session: Session, progress: Progress) -> Diarization:
+        return diarize(read_waveform(audio), session, self._diarizer(), progress)
 
 
 class BrokenDiarizer:
@@ -76,8 +73,8 @@ class BrokenDiarizer:
 
 
 @pytest.fixture
-def engines(recognizer: WhisperRecognizer, diarizer: Diarizer, store: S3Store) -> RealEngines:
-    return RealEngines(recognizer, lambda: diarizer, store)
+def engines(recognizer: WhisperRecognizer, diarizer: Diarizer) -> RealEngines:
+    return RealEngines(recognizer, lambda: diarizer)
 
 
 def take(path: Path) -> Recording:
@@ -87,7 +84,12 @@ def take(path: Path) -> Recording:
 
 
 def go(
-    recording: Recording, folder: Path, engines: RealEngines, details: Details, options: ProcessOptions = OPTIONS
+    recording: Recording,
+    folder: Path,
+    engines: RealEngines,
+    store: S3Store,
+    details: Details,
+    options: ProcessOptions = OPTIONS,
 ) -> Publication:
     folder.mkdir(exist_ok=True)
     return process(
@@ -96,6 +98,7 @@ def go(
         folder=folder,
         complete=lambda tags: session_for(recording, details, tags),
         engines=engines,
+        open_store=lambda: store,
         options=options,
         run=checkpointed(folder / "finished"),
     )
@@ -141,7 +144,7 @@ def body(store: S3Store, publication: Publication, name: str) -> str:
 def test_a_recording_is_published_whole_and_every_word_is_everywhere_once_and_in_order(
     clip: Recording, tmp_path: Path, engines: RealEngines, store: S3Store
 ) -> None:
-    publication = go(clip, tmp_path / "a", engines, FRENCH)
+    publication = go(clip, tmp_path / "a", engines, store, FRENCH)
     assert verify(publication.session_id, store, thorough=True) == ()
     transcript = read_transcript(body(store, publication, "transcript.fr.json"))
     words = [word.text for word in transcript.words]
@@ -167,22 +170,22 @@ def without_labels(text: str, labels: set[str]) -> list[str]:
 
 
 def test_a_rerun_writes_nothing_and_another_machine_makes_the_same_bytes(
-    clip: Recording, tmp_path: Path, engines: RealEngines
+    clip: Recording, tmp_path: Path, engines: RealEngines, store: S3Store
 ) -> None:
-    first = go(clip, tmp_path / "a", engines, FRENCH)
-    again = go(clip, tmp_path / "a", engines, FRENCH)
-    elsewhere = go(clip, tmp_path / "b", engines, FRENCH)
+    first = go(clip, tmp_path / "a", engines, store, FRENCH)
+    again = go(clip, tmp_path / "a", engines, store, FRENCH)
+    elsewhere = go(clip, tmp_path / "b", engines, store, FRENCH)
     assert first.written > 0
     assert again.written == elsewhere.written == 0
     assert first.revision == again.revision == elsewhere.revision
 
 
 def test_new_details_make_a_new_revision_without_listening_again(
-    clip: Recording, tmp_path: Path, engines: RealEngines
+    clip: Recording, tmp_path: Path, engines: RealEngines, store: S3Store
 ) -> None:
-    first = go(clip, tmp_path / "a", engines, FRENCH)
+    first = go(clip, tmp_path / "a", engines, store, FRENCH)
     heard = (tmp_path / "a" / "finished" / "speech.json").stat().st_mtime_ns
-    second = go(clip, tmp_path / "a", engines, replace(FRENCH, title="Le tigre et la voiture"))
+    second = go(clip, tmp_path / "a", engines, store, replace(FRENCH, title="Le tigre et la voiture"))
     assert first.revision.startswith("r1-")
     assert second.revision.startswith("r2-")
     assert (tmp_path / "a" / "finished" / "speech.json").stat().st_mtime_ns == heard
@@ -190,20 +193,20 @@ def test_new_details_make_a_new_revision_without_listening_again(
 
 @pytest.mark.parametrize("when", ["opening", "running"])
 def test_without_a_diarizer_the_transcript_is_published_and_says_so_and_the_next_try_has_speakers(
-    when: str, clip: Recording, tmp_path: Path, engines: RealEngines, store: S3Store
+    when: str, clip: Recording, tmp_path: Path, engines: RealEngines, recognizer: WhisperRecognizer, store: S3Store
 ) -> None:
     def broken() -> Diarizer:
         if when == "opening":
             raise WeightsUnavailable("models.unavailable", {"model": "campplus", "tried_en": "", "tried_fr": ""})
         return BrokenDiarizer()
 
-    lowered = RealEngines(engines.recognizer(), broken, store)
-    publication = go(clip, tmp_path / "a", lowered, FRENCH)
+    lowered = RealEngines(recognizer, broken)
+    publication = go(clip, tmp_path / "a", lowered, store, FRENCH)
     transcript = read_transcript(body(store, publication, "transcript.fr.json"))
     assert len(transcript.words) > 20
     assert transcript.speakers == ()
     assert "speakers.failed" in {notice.code for notice in transcript.notices}
-    mended = go(clip, tmp_path / "a", engines, FRENCH)
+    mended = go(clip, tmp_path / "a", engines, store, FRENCH)
     assert len(read_transcript(body(store, mended, "transcript.fr.json")).speakers) == 2
 
 
@@ -215,17 +218,17 @@ def test_a_recording_in_which_nobody_speaks_is_published_as_such_or_set_aside(
         out.setparams((1, 2, 16_000, 0, "NONE", ""))
         out.writeframes((np.random.default_rng(1).normal(0, 30, 80_000)).astype(np.int16).tobytes())
     recording = take(path)
-    publication = go(recording, tmp_path / "a", engines, FRENCH)
+    publication = go(recording, tmp_path / "a", engines, store, FRENCH)
     assert read_transcript(body(store, publication, "transcript.fr.json")).words == ()
     assert body(store, publication, "captions.fr.vtt").startswith("WEBVTT")
     strict = replace(OPTIONS, without_speech="set_aside")
     with pytest.raises(RecordingRejected) as rejection:
-        go(recording, tmp_path / "b", engines, FRENCH, strict)
+        go(recording, tmp_path / "b", engines, store, FRENCH, strict)
     assert rejection.value.message("fr") != rejection.value.message("en")
 
 
 def test_session_json_says_what_made_it(clip: Recording, tmp_path: Path, engines: RealEngines, store: S3Store) -> None:
-    publication = go(clip, tmp_path / "a", engines, FRENCH)
+    publication = go(clip, tmp_path / "a", engines, store, FRENCH)
     told = json.loads(body(store, publication, "session.json"))
     assert told["provenance"]["tool"].startswith("tribune ")
     assert {model["name"] for model in told["provenance"]["models"]} == {"whisper-base", "segmentation-3.0", "campplus"}
@@ -233,7 +236,9 @@ def test_session_json_says_what_made_it(clip: Recording, tmp_path: Path, engines
     assert dict(told["provenance"]["engines"])["ffmpeg"]
 
 
-def test_progress_is_told_for_every_stage_in_order(clip: Recording, tmp_path: Path, engines: RealEngines) -> None:
+def test_progress_is_told_for_every_stage_in_order(
+    clip: Recording, tmp_path: Path, engines: RealEngines, store: S3Store
+) -> None:
     told: list[tuple[Stage, float]] = []
     folder = tmp_path / "a"
     folder.mkdir()
@@ -243,6 +248,7 @@ def test_progress_is_told_for_every_stage_in_order(clip: Recording, tmp_path: Pa
         folder=folder,
         complete=lambda tags: session_for(clip, FRENCH, tags),
         engines=engines,
+        open_store=lambda: store,
         options=OPTIONS,
         run=checkpointed(folder / "finished", lambda stage, share: told.append((stage, share))),
     )
