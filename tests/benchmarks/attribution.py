@@ -23,7 +23,7 @@ from tests.benchmarks.data import Sample
 from tests.benchmarks.systems import TITLES, session_of
 
 COLLAR_S: Final = 5
-WAYS: Final = (("sequential", "pyannote"), ("batched", "pyannote"), ("tribune", "tribune"))
+WAYS: Final[tuple[tuple[str, str], ...]] = (("sequential", "pyannote"), ("batched", "pyannote"), ("tribune", "tribune"))
 """A system for the words and one for the voices."""
 
 

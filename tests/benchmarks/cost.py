@@ -23,13 +23,13 @@ from config.settings import Settings, load_settings
 from flows.engines import MachineEngines, process_options, store_options
 from pipeline.checkpoints import Finished, Turn
 from pipeline.details import Details, session_for
-from pipeline.objectstore import start_object_store
+from pipeline.objectstore import ObjectStore, start_object_store
 from pipeline.ports import Progress, no_progress
 from pipeline.process import Stage, process
 from pipeline.types import Recording, Timing
 from tests.benchmarks.bars import Bar, at_most
 from tests.benchmarks.bench import Bench, Row, say, table
-from tests.benchmarks.data import MODELS, Sample, long_recording, read_sound
+from tests.benchmarks.data import MODELS, SAMPLE_RATE, Sample, long_recording, read_sound
 from tests.benchmarks.memory import MemoryWatch
 from tests.benchmarks.systems import TELLING, TITLES, open_hearing, open_telling
 
@@ -57,7 +57,7 @@ def spend(bench: Bench, run: str) -> None:
     """
     system, minutes = run.rsplit("-", 1)
     row = _whole_way(bench, int(minutes)) if system == "tribune" else _peer(bench, system, int(minutes))
-    bench.add(MEASURE, run, {"recording": _WHOLE, "minutes": int(minutes), **row})
+    bench.add(MEASURE, run, {"recording": _WHOLE, **row})
 
 
 def _peer(bench: Bench, system: str, minutes: int) -> Row:
@@ -70,7 +70,7 @@ def _peer(bench: Bench, system: str, minutes: int) -> Row:
         started = time.perf_counter()
         work(waveform)
         spent_s = time.perf_counter() - started
-        return {"opened_s": opened_s, "spent_s": spent_s, "peak": watch.take()}
+        return {"minutes": minutes, "opened_s": opened_s, "spent_s": spent_s, "peak": watch.take()}
 
 
 def _opened(system: str, threads: int, sound: Path) -> Callable[[Any], object]:
@@ -87,25 +87,31 @@ def _whole_way(bench: Bench, minutes: int) -> Row:
     folder.mkdir(parents=True)
     (folder / "models").symlink_to(MODELS)
     settings = _settings(folder, bench.threads)
-    first = long_recording(minutes, bench.joined, data=bench.data)
+    sounds = [long_recording(minutes, bench.joined, data=bench.data)]
+    if minutes == LENGTHS[0]:
+        another = _QUICK_SECOND if bench.quick else minutes
+        sounds.append(long_recording(another, bench.joined, data=bench.data, turn=1))
     try:
         with start_object_store(store_options(settings)) as store:
-            # The keeper may start the store anew, so it is asked each time.
-            with MemoryWatch(lambda: {store.process_id or 0}) as watch:
-                engines = MachineEngines(settings, store.s3)
-                row: Row = {"opened_s": {}}
-                for name, open_engine in (("speech", engines.recognizer), ("speakers", engines.diarizer)):
-                    started = time.perf_counter()
-                    open_engine()
-                    row["opened_s"][name] = time.perf_counter() - started
-                row |= _processed(first, settings, engines, watch)
-                if minutes == LENGTHS[0]:
-                    length = _QUICK_SECOND if bench.quick else minutes
-                    second = long_recording(length, bench.joined, data=bench.data, turn=1)
-                    row["second"] = {"minutes": length, **_processed(second, settings, engines, watch)}
-                return row
+            return _publish_all(sounds, settings, store)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _publish_all(sounds: Sequence[Path], settings: Settings, store: ObjectStore) -> Row:
+    """Open the engines and publish one recording after the other."""
+    # The store's keeper may start it anew, so it is asked for its process each time.
+    with MemoryWatch(lambda: {store.process_id or 0}) as watch:
+        engines = MachineEngines(settings, store.s3)
+        opened = {"speech": _seconds(engines.recognizer), "speakers": _seconds(engines.diarizer)}
+        first, *more = (_processed(sound, settings, engines, watch) for sound in sounds)
+        return {"opened_s": opened, **first, **({"second": more[0]} if more else {})}
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
 
 
 def _settings(folder: Path, threads: int) -> Settings:
@@ -152,7 +158,9 @@ def _processed(sound: Path, settings: Settings, engines: MachineEngines, watch: 
         run=run,
     )
     spent_s = time.perf_counter() - started
-    return {"spent_s": spent_s, "peak": max(peak for _, peak in stages.values()), "stages": stages}
+    minutes = (recording.size // 2) / SAMPLE_RATE / 60
+    peak = max(peak for _, peak in stages.values())
+    return {"minutes": round(minutes), "spent_s": spent_s, "peak": peak, "stages": stages}
 
 
 def measure(bench: Bench) -> None:
@@ -176,12 +184,10 @@ def report(bench: Bench) -> list[str]:
     """Return the tables as lines of Markdown."""
     ours = [read(bench, "tribune", minutes) for minutes in LENGTHS]
     stages = next((tuple(row["stages"]) for row in ours if row), ())
-    rows = [
-        _grown(stage, [(row["minutes"], *row["stages"][stage]) if row else None for row in ours]) for stage in stages
-    ]
-    rows.append(_grown("**whole way**", [_whole(row) for row in ours]))
-    for system in PEERS:
-        rows.append(_grown(TITLES[system], [_whole(read(bench, system, minutes)) for minutes in LENGTHS]))
+    parts = {stage: [(row["minutes"], *row["stages"][stage]) if row else None for row in ours] for stage in stages}
+    parts["**whole way**"] = [_whole(row) for row in ours]
+    parts |= {TITLES[system]: [_whole(read(bench, system, minutes)) for minutes in LENGTHS] for system in PEERS}
+    rows = [_grown(name, found) for name, found in parts.items()]
     head = ["", *(f"{minutes} min" for minutes in LENGTHS), "growth of the factor", "growth of memory"]
     return ["Real-time factor · peak memory, MB:", "", *table(head, rows), *_opening(bench, ours[0])]
 

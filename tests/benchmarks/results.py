@@ -38,15 +38,13 @@ def page(bench: Bench, sections: Mapping[str, Sequence[str]], found: Sequence[Ba
         found: Every bar.
         command: What was asked for.
     """
-    quick = (
-        " It is a quick run over a few short recordings: enough to see that everything works." if bench.quick else ""
-    )
+    quick = " A quick run, a few short recordings: enough to see that everything works." if bench.quick else ""
     lines = [
         "# What the bench measured",
         "",
         f"Written by `{command}` on {dt.datetime.now(dt.UTC):%Y-%m-%d}; change nothing here by hand.{quick}",
-        "Every system ran in a process of its own, on the same weights (Whisper base, int8; segmentation-3.0; CAM++) and "
-        f"{bench.threads} threads.",
+        "Every system ran in a process of its own, on the same weights (Whisper base, int8; segmentation-3.0; CAM++) "
+        f"and {bench.threads} threads.",
         "",
         "## Bars",
         "",

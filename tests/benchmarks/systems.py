@@ -145,7 +145,7 @@ def open_tribune(threads: int, lever: Lever | None = None) -> Hears:
     lever = lever or Lever(what="all")
     options = replace(
         SpeechOptions(**lever.speech),
-        screening=replace(ScreeningRules(), **lever.screening),  # type: ignore[arg-type]
+        screening=replace(ScreeningRules(), **lever.screening),
     )
     for step, other in lever.steps.items():
         if not hasattr(speech, step):
@@ -282,12 +282,12 @@ def _open_pyannote(threads: int) -> Tells:
     from models.campplus import read_campplus  # noqa: PLC0415
     from models.voices import VoiceEmbedding, read_segmentation  # noqa: PLC0415
 
-    class NoPlda(PLDA):  # type: ignore[misc]
+    class NoPlda(PLDA):
         def __init__(self) -> None:
             pass
 
     torch.set_num_threads(threads)
-    pipeline = SpeakerDiarization(
+    pipeline: Any = SpeakerDiarization(
         segmentation=read_segmentation(SEGMENTATION),
         segmentation_step=0.1,
         embedding=VoiceEmbedding(read_campplus(EMBEDDING)),
