@@ -99,9 +99,9 @@ def test_a_written_recording_is_heard_as_it_was(tmp_path: Path) -> None:
 
 
 def test_words_wrong_lost_and_flagged_are_counted() -> None:
-    said = [word("one", 0, 400), word("too", 400, 800)]
+    said = [word("red", 0, 400), word("grey", 400, 800)]
     holes = (Span(start_ms=0, end_ms=1_000), Span(start_ms=4_000, end_ms=6_000), Span(start_ms=8_000, end_ms=9_000))
-    tally = words.count(heard(said, flagged=[[3_900, 5_000]]), sample("one two three"), holes)
+    tally = words.count(heard(said, flagged=[[3_900, 5_000]]), sample("red green blue"), holes)
     assert (tally.errors, tally.spoken) == (2, 3)
     assert tally.wer == pytest.approx(66.67, abs=0.01)
     assert (tally.lost_ms, tally.unflagged_ms) == (3_000, 1_000)

@@ -132,7 +132,7 @@ def read_samples(joined: Path, *, data: Path = DATA, quick: bool = False, only: 
 
 
 def _listed(data: Path) -> Iterator[Sample]:
-    for row in csv.DictReader((data / "INDEX.tsv").open(encoding="utf-8"), delimiter="\t"):
+    for row in csv.DictReader(_read(data / "INDEX.tsv").splitlines(), delimiter="\t"):
         path = data / row["path"]
         languages = tuple(language for language in LANGUAGES if language in row["language"])
         text = path.with_suffix(".txt")

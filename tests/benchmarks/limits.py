@@ -56,7 +56,7 @@ def encoder_operations(frames: int = WINDOW_FRAMES) -> int:
 
     Example:
         >>> round(encoder_operations() / 1e9)
-        86
+        87
     """
     places = frames // 2
     convolutions = 2 * 3 * WIDTH * (frames * MELS + places * WIDTH)
