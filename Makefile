@@ -44,6 +44,7 @@ imports: $(VENV)/.ready-dev ## Which room may import which
 	@$(BIN)/lint-imports
 
 constraints: $(VENV)/.ready-dev ## Write constraints.txt from what is installed
+	@$(PIP) install --constraint constraints.txt --group bench
 	@{ head -1 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | sed 's/^\(torch==[0-9.]*\)+.*/\1/'; } > constraints.new
 	@mv constraints.new constraints.txt
 

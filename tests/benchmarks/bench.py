@@ -124,7 +124,9 @@ class Bench:
 
     @classmethod
     def asked(cls, options: argparse.Namespace) -> Self:
-        """Return the run that was asked for."""
+        """Return the run that was asked for; without recordings there is none."""
+        if not (options.data / "INDEX.tsv").is_file():
+            raise SystemExit(f"No recordings in {options.data}: name their folder with --data.")
         return cls(threads=options.threads, quick=options.quick, only=options.only, data=options.data)
 
 
