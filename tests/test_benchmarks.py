@@ -56,6 +56,7 @@ def bench(folder: Path) -> Bench:
     """Return a run over one made-up session, with nothing measured yet."""
     data = folder / "data"
     (data / "composed").mkdir(parents=True)
+    (data / "INDEX.tsv").write_text("path\tlanguage\n")
     (data / "composed" / "two.rttm").write_text("SPEAKER two 1 0.000 2.000 <NA> <NA> A <NA> <NA>\n")
     return Bench(threads=1, results=folder / "bench", data=data)
 
@@ -282,7 +283,6 @@ def test_the_page_has_every_section_bar_and_version(tmp_path: Path) -> None:
 
 def test_reports_of_a_run_that_measured_nothing_are_empty_tables(tmp_path: Path) -> None:
     run = bench(tmp_path)
-    (run.data / "INDEX.tsv").write_text("path\tlanguage\n")
     joined = run.joined
     joined.mkdir(parents=True)
     for language in ("en", "fr"):
@@ -303,3 +303,8 @@ def test_what_failed_is_tried_again(tmp_path: Path) -> None:
 def test_nobody_speaks_is_not_a_set_with_a_word_error_rate() -> None:
     scores = {NOBODY: words.Tally(inserted=2), "set": words.Tally(errors=1, spoken=10)}
     assert words.together(scores, lambda group: group != NOBODY).wer == 10.0
+
+
+def test_without_recordings_the_bench_says_so(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="No recordings"):
+        words.main(["--data", str(tmp_path)])
