@@ -43,7 +43,6 @@ DEFAULT_WAY: Final = ("batched", "pyannote")
 """What the whole way is held against."""
 
 _QUICK_SECOND: Final = 2
-_WHOLE: Final = "whole"
 
 T = TypeVar("T")
 
@@ -57,7 +56,12 @@ def spend(bench: Bench, run: str) -> None:
     """
     system, minutes = run.rsplit("-", 1)
     row = _whole_way(bench, int(minutes)) if system == "tribune" else _peer(bench, system, int(minutes))
-    bench.add(MEASURE, run, {"recording": _WHOLE, **row})
+    bench.add(MEASURE, run, {"recording": _key(bench), **row})
+
+
+def _key(bench: Bench) -> str:
+    """Return what a row is of: a quick run's second recording is a short one."""
+    return "quick" if bench.quick else "whole"
 
 
 def _peer(bench: Bench, system: str, minutes: int) -> Row:
@@ -166,12 +170,12 @@ def _processed(sound: Path, settings: Settings, engines: MachineEngines, watch: 
 def measure(bench: Bench) -> None:
     """Measure every system at every length."""
     if bench.quick:
-        bench.measure(MEASURE, f"tribune-{LENGTHS[0]}", [_WHOLE])
+        bench.measure(MEASURE, f"tribune-{LENGTHS[0]}", [_key(bench)])
         return
     for minutes in LENGTHS:
-        bench.measure(MEASURE, f"tribune-{minutes}", [_WHOLE])
+        bench.measure(MEASURE, f"tribune-{minutes}", [_key(bench)])
         for system in PEERS if minutes in PEER_LENGTHS else ():
-            bench.measure(MEASURE, f"{system}-{minutes}", [_WHOLE])
+            bench.measure(MEASURE, f"{system}-{minutes}", [_key(bench)])
 
 
 def read(bench: Bench, system: str, minutes: int) -> Row | None:

@@ -33,7 +33,7 @@ WINDOW_FRAMES: Final = 3_000
 _SHAPES: Final = ((1500, 512, 512), (1500, 512, 2048), (1500, 2048, 512), (4096, 2048, 2048))
 _TRIES: Final = 50
 _MINUTES: Final = 10
-_QUICK_MINUTES: Final = 2
+_QUICK_MINUTES: Final = 1
 
 TIMED: Final = (
     ("speech", "voice detection", "faster_whisper.vad", "SileroVADModel.__call__"),
