@@ -75,6 +75,7 @@ def attributed_errors(expected: Sequence[SpokenTurn], heard: Sequence[SpokenTurn
 
     said, found = listed(expected), listed(heard)
     cp = meeteval.wer.cpwer(said, found)["session"].error_rate
+    # Its default spreads the words of a turn over it by their letters: the references time turns only.
     tcp = meeteval.wer.tcpwer(said, found, collar=COLLAR_S)["session"].error_rate
     return 100 * cp, 100 * tcp
 
