@@ -6,9 +6,11 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+BENCH := .venv-bench
 ONCE ?=
+QUICK ?=
 
-.PHONY: help demo up test lint types imports check doctor constraints clean
+.PHONY: help demo up test bench lint types imports check doctor constraints clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -26,6 +28,10 @@ test: $(VENV)/.ready-dev ## Set up what is missing and run the whole test suite
 	@$(BIN)/tribune models fetch
 	@$(BIN)/python -m pytest
 
+bench: $(VENV)/.ready $(BENCH)/.ready ## Measure Tribune beside its peers, into tests/benchmarks/RESULTS.md (QUICK=1: under five minutes)
+	@$(BIN)/tribune models fetch
+	@$(BENCH)/bin/python -m tests.benchmarks $(if $(QUICK),--quick)
+
 check: lint types imports ## Lint, types and import contracts
 
 lint: $(VENV)/.ready-dev ## Style
@@ -38,11 +44,12 @@ imports: $(VENV)/.ready-dev ## Which room may import which
 	@$(BIN)/lint-imports
 
 constraints: $(VENV)/.ready-dev ## Write constraints.txt from what is installed
+	@$(PIP) install --constraint constraints.txt --group bench
 	@{ head -1 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | sed 's/^\(torch==[0-9.]*\)+.*/\1/'; } > constraints.new
 	@mv constraints.new constraints.txt
 
 clean: ## Remove the environment and caches; var/ with your data stays
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # torch comes first and alone: whatever is installed after it must take this one, and pip must choose the build.
 $(VENV)/.ready: pyproject.toml constraints.txt
@@ -58,4 +65,14 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 
 $(VENV)/.ready-dev: $(VENV)/.ready
 	@$(PIP) install --constraint constraints.txt --group dev
+	@touch $@
+
+# Peers name other versions of our engines: they live apart, without their dependencies, on exactly the versions we use.
+$(BENCH)/.ready: $(VENV)/.ready tests/benchmarks/peers.txt
+	@echo "Setting up $(BENCH) with what Tribune is measured beside. / Installation dans $(BENCH) de ce à quoi Tribune est comparé."
+	@test -x $(BENCH)/bin/pip || $(PYTHON) -m venv $(BENCH)
+	@$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt --upgrade pip
+	@$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt torch
+	@$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt --editable . --group dev --group bench
+	@$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --requirement tests/benchmarks/peers.txt
 	@touch $@

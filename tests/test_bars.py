@@ -13,7 +13,8 @@ from models.whisper import WhisperRecognizer
 from pipeline.ports import no_progress
 from pipeline.speech import recognize
 from pipeline.types import Bilingual, Language, Session, SpeakerCount
-from tests.benchmarks.speakers import components, read_rttm
+from tests.benchmarks.data import read_rttm
+from tests.benchmarks.speakers import components
 from tests.benchmarks.words import NORMALIZERS
 
 ROOT = Path(__file__).parent.parent

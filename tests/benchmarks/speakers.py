@@ -1,28 +1,32 @@
-"""Measure the speaker stage on every recording with a reference: who spoke when, how many, how fast.
+"""Speakers: who spoke when, how many, how fast, beside pyannote.audio as it comes and senko.
 
-Run as ``python -m tests.benchmarks.speakers [--threads 2] [--data ../shared/data]``; prints a Markdown table. The error
-is pyannote.metrics' diarization error rate without a collar and with overlapped speech scored, in per cent of the
-reference's speech, with its parts. Every recording is measured by the same opened engine, one after the other.
+Each system tells the voices of every recording with an RTTM reference apart, in a process of its own. The error is
+pyannote.metrics' diarization error rate without a collar and with overlapped speech scored, in per cent of the
+reference's speech, with its parts.
+
+Run it with ``python -m tests.benchmarks.speakers [--only REGEX] [--systems tribune,pyannote,senko]``.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
+import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from faster_whisper.audio import decode_audio
-from pyannote.core import Annotation, Segment, Timeline
-from pyannote.metrics.diarization import DiarizationErrorRate
+from pipeline.types import Diarization, SpeakerSpan
+from tests.benchmarks.bars import Bar, at_least, at_most
+from tests.benchmarks.bench import Bench, Row, say, table
+from tests.benchmarks.data import SAMPLE_RATE, WARM_UP, read_rttm, read_sound
+from tests.benchmarks.systems import TITLES, Told, open_telling
 
-from models.diarization import DiarizerOptions, PyannoteDiarizer, open_diarizer
-from pipeline.ports import no_progress
-from pipeline.types import Diarization, ModelUse, SpeakerCount
-
-ROOT = Path(__file__).parents[2]
+MEASURE: Final = "tell"
+SYSTEMS: Final = ("senko", "pyannote", "tribune")
+PARTS: Final = ("confusion", "missed detection", "false alarm")
+_QUICK: Final = re.compile(r"ami/dev00|composed/en_session_6spk\.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,18 +34,16 @@ class Measured:
     """What one recording, or several together, showed.
 
     Attributes:
-        name: Of the recording or of the set.
         parts: pyannote.metrics' components, seconds.
-        expected: Voices in the reference.
-        heard: Voices found.
-        sound_s: Length of the recording.
+        expected: Voices in the reference, one figure a recording.
+        heard: Voices found, likewise.
+        sound_s: Length.
         spent_s: Wall-clock time that it took.
     """
 
-    name: str
-    parts: dict[str, float]
-    expected: int
-    heard: int
+    parts: Mapping[str, float]
+    expected: tuple[int, ...]
+    heard: tuple[int, ...]
     sound_s: float
     spent_s: float
 
@@ -52,110 +54,201 @@ class Measured:
     @property
     def error(self) -> float:
         """The diarization error rate, per cent."""
-        return sum(self.share(part) for part in ("confusion", "missed detection", "false alarm"))
+        return sum(self.share(part) for part in PARTS)
 
     @property
-    def row(self) -> str:
-        """One row of the table."""
-        parts = " | ".join(f"{self.share(part):.2f}" for part in ("confusion", "missed detection", "false alarm"))
-        return (
-            f"| {self.name} | {self.error:.2f} | {parts} | {self.heard} of {self.expected} "
-            f"| {self.spent_s / self.sound_s:.3f} |"
-        )
+    def off_by(self) -> tuple[int, ...]:
+        """By how many the number of voices is wrong, a figure a recording."""
+        return tuple(abs(heard - expected) for heard, expected in zip(self.heard, self.expected, strict=True))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure and print."""
-    options = _options(arguments)
+def tell(bench: Bench, system: str) -> None:
+    """Let a system tell the voices of every recording apart that it has not heard yet; in its own process."""
+    wanted = bench.missing(MEASURE, system, recordings(bench))
     started = time.perf_counter()
-    diarizer = _open(options.models, DiarizerOptions(threads=options.threads, threshold=options.threshold))
-    loaded_s = time.perf_counter() - started
-    rows = []
-    _print("| recording | DER % | confusion | missed | false alarm | voices | RTF |")
-    _print("| --- | --- | --- | --- | --- | --- | --- |")
-    for reference in sorted(options.data.glob("*/*.rttm")):
-        rows.append(_measure(diarizer, reference))
-        _print(rows[-1].row)
-    for folder in ("ami", "composed"):
-        names = {path.stem for path in (options.data / folder).glob("*.rttm")}
-        _print(_together(f"**{folder}**", [row for row in rows if row.name in names]).row)
-    _print(_together("**all**", rows).row)
-    right = sum(row.heard == row.expected for row in rows)
-    near = sum(abs(row.heard - row.expected) == 1 for row in rows)
-    _print(f"\n{right} of {len(rows)} numbers of voices right, {near} off by one; opened in {loaded_s:.1f} s.")
+    tells = open_telling(system, bench.threads)
+    bench.add(MEASURE, system, {"opened_s": time.perf_counter() - started})
+    tells(read_sound(bench.data / WARM_UP))
+    for key in wanted:
+        waveform = read_sound(bench.data / f"{key}.flac")
+        started = time.perf_counter()
+        told = tells(waveform)
+        spent_s = time.perf_counter() - started
+        bench.add(MEASURE, system, _row(key, told, spent_s, len(waveform) / SAMPLE_RATE))
 
 
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
-    parser.add_argument("--models", type=Path, default=ROOT / "var" / "models")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--threshold", type=float, default=DiarizerOptions().threshold)
-    return parser.parse_args(arguments)
-
-
-def _print(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
-
-
-def _open(models: Path, options: DiarizerOptions) -> PyannoteDiarizer:
-    use = ModelUse(name="speakers", revision="benchmark", sha256="0" * 64)
-    segmentation = models / "segmentation-3.0" / "pytorch_model.bin"
-    embedding = models / "campplus" / "campplus_cn_en_common.pt"
-    return open_diarizer(segmentation, embedding, models=(use,), options=options)
-
-
-def _measure(diarizer: PyannoteDiarizer, reference: Path) -> Measured:
-    waveform = decode_audio(str(reference.with_suffix(".flac")))
-    started = time.perf_counter()
-    found = diarizer.diarize(waveform, count=SpeakerCount(), progress=no_progress)
-    spent_s = time.perf_counter() - started
-    expected = list(read_rttm(reference))
-    sound_s = len(waveform) / 16_000
-    return Measured(
-        name=reference.stem,
-        parts=components(expected, found, sound_s),
-        expected=len({name for _, _, name in expected}),
-        heard=len({span.speaker for span in found.spans}),
-        sound_s=sound_s,
-        spent_s=spent_s,
+def recordings(bench: Bench) -> tuple[str, ...]:
+    """Return the recordings with a reference, as paths without ending in the folder of data."""
+    found = [path.relative_to(bench.data) for path in sorted(bench.data.glob("*/*.rttm"))]
+    return tuple(
+        str(path.with_suffix(""))
+        for path in found
+        if re.search(bench.only, str(path)) and (not bench.quick or _QUICK.search(str(path)))
     )
 
 
-def read_rttm(path: Path) -> Iterator[tuple[float, float, str]]:
-    """Yield start and end in seconds and the name of each turn of a reference."""
-    for line in path.read_text(encoding="utf-8").splitlines():
-        fields = line.split()
-        if fields and fields[0] == "SPEAKER":
-            yield float(fields[3]), float(fields[3]) + float(fields[4]), fields[7]
+def _row(key: str, told: Told, spent_s: float, sound_s: float) -> Row:
+    return {
+        "recording": key,
+        "spent_s": spent_s,
+        "sound_s": sound_s,
+        "spans": [[span.start_ms, span.end_ms, span.speaker] for span in told.spans],
+        "exclusive": [[span.start_ms, span.end_ms, span.speaker] for span in told.exclusive],
+    }
+
+
+def told_by(bench: Bench, system: str) -> dict[str, Row]:
+    """Return what a system made of each recording, by the recording's key."""
+    return {row["recording"]: row for row in bench.rows(MEASURE, system) if "recording" in row}
+
+
+def diarization_of(row: Row) -> Diarization:
+    """Return the voices of a row."""
+    spans, exclusive = (
+        tuple(SpeakerSpan(start_ms=start, end_ms=end, speaker=speaker) for start, end, speaker in row[key])
+        for key in ("spans", "exclusive")
+    )
+    return Diarization(spans=spans, exclusive=exclusive)
 
 
 def components(expected: Sequence[tuple[float, float, str]], found: Diarization, sound_s: float) -> dict[str, float]:
     """Return the parts of the diarization error in seconds: no collar, overlap scored."""
+    from pyannote.core import Annotation, Segment, Timeline  # noqa: PLC0415 - takes seconds to import
+    from pyannote.metrics.diarization import DiarizationErrorRate  # noqa: PLC0415
+
+    def annotation(rows: Sequence[tuple[float, float, str]]) -> Annotation:
+        made = Annotation()
+        for track, (start, end, name) in enumerate(rows):
+            made[Segment(start, end), track] = name
+        return made
+
     heard = [(span.start_ms / 1000, span.end_ms / 1000, span.speaker) for span in found.spans]
     metric = DiarizationErrorRate(collar=0.0, skip_overlap=False)
     whole = Timeline([Segment(0.0, sound_s)])
-    parts = metric(_annotation(expected), _annotation(heard), uem=whole, detailed=True)
-    return {name: float(parts[name]) for name in ("total", "confusion", "missed detection", "false alarm")}
+    parts = metric(annotation(expected), annotation(heard), uem=whole, detailed=True)
+    return {name: float(parts[name]) for name in ("total", *PARTS)}
 
 
-def _annotation(rows: Sequence[tuple[float, float, str]]) -> Annotation:
-    annotation = Annotation()
-    for track, (start, end, name) in enumerate(rows):
-        annotation[Segment(start, end), track] = name
-    return annotation
+def score(bench: Bench, system: str) -> dict[str, Measured]:
+    """Return what each recording showed, by its key."""
+    wanted = recordings(bench)
+    return {key: _measured(bench.data, key, row) for key, row in told_by(bench, system).items() if key in wanted}
 
 
-def _together(name: str, rows: Sequence[Measured]) -> Measured:
+def _measured(data: Path, key: str, row: Row) -> Measured:
+    expected = list(read_rttm(data / f"{key}.rttm"))
+    found = diarization_of(row)
     return Measured(
-        name=name,
-        parts={part: sum(row.parts[part] for row in rows) for part in rows[0].parts},
-        expected=sum(row.expected for row in rows),
-        heard=sum(row.heard for row in rows),
+        parts=components(expected, found, row["sound_s"]),
+        expected=(len({name for _, _, name in expected}),),
+        heard=(len({span.speaker for span in found.spans}),),
+        sound_s=row["sound_s"],
+        spent_s=row["spent_s"],
+    )
+
+
+def together(rows: Sequence[Measured]) -> Measured:
+    """Return several recordings as one: seconds are added up, and divided once."""
+    return Measured(
+        parts={part: sum(row.parts[part] for row in rows) for part in ("total", *PARTS)},
+        expected=tuple(voices for row in rows for voices in row.expected),
+        heard=tuple(voices for row in rows for voices in row.heard),
         sound_s=sum(row.sound_s for row in rows),
         spent_s=sum(row.spent_s for row in rows),
     )
+
+
+def sets(scores: Mapping[str, Measured]) -> dict[str, Measured]:
+    """Return the recordings of each folder together."""
+    folders = sorted({str(Path(key).parent) for key in scores})
+    return {
+        folder: together([row for key, row in scores.items() if Path(key).parent.name == folder]) for folder in folders
+    }
+
+
+def measure(bench: Bench, systems: Sequence[str] = SYSTEMS) -> None:
+    """Let every system tell apart what it has not heard yet."""
+    for system in systems:
+        bench.measure(MEASURE, system, recordings(bench))
+
+
+def report(bench: Bench, systems: Sequence[str] = SYSTEMS) -> list[str]:
+    """Return the tables as lines of Markdown."""
+    scores = {system: score(bench, system) for system in systems}
+    keys = sorted({key for each in scores.values() for key in each})
+    titles = [TITLES[system] for system in systems]
+    lines = ["Diarization error rate, % (confusion + missed + false alarm) · voices found:", ""]
+    rows = [[key, _expected(scores, key), *(_cell(scores[each].get(key)) for each in systems)] for key in keys]
+    lines += table(["recording", "voices", *titles], rows)
+    groups = {system: sets(scores[system]) for system in systems}
+    named = sorted({name for each in groups.values() for name in each})
+    rows = [[f"**{name}**", *(_sum_cell(groups[each].get(name)) for each in systems)] for name in named]
+    everything = {system: together(list(scores[system].values())) if scores[system] else None for system in systems}
+    rows.append(["**all**", *(_sum_cell(everything[each]) for each in systems)])
+    rows.append(["numbers of voices right, off by one, worse", *(_numbers(everything[each]) for each in systems)])
+    rows.append(["RTF", *(_rtf(everything[each]) for each in systems)])
+    lines += table(["set", *titles], rows)
+    lines += [f"{TITLES[each]}: not run: {why}" for each in systems if (why := bench.failure(MEASURE, each))]
+    return lines
+
+
+def bars(bench: Bench) -> list[Bar]:
+    """Return the bars for speakers."""
+    ours = score(bench, "tribune")
+    groups = sets(ours)
+    peers = [sets(score(bench, system)) for system in SYSTEMS if system != "tribune"]
+    ratios = {
+        name: measured.error / best
+        for name, measured in groups.items()
+        if (best := min((peer[name].error for peer in peers if name in peer), default=0.0))
+    }
+    worst = max(ratios, key=lambda name: ratios[name], default="")
+    off_by = together(list(ours.values())).off_by if ours else ()
+    right = 100 * sum(off == 0 for off in off_by) / len(off_by) if off_by else None
+    ami, composed = groups.get("ami"), groups.get("composed")
+    return [
+        at_most("DER against the better peer, worst set", ratios.get(worst), 0.9, "×", f" ({worst})"),
+        at_most("DER on AMI", ami.error if ami else None, 27, "%"),
+        at_most("confusion on composed sessions", composed.share("confusion") if composed else None, 2, "%"),
+        at_least("recordings with the right number of speakers", right, 90, "%"),
+        at_most("number of speakers off by, at most", max(off_by) if off_by else None, 1, "speakers"),
+    ]
+
+
+def _expected(scores: Mapping[str, Mapping[str, Measured]], key: str) -> str:
+    return str(next(each[key].expected[0] for each in scores.values() if key in each))
+
+
+def _cell(row: Measured | None) -> str:
+    return f"{_sum_cell(row)} · {row.heard[0]}" if row else "–"
+
+
+def _sum_cell(row: Measured | None) -> str:
+    if row is None:
+        return "–"
+    return f"{row.error:.2f} (" + " + ".join(f"{row.share(part):.2f}" for part in PARTS) + ")"
+
+
+def _numbers(row: Measured | None) -> str:
+    if row is None:
+        return "–"
+    right, near = (row.off_by.count(by) for by in (0, 1))
+    return f"{right}, {near}, {len(row.off_by) - right - near}"
+
+
+def _rtf(row: Measured | None) -> str:
+    return f"{row.spent_s / row.sound_s:.3f}" if row else "–"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    Bench.add_arguments(parser)
+    parser.add_argument("--systems", default=",".join(SYSTEMS))
+    options = parser.parse_args(arguments)
+    bench, systems = Bench.asked(options), options.systems.split(",")
+    measure(bench, systems)
+    say("\n".join(report(bench, systems)))
 
 
 if __name__ == "__main__":

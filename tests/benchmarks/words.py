@@ -1,210 +1,319 @@
-"""Words: how many are wrong, invented or lost, and how long that takes, beside the engine's own two ways.
+"""Words: how many are wrong, invented or lost, and how long that takes, beside the engine's own two ways and its peers.
 
-Reads the recordings with reference texts and prints one Markdown table: word error rate by set (Whisper's normaliser
-for English, its basic one for French), words invented where nobody speaks, detected speech left without text, languages
-of a bilingual session, and time as a share of the sequential decoder's. All systems run in one process, on the same
-weights and threads.
+Each system hears every recording with a reference text in a process of its own, on the same weights and threads; the
+tables are made from what it wrote down. Word error rate by set (Whisper's normaliser for English, its basic one for
+French), words invented where nobody speaks, detected speech left without text, languages of a bilingual session, time.
 
-Run it with ``python tests/benchmarks/words.py [--threads 2] [--only REGEX] [--systems tribune,batched,sequential]``.
+Run it with ``python -m tests.benchmarks.words [--only REGEX] [--systems tribune,batched,sequential]``; with
+``--ablate`` it turns off Tribune's guards one at a time and says what each gains and costs.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-import re
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
 
 import jiwer
-from faster_whisper import BatchedInferencePipeline, WhisperModel
-from faster_whisper.audio import decode_audio
 from whisper_normalizer.basic import BasicTextNormalizer
 from whisper_normalizer.english import EnglishTextNormalizer
 
-from models.whisper import WhisperOptions, join_pieces, open_recognizer
-from pipeline.ports import Recognizer, Waveform
 from pipeline.screening import ScreeningRules, find_holes
-from pipeline.speech import recognize
-from pipeline.types import LANGUAGES, Bilingual, Language, ModelUse, Session, Span, Word
+from pipeline.types import Span, Word
+from tests.benchmarks.bars import Bar, at_least, at_most
+from tests.benchmarks.bench import Bench, Row, say, table
+from tests.benchmarks.data import KNOWN_TIMES, NOBODY, SAMPLE_RATE, WARM_UP, Sample, read_sound
+from tests.benchmarks.systems import LEVERS, TITLES, Heard, open_hearing
 
-ROOT: Final = Path(__file__).parents[2]
-DATA: Final = ROOT.parent / "shared" / "data"
-WEIGHTS: Final = ROOT / "var" / "models" / "whisper-base"
-SILENT: Final = re.compile(r"pink_noise|silence_120|tone_440|music_vibe|/noise\d|silent_60s|empty|no_duration|failing")
-DEGRADED: Final = {"en_session_music_bed": "en_session_6spk", "fr_session_noise": "fr_session_5spk"}
+MEASURE: Final = "hear"
+SYSTEMS: Final = ("sequential", "batched", "whisper-ctranslate2", "whisperx", "tribune")
+JUDGE: Final = "detector"
 NORMALIZERS: Final[Mapping[str, Callable[[str], str]]] = {"en": EnglishTextNormalizer(), "fr": BasicTextNormalizer()}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sample:
-    """One recording with what was said in it; nothing where ``text`` is empty."""
-
-    group: str
-    path: Path
-    languages: tuple[Language, ...]
-    text: str
-    turns: tuple[tuple[Span, Language], ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Heard:
-    """What a system made of a recording, and the stretches that it flagged."""
-
-    words: tuple[Word, ...]
-    flagged: tuple[Span, ...] = ()
 
 
 @dataclass(kw_only=True)
 class Tally:
-    """Sums over a set; rates are made once, at the end."""
+    """Sums over a set; rates are made once, at the end.
+
+    Attributes:
+        errors: Words substituted, deleted or inserted.
+        inserted: Words written where nobody speaks.
+        spoken: Words of the reference.
+        speech_ms: Detected speech, where words have times of their own.
+        lost_ms: Of that, without text.
+        unflagged_ms: Of that, without a flag too.
+        words: Words heard in turns whose language is known.
+        right_language: Of those, in that language.
+        spent_s: Time taken.
+        sound_s: Length of the recordings.
+    """
 
     errors: int = 0
     inserted: int = 0
     spoken: int = 0
-    silent_ms: int = 0
-    right_language: int = 0
+    speech_ms: int = 0
+    lost_ms: int = 0
+    unflagged_ms: int = 0
     words: int = 0
-    seconds: float = 0.0
-    length_s: float = 0.0
+    right_language: int = 0
+    spent_s: float = 0.0
+    sound_s: float = 0.0
+
+    def add(self, other: Tally) -> None:
+        """Add another's sums to these."""
+        for each in fields(self):
+            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
 
     @property
-    def wer(self) -> str:
-        """Word error rate in per cent."""
-        return f"{100 * self.errors / self.spoken:.1f} %" if self.spoken else f"{self.inserted} words"
+    def wer(self) -> float:
+        """Word error rate, per cent."""
+        return 100 * self.errors / self.spoken
+
+    @property
+    def rtf(self) -> float:
+        """Seconds taken for a second of sound."""
+        return self.spent_s / self.sound_s
 
 
-System = Callable[[Waveform, Sample], Heard]
+Scores = dict[str, Tally]
+"""A tally for each set."""
 
 
-@dataclass(kw_only=True)
-class Bench:
-    """The systems under test and what they scored."""
-
-    systems: Mapping[str, System]
-    judge: Recognizer
-    scores: dict[str, dict[str, Tally]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(Tally)))
-
-    def run(self, sample: Sample) -> None:
-        """Let every system hear one recording."""
-        waveform = decode_audio(str(sample.path))
-        speech = self.judge.detect_speech(waveform)
-        for name, system in self.systems.items():
+def hear(bench: Bench, system: str) -> None:
+    """Let a system hear every recording that it has not heard yet; in its own process."""
+    samples = bench.samples
+    wanted = set(bench.missing(MEASURE, system, [sample.key for sample in samples]))
+    started = time.perf_counter()
+    hears = open_hearing(system, bench.threads)
+    bench.add(MEASURE, system, {"opened_s": time.perf_counter() - started})
+    hears(read_sound(bench.data / WARM_UP), Sample(group="", path=Path(WARM_UP), languages=("en",), text=""))
+    for sample in samples:
+        if sample.key in wanted:
+            waveform = read_sound(sample.path)
             started = time.perf_counter()
-            heard = system(waveform, sample)
-            tally = self.scores[sample.group][name]
-            tally.seconds += time.perf_counter() - started
-            tally.length_s += len(waveform) / 16_000
-            _count(tally, heard, sample, speech)
+            heard = hears(waveform, sample)
+            spent_s = time.perf_counter() - started
+            bench.add(MEASURE, system, _row(sample, heard, spent_s, len(waveform) / SAMPLE_RATE))
 
 
-def read_samples(data: Path) -> Iterator[Sample]:
-    """Yield every recording that has a reference, and every one in which nobody speaks."""
-    for row in csv.DictReader((data / "INDEX.tsv").open(encoding="utf-8"), delimiter="\t"):
-        path = data / row["path"]
-        languages = tuple(language for language in LANGUAGES if language in row["language"])
-        text = path.with_suffix(".txt")
-        group = f"{path.parent.name}/{path.stem}" if path.parent.name == "composed" else path.parent.name
-        if SILENT.search(f"/{row['path']}"):
-            for language in LANGUAGES:
-                yield Sample(group="nobody speaks", path=path, languages=(language,), text="")
-        elif path.stem in DEGRADED:
-            text = data / "composed" / f"{DEGRADED[path.stem]}.txt"
-            yield Sample(group=f"degraded/{path.stem}", path=path, languages=languages, text=text.read_text())
-        elif text.exists() and row["language"] in {"en", "fr", "fr+en"} and "stereo" not in path.stem:
-            turns = tuple(_read_turns(path.with_suffix(".stm"))) if len(languages) == 2 else ()
-            yield Sample(group=group, path=path, languages=languages, text=text.read_text(), turns=turns)
-
-
-def open_systems(names: list[str], threads: int) -> Bench:
-    """Open the systems on the same weights and threads."""
-    engine = WhisperModel(str(WEIGHTS), device="cpu", compute_type="int8", cpu_threads=threads)
-    ours = open_recognizer(
-        WEIGHTS,
-        model=ModelUse(name="whisper-base", revision="bench", sha256="0" * 64),
-        options=WhisperOptions(device="cpu", threads=threads),
-    )
-    every: dict[str, System] = {
-        "sequential": lambda waveform, sample: _theirs(engine, waveform, sample),
-        "batched": lambda waveform, sample: _theirs(BatchedInferencePipeline(engine), waveform, sample),
-        "tribune": lambda waveform, sample: _ours(ours, waveform, sample),
+def _row(sample: Sample, heard: Heard, spent_s: float, sound_s: float) -> Row:
+    return {
+        "recording": sample.key,
+        "spent_s": spent_s,
+        "sound_s": sound_s,
+        "timed": heard.timed,
+        "words": [[word.text, word.start_ms, word.end_ms, word.probability, word.language] for word in heard.words],
+        "flagged": [[span.start_ms, span.end_ms] for span in heard.flagged],
+        "speech": [[span.start_ms, span.end_ms] for span in heard.speech],
     }
-    return Bench(systems={name: every[name] for name in names}, judge=ours)
 
 
-def table(bench: Bench) -> Iterator[str]:
-    """Yield the lines of a Markdown table."""
-    names = list(bench.systems)
-    yield "| set | " + " | ".join(f"{name}: WER, lost s, RTF" for name in names) + " |"
-    yield "| --- |" + " --- |" * len(names)
-    for group, scores in sorted(bench.scores.items()):
-        cells = (_cell(scores[name]) for name in names)
-        yield f"| {group} | " + " | ".join(cells) + " |"
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--only", default="", help="sets or files to measure")
-    parser.add_argument("--systems", default="sequential,batched,tribune")
-    arguments = parser.parse_args()
-    bench = open_systems(arguments.systems.split(","), arguments.threads)
-    for sample in read_samples(DATA):
-        if re.search(arguments.only, f"{sample.group} {sample.path}"):
-            bench.run(sample)
-    print("\n".join(table(bench)))  # noqa: T201
-
-
-def _theirs(engine: WhisperModel | BatchedInferencePipeline, waveform: Waveform, sample: Sample) -> Heard:
-    bilingual = len(sample.languages) > 1
-    found, _ = engine.transcribe(
-        waveform, language=None if bilingual else sample.languages[0], multilingual=bilingual, word_timestamps=True
+def words_of(row: Row) -> tuple[Word, ...]:
+    """Return the words of a row."""
+    return tuple(
+        Word(text=text, start_ms=start_ms, end_ms=end_ms, probability=probability, language=language)
+        for text, start_ms, end_ms, probability, language in row["words"]
     )
-    pieces = [(word.word, word.start, word.end, word.probability) for part in found for word in part.words or ()]
-    return Heard(words=join_pieces(pieces, 0, sample.languages[0]))
 
 
-def _ours(recognizer: Recognizer, waveform: Waveform, sample: Sample) -> Heard:
-    session = Session(id="0" * 16, title=Bilingual.same("x"), languages=sample.languages, languages_given=True)
-    result = recognize(waveform, session, recognizer)
-    return Heard(words=result.words, flagged=tuple(notice.span for notice in result.notices if notice.span is not None))
+def spans_of(row: Row, key: str) -> tuple[Span, ...]:
+    """Return the stretches that a row has under a key."""
+    return tuple(Span(start_ms=start_ms, end_ms=end_ms) for start_ms, end_ms in row[key])
 
 
-def _count(tally: Tally, heard: Heard, sample: Sample, speech: tuple[Span, ...]) -> None:
-    text = " ".join(word.text for word in heard.words)
+def heard_by(bench: Bench, system: str) -> dict[str, Row]:
+    """Return what a system made of each recording, by the recording's key."""
+    return {row["recording"]: row for row in bench.rows(MEASURE, system) if "recording" in row}
+
+
+def count(row: Row, sample: Sample, speech: Sequence[Span]) -> Tally:
+    """Return what one recording showed.
+
+    Args:
+        row: What a system made of it.
+        sample: Its references.
+        speech: Where the detector heard a voice.
+    """
+    words = words_of(row)
+    tally = Tally(spent_s=row["spent_s"], sound_s=row["sound_s"])
     if not sample.text:
-        tally.inserted += len(heard.words)
-        return
-    normalize = NORMALIZERS[sample.languages[0] if len(sample.languages) == 1 else "fr"]
-    measured = jiwer.process_words(normalize(sample.text), normalize(text))
-    tally.errors += measured.substitutions + measured.deletions + measured.insertions
-    tally.spoken += measured.hits + measured.substitutions + measured.deletions
-    holes = find_holes(heard.words, speech, ScreeningRules())
-    tally.silent_ms += sum(
-        hole.duration_ms for hole in holes if not any(hole.overlap_ms(flag) for flag in heard.flagged)
-    )
-    for span, language in sample.turns:
-        inside = [word for word in heard.words if span.covers(word.middle_ms)]
+        tally.inserted = len(words)
+        return tally
+    tally.errors, tally.spoken = word_errors(sample, words)
+    if row["timed"]:
+        tally.speech_ms = sum(span.duration_ms for span in speech)
+        flagged = spans_of(row, "flagged")
+        holes = find_holes(words, speech, ScreeningRules())
+        tally.lost_ms = sum(hole.duration_ms for hole in holes)
+        unflagged = [hole for hole in holes if not any(hole.overlap_ms(flag) for flag in flagged)]
+        tally.unflagged_ms = sum(hole.duration_ms for hole in unflagged)
+    for turn in sample.turns if len(sample.languages) > 1 else ():
+        inside = [word for word in words if turn.covers(word.middle_ms)]
         tally.words += len(inside)
-        tally.right_language += sum(word.language == language for word in inside)
+        tally.right_language += sum(word.language == turn.language for word in inside)
+    return tally
 
 
-def _cell(tally: Tally) -> str:
-    languages = f", {100 * tally.right_language / tally.words:.1f} % right language" if tally.words else ""
-    return f"{tally.wer}, {tally.silent_ms / 1000:.1f} s, {tally.seconds / tally.length_s:.3f}{languages}"
+def word_errors(sample: Sample, words: Iterable[Word]) -> tuple[int, int]:
+    """Return the wrong words of a recording and the words of its reference."""
+    normalize = normalizer(sample)
+    measured = jiwer.process_words(normalize(sample.text), normalize(" ".join(word.text for word in words)))
+    wrong = measured.substitutions + measured.deletions + measured.insertions
+    return wrong, measured.hits + measured.substitutions + measured.deletions
 
 
-def _read_turns(stm: Path) -> Iterator[tuple[Span, Language]]:
-    """Yield each turn of a bilingual reference; the speaker's name starts with the language there."""
-    for line in stm.read_text(encoding="utf-8").splitlines():
-        _, _, speaker, start, end, _ = line.split(maxsplit=5)
-        span = Span(start_ms=round(float(start) * 1000), end_ms=round(float(end) * 1000))
-        yield span, "fr" if speaker.startswith("FR") else "en"
+def normalizer(sample: Sample) -> Callable[[str], str]:
+    """Return what makes texts of a recording comparable; the basic one where there are two languages."""
+    return NORMALIZERS[sample.languages[0] if len(sample.languages) == 1 else "fr"]
+
+
+def score(bench: Bench, system: str) -> Scores:
+    """Return a system's tally for each set, of what it has heard so far."""
+    heard, judged = heard_by(bench, system), heard_by(bench, JUDGE)
+    scores: Scores = {}
+    for sample in _counted(bench):
+        if sample.key in heard and sample.key in judged:
+            speech = spans_of(judged[sample.key], "speech")
+            scores.setdefault(sample.group, Tally()).add(count(heard[sample.key], sample, speech))
+    return scores
+
+
+def together(scores: Scores, pick: Callable[[str], bool] = lambda _: True) -> Tally:
+    """Return the sum over the sets whose names are picked."""
+    total = Tally()
+    for group, tally in scores.items():
+        if pick(group):
+            total.add(tally)
+    return total
+
+
+def measure(bench: Bench, systems: Sequence[str] = SYSTEMS) -> None:
+    """Let every system hear what it has not heard yet."""
+    wanted = [sample.key for sample in bench.samples]
+    for system in (JUDGE, *systems):
+        bench.measure(MEASURE, system, wanted)
+
+
+def report(bench: Bench, systems: Sequence[str] = SYSTEMS) -> list[str]:
+    """Return the tables as lines of Markdown."""
+    scores = {system: score(bench, system) for system in systems}
+    groups = sorted({group for each in scores.values() for group in each} - {NOBODY})
+    titles = [TITLES[system] for system in systems]
+    lines = ["Word error rate, % · real-time factor:", ""]
+    lines += table(["set", *titles], [[group, *(_cell(scores[each], group) for each in systems)] for group in groups])
+    lines += table(["", *titles], [[name, *(read(scores[each]) for each in systems)] for name, read in _SUMS.items()])
+    lines += [f"{TITLES[each]}: not run: {why}" for each in systems if (why := bench.failure(MEASURE, each))]
+    return lines
+
+
+def bars(bench: Bench) -> list[Bar]:
+    """Return the bars for words."""
+    ours, theirs = score(bench, "tribune"), score(bench, "sequential")
+    shared = [group for group in ours if group in theirs and group != NOBODY]
+    worse = max(shared, key=lambda group: ours[group].wer - theirs[group].wer, default="")
+    slower = max(shared, key=lambda group: ours[group].spent_s / theirs[group].spent_s, default="")
+    difference = ours[worse].wer - theirs[worse].wer if worse else None
+    ratio = ours[slower].spent_s / theirs[slower].spent_s if slower else None
+    total = together(ours)
+    two = total.right_language / total.words * 100 if total.words else None
+    return [
+        at_most("WER against faster-whisper sequential, worst set", difference, 0.0, "points", f" ({worse})"),
+        at_most("time against faster-whisper sequential, worst set", ratio, 0.5, "×", f" ({slower})"),
+        at_most("words where nobody speaks", ours[NOBODY].inserted if NOBODY in ours else None, 0, "words"),
+        at_most("detected speech without text or flag", total.unflagged_ms / 1000 if ours else None, 0, "s"),
+        at_least("words of the bilingual session in the right language", two, 98, "%"),
+    ]
+
+
+def ablate(bench: Bench) -> list[str]:
+    """Turn off one guard or lever at a time and return the table of what each gains and costs."""
+    wanted = [sample.key for sample in bench.samples]
+    systems = ["tribune", *(f"tribune-{lever}" for lever in LEVERS)]
+    for system in (JUDGE, *systems):
+        bench.measure(MEASURE, system, wanted)
+    names = ["the whole system", *(lever.what for lever in LEVERS.values())]
+    head = ["without or with", "WER %", *_FAMILIES, "words where nobody speaks", "lost s", "unflagged", "time"]
+    whole = together(score(bench, "tribune")).spent_s
+    rows = [[name, *_ablated(score(bench, system), whole)] for name, system in zip(names, systems, strict=True)]
+    return table(head, rows)
+
+
+def _counted(bench: Bench) -> list[Sample]:
+    return [sample for sample in bench.samples if sample.group != KNOWN_TIMES]
+
+
+_FAMILIES: Final[Mapping[str, Callable[[str], bool]]] = {
+    "English": lambda group: "/en_" in group and "degraded" not in group,
+    "French": lambda group: "/fr_" in group and "degraded" not in group,
+    "bilingual": lambda group: "bilingual" in group,
+    "degraded": lambda group: "degraded" in group,
+}
+"""Which composed sessions a column of the ablation is about."""
+
+
+def _ablated(scores: Scores, whole_s: float) -> list[str]:
+    if not scores:
+        return ["–"] * (5 + len(_FAMILIES))
+    total = together(scores)
+    families = [together(scores, pick) for pick in _FAMILIES.values()]
+    return [
+        _wer(together(scores, lambda group: group != NOBODY)),
+        *(_wer(family) for family in families),
+        str(total.inserted),
+        f"{total.lost_ms / 1000:.1f}",
+        f"{total.unflagged_ms / 1000:.1f}",
+        f"{total.spent_s / whole_s:.2f} ×",
+    ]
+
+
+def _wer(tally: Tally) -> str:
+    return f"{tally.wer:.2f}" if tally.spoken else "–"
+
+
+def _cell(scores: Scores, group: str) -> str:
+    tally = scores.get(group)
+    return f"{tally.wer:.1f} · {tally.rtf:.3f}" if tally and tally.spoken else "–"
+
+
+def _over(part: float, whole: float, unit: str = "%") -> str:
+    return f"{100 * part / whole:.1f} {unit}" if whole else "–"
+
+
+def _lost(scores: Scores) -> str:
+    total = together(scores)
+    if not total.speech_ms:
+        return "–"
+    return f"{_over(total.lost_ms, total.speech_ms)} ({total.unflagged_ms / 1000:.1f} s unflagged)"
+
+
+_SUMS: Final[Mapping[str, Callable[[Scores], str]]] = {
+    "**all sets**, WER": lambda scores: _over(together(scores).errors, together(scores).spoken),
+    "words where nobody speaks": lambda scores: str(scores[NOBODY].inserted) if NOBODY in scores else "–",
+    "detected speech without text": _lost,
+    "bilingual words in the right language": lambda scores: _over(
+        together(scores).right_language, together(scores).words
+    ),
+    "RTF over all": lambda scores: f"{together(scores).rtf:.3f}" if scores else "–",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    Bench.add_arguments(parser)
+    parser.add_argument("--systems", default=",".join(SYSTEMS))
+    parser.add_argument("--ablate", action="store_true", help="turn off Tribune's guards, one at a time")
+    options = parser.parse_args(arguments)
+    bench = Bench.asked(options)
+    if options.ablate:
+        say("\n".join(ablate(bench)))
+        return
+    systems = options.systems.split(",")
+    measure(bench, systems)
+    say("\n".join(report(bench, systems)))
 
 
 if __name__ == "__main__":

