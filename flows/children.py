@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -26,10 +27,14 @@ _logger = logging.getLogger(__name__)
 
 GRACE_S: Final = 8.0
 _LOOK_EVERY_S: Final = 0.2
+_LOOK_AT_PARENT_S: Final = 1.0
 _SHORTEST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 30.0
 _HEALTHY_S: Final = 60.0
 """Whoever ran so long is not in a loop of failures."""
+
+_ORPHANED: Final = 1
+"""Exit status of a process whose parent is gone: nobody is left to read it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -84,6 +89,23 @@ def kept_running(
     finally:
         stop.set()
         keeper.join()
+
+
+@cache
+def end_with_parent() -> None:
+    """End this process at once when the one that started it is gone, even by SIGKILL.
+
+    For what Prefect starts: the kernel's signal would be for the death of the thread that started it, and at a signal
+    Prefect first spends minutes telling a server that is gone as well. What is cut short is taken up again.
+    """
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_LOOK_AT_PARENT_S)
+        os._exit(_ORPHANED)
+
+    threading.Thread(target=watch, name="end-with-parent", daemon=True).start()
 
 
 def _keep(kept: Kept, stop: threading.Event, start: Callable[[], subprocess.Popen[bytes]], grace_s: float) -> None:

@@ -24,6 +24,7 @@ from prefect.exceptions import PrefectException
 from prefect.states import Completed
 
 from config.settings import Settings, load_settings
+from flows.children import end_with_parent
 from flows.engines import intake_options, process_options, running_store
 from flows.runs import lock_path
 from flows.shared_engines import SharedEngines
@@ -53,6 +54,7 @@ def process_session(session_id: str, attempt: int, title: str) -> State[str]:
         title: Names the run.
     """
     del title
+    end_with_parent()
     settings = load_settings()
     try:
         with _alone(lock_path(settings.work, session_id)):

@@ -20,6 +20,7 @@ from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 
 from config.settings import Settings, load_settings
+from flows.children import end_with_parent
 from flows.engines import intake_options
 from flows.runs import GRACE, WATCHER, retire_watchers, tend_runs
 from pipeline.errors import TribuneError
@@ -35,6 +36,7 @@ _AFTER_FAILURE_S: Final = 5.0
 @flow(name=WATCHER, persist_result=False)
 def watch_inbox() -> None:
     """Watch the inbox until this process is ended."""
+    end_with_parent()
     settings = load_settings()
     get_run_logger().info("Watching the inbox.")
     # On a server of the operator's own, others may watch inboxes of theirs.

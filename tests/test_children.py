@@ -68,3 +68,20 @@ def test_a_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
         parent.kill()
         parent.wait()
     wait(lambda: not lives(pid))
+
+
+def test_what_prefect_starts_ends_with_whoever_started_it(tmp_path: Path) -> None:
+    orphan = (
+        "import time; from flows.children import end_with_parent; end_with_parent();"
+        "print('up', flush=True); time.sleep(120)"
+    )
+    start = (
+        "import subprocess, sys, time; child = subprocess.Popen([sys.executable, '-c', sys.argv[1]]);"
+        "print(child.pid, flush=True); time.sleep(120)"
+    )
+    with subprocess.Popen([sys.executable, "-c", start, orphan], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        assert parent.stdout.readline() == "up\n"
+        parent.kill()
+    wait(lambda: not lives(pid))
