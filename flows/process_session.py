@@ -41,7 +41,10 @@ from pipeline.types import LANGUAGES, Notice, Publication
 _logger = logging.getLogger(__name__)
 
 _TELL_EVERY: Final = 0.02
-"""Share of a stage after which it is told how far it is."""
+"""Share of a stage after which the facilitator is told how far it is."""
+
+_SHOW_EVERY_S: Final = 2.0
+"""The operator less often: each time is a call to the Prefect server, which then takes the cores from the engines."""
 
 
 @flow(name="process-session", flow_run_name="{title} · {session_id}", persist_result=False, validate_parameters=False)
@@ -119,17 +122,21 @@ def _teller(settings: Settings, session_id: str, attempt: int) -> Callable[[Stag
     """Return what notes how far a run is: for the facilitator in the journal, for the operator as an artifact."""
     told: dict[Stage, float] = {}
     shown: dict[Stage, UUID] = {}
+    shown_at_s = 0.0
 
     def tell(stage: Stage, share: float) -> None:
+        nonlocal shown_at_s
         if stage in told and share - told[stage] < _TELL_EVERY:
             return
         told[stage] = share
         with _advisory("progress"):
             record_state(settings.work, session_id, attempt, Processing(stage=stage, share=share))
-            if stage in shown:
-                update_progress_artifact(shown[stage], progress=round(100 * share, 1))
-            else:
+            now_s = time.monotonic()
+            if stage not in shown:
                 shown[stage] = cast("UUID", create_progress_artifact(progress=0.0, key=stage, description=stage))
+            elif share == 1.0 or now_s - shown_at_s >= _SHOW_EVERY_S:
+                update_progress_artifact(shown[stage], progress=round(100 * share, 1))
+                shown_at_s = now_s
 
     return tell
 
