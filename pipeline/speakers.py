@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from typing import Final, TypeVar
 
+from pipeline.backchannels import answer_length
 from pipeline.errors import EngineError, OutOfMemory, TribuneError
 from pipeline.messages import message
 from pipeline.ports import Diarizer, Progress, Waveform, no_progress
@@ -38,6 +39,7 @@ _logger = logging.getLogger(__name__)
 AnySpan = TypeVar("AnySpan", bound=Span)
 
 _SENTENCE_END: Final = (".", "?", "!", "…")
+_CLAUSE_END: Final = (",", ";", ":", "-", "–")
 _CLOSING: Final = "\"'”’»)] \u00a0\u202f"
 
 
@@ -50,7 +52,8 @@ class SpeakerOptions:
         pause_ms: A silence between two words from which somebody else may well go on.
         boundary_words: A change of speaker moves to a sentence end or a pause at most this many words away: the times
             of words and of voices are each wrong by a few tenths of a second.
-        stray_words: So many words or fewer of another voice within an unbroken run do not tear it apart.
+        stray_words: So many words or fewer of another voice within an unbroken run do not tear it apart, unless they
+            are an answer thrown in, such as "yes", that is set apart.
         overlapped_share: A word counts as overlapped when two voices are heard for this share of it, 0 to 1.
         paragraph_pause_ms: Where nobody could be told, a silence that starts a new turn.
         paragraph_ms: … and a length from which the next sentence end does.
@@ -271,11 +274,19 @@ def _beside(word: Word, neighbours: Sequence[SpeakerSpan], tolerance_ms: int) ->
 def _settle(words: Sequence[Word], voices: list[str | None], options: SpeakerOptions) -> list[str | None]:
     """Undo the changes of voice that only come from times being a little wrong."""
     breaks = [True, *(_may_break(before, after, options) for before, after in pairwise(words))]
-    return _move_changes(breaks, _absorb_strays(breaks, voices, options), options)
+    return _move_changes(breaks, _absorb_strays(words, voices, options), options)
 
 
 def _may_break(before: Word, after: Word, options: SpeakerOptions) -> bool:
-    return before.text.rstrip(_CLOSING).endswith(_SENTENCE_END) or after.start_ms - before.end_ms >= options.pause_ms
+    return _ends(before, _SENTENCE_END) or _pauses(before, after, options)
+
+
+def _ends(word: Word, marks: tuple[str, ...]) -> bool:
+    return word.text.rstrip(_CLOSING).endswith(marks)
+
+
+def _pauses(before: Word, after: Word, options: SpeakerOptions) -> bool:
+    return after.start_ms - before.end_ms >= options.pause_ms
 
 
 def _runs(voices: Sequence[str | None]) -> list[tuple[str | None, int, int]]:
@@ -289,15 +300,31 @@ def _runs(voices: Sequence[str | None]) -> list[tuple[str | None, int, int]]:
     return found
 
 
-def _absorb_strays(breaks: Sequence[bool], voices: Sequence[str | None], options: SpeakerOptions) -> list[str | None]:
-    """Give a stray word to the voice around it, unless a pause or a sentence end sets it apart on either side."""
+def _absorb_strays(words: Sequence[Word], voices: Sequence[str | None], options: SpeakerOptions) -> list[str | None]:
+    """Give the words of a short run within another voice's to that voice, but for those that are an answer to it."""
     settled = list(voices)
     runs = _runs(voices)
     for (before, _, _), (_, start, stop), (after, _, _) in zip(runs, runs[1:], runs[2:], strict=False):
-        set_apart = breaks[start] or breaks[stop]
-        if before == after and stop - start <= options.stray_words and not set_apart:
-            settled[start:stop] = [before] * (stop - start)
+        if before == after:
+            own = start + _own_words(words, start, stop, options)
+            settled[own:stop] = [before] * (stop - own)
     return settled
+
+
+def _own_words(words: Sequence[Word], start: int, stop: int, options: SpeakerOptions) -> int:
+    """Return how many of the words of a run within another voice's are really its own, from its first on.
+
+    A listener's "yes" is theirs where a pause or a mark sets it apart, and takes no word of the sentence with it. Any
+    other stray word is theirs only where a sentence ends beside it.
+    """
+    length, edges = stop - start, (start - 1, stop - 1)
+    answer = answer_length([word.text for word in words[start:stop]])
+    if 0 < answer < length <= answer + options.boundary_words and not _may_break(words[stop - 1], words[stop], options):
+        return answer
+    if length > options.stray_words or any(_ends(words[at], _SENTENCE_END) for at in edges):
+        return length
+    apart = any(_ends(words[at], _CLAUSE_END) or _pauses(words[at], words[at + 1], options) for at in edges)
+    return length if answer and apart else 0
 
 
 def _move_changes(breaks: Sequence[bool], voices: list[str | None], options: SpeakerOptions) -> list[str | None]:
