@@ -111,6 +111,8 @@ def process_file(
         _copy_published(session_folder(settings.work, recording.session_id), publication, copy_to)
     for language in LANGUAGES:
         console.print(f"{language}  {dict(publication.pages)[language]}", highlight=False, soft_wrap=True)
+    for note in publication.notes:
+        console.print(say(note.code, **dict(note.data)), highlight=False, markup=False)
     if not settings.store.endpoint:
         console.print(say("flows.served_by_up"), highlight=False, markup=False)
 

@@ -74,10 +74,12 @@ class Published:
     Attributes:
         revision: What was published, e.g. ``r1-3fa9c1d2``.
         pages: Address of the page in each language.
+        notes: What a facilitator should look at.
     """
 
     revision: str
     pages: tuple[tuple[Language, str], ...] = ()
+    notes: tuple[Notice, ...] = ()
     kind: Literal["published"] = "published"
 
 

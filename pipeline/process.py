@@ -27,6 +27,7 @@ from pipeline.errors import EngineError, RecordingRejected, SetUpError
 from pipeline.ffmpeg import MediaLimits, find_programs
 from pipeline.formatting import format_date
 from pipeline.intake import verify_recording
+from pipeline.introductions import proposal_notices
 from pipeline.media import choose_audio, probe, read_waveform, write_audio_file
 from pipeline.messages import message
 from pipeline.ports import Diarizer, Progress, Recognizer, Store
@@ -441,7 +442,8 @@ def _card_details(session: Session) -> tuple[str, ...]:
 
 def _publish(bundle: Bundle, written: Written, store: Store) -> Publication:
     verify_recording(bundle.recording)
-    return publish(bundle, store, views=LearnerSite(), cues=written.cues, edited=written.edited.transcript)
+    done = publish(bundle, store, views=LearnerSite(), cues=written.cues, edited=written.edited.transcript)
+    return replace(done, notes=proposal_notices(bundle.transcript))
 
 
 def _expectations(session: Session) -> tuple[object, ...]:

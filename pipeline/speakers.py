@@ -9,13 +9,14 @@ speaks is decided here and nowhere else, whatever engine heard the voices.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from typing import Final, TypeVar
 
 from pipeline.backchannels import answer_length
 from pipeline.errors import EngineError, OutOfMemory, TribuneError
+from pipeline.introductions import with_proposals
 from pipeline.messages import message
 from pipeline.ports import Diarizer, Progress, Waveform, no_progress
 from pipeline.types import (
@@ -158,21 +159,21 @@ def attribute(
     Args:
         recognition: The words.
         diarization: The voices; when there are none, turns have no speaker and end at long pauses.
-        session: For the languages and for who may be named.
+        session: For the languages, for who may be named, and for the spelling of names that are proposed.
         duration_ms: Length of the recording; the transcript is at least as long as what is heard in it.
         options: How words go to voices.
     """
     words = tuple(_flag_overlap(recognition.words, diarization.spans, options))
     voices = _settle(words, list(_nearest_voices(words, diarization.exclusive, options)), options)
     keys = {voice: f"S{number}" for number, voice in enumerate(dict.fromkeys(v for v in voices if v is not None), 1)}
-    turns = _turns(words, [None if voice is None else keys[voice] for voice in voices], options)
+    turns = tuple(_turns(words, [None if voice is None else keys[voice] for voice in voices], options))
     last_ms = max((span.end_ms for span in (*words, *recognition.speech, *diarization.spans)), default=0)
     return Transcript(
         session_id=session.id,
         language=session.language,
         duration_ms=max(duration_ms, last_ms),
-        turns=tuple(turns),
-        speakers=_speakers(tuple(keys.values()), session),
+        turns=turns,
+        speakers=with_proposals(_speakers(keys, dict(diarization.names), session), turns, session),
         notices=recognition.notices + diarization.notices,
     )
 
@@ -189,12 +190,12 @@ def speaker_label(speaker: Speaker, language: Language) -> str:
     return speaker.name or message("speakers.unnamed", language, number=speaker.key.removeprefix("S"))
 
 
-def _speakers(keys: Sequence[str], session: Session) -> tuple[Speaker, ...]:
-    """Name a voice only where there is no choice: one person announced, one voice heard."""
+def _speakers(keys: Mapping[str, str], names: Mapping[str, str], session: Session) -> tuple[Speaker, ...]:
+    """Name a voice that is somebody's who enrolled, or where there is no choice: one person announced, one voice."""
     people: tuple[Person, ...] = ((session.host,) if session.host else ()) + session.guests
     if len(keys) == 1 and len(people) == 1:
-        return (Speaker(key=keys[0], name=people[0].name),)
-    return tuple(Speaker(key=key) for key in keys)
+        return tuple(Speaker(key=key, name=people[0].name) for key in keys.values())
+    return tuple(Speaker(key=key, name=names.get(voice)) for voice, key in keys.items())
 
 
 def overlaps(spans: Iterable[SpeakerSpan]) -> tuple[Span, ...]:

@@ -400,6 +400,19 @@ class Recognition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Voiceprint:
+    """How one voice of a recording sounds: personal data, which no file of ours holds without the person's consent.
+
+    Attributes:
+        speaker: The diarizer's label for the voice.
+        vector: Its direction, of length 1, in the space of the embedding that made it.
+    """
+
+    speaker: str
+    vector: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Diarization:
     """Who was heard when.
 
@@ -408,12 +421,31 @@ class Diarization:
         exclusive: One voice at a time, in order, apart: what gives words their speaker.
         notices: What was lowered or is in doubt.
         models: What made it; empty when it failed.
+        voices: How each voice sounds, as the engine gives it; the speaker stage passes none of it on.
+        names: Label and name of each voice that is somebody who enrolled.
     """
 
     spans: tuple[SpeakerSpan, ...]
     exclusive: tuple[SpeakerSpan, ...]
     notices: tuple[Notice, ...] = ()
     models: tuple[ModelUse, ...] = ()
+    voices: tuple[Voiceprint, ...] = field(default=(), repr=False)
+    names: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameProposal(Span):
+    """Who a voice may be; for a person to judge, never a published label.
+
+    Attributes:
+        name: As announced, where it is nearly the name of somebody announced; else as heard.
+        evidence: Key of the message that says what it rests on.
+        quote: The words that it rests on, said in that stretch.
+    """
+
+    name: str
+    evidence: Literal["introduced", "introduced_announced"]
+    quote: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -423,10 +455,12 @@ class Speaker:
     Attributes:
         key: Stable within the transcript: ``S1``, ``S2`` … in order of first word.
         name: The person's full name, where known.
+        proposals: Who it may be, where that is not known; the best first.
     """
 
     key: str
     name: str | None = None
+    proposals: tuple[NameProposal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -655,6 +689,7 @@ class Publication:
         pages: Address of the session's page in each language.
         files: Address of every artifact by name.
         written: How many objects this call had to write; 0 when all was there already.
+        notes: What a facilitator should look at; learners are not told.
     """
 
     session_id: str
@@ -662,3 +697,4 @@ class Publication:
     pages: tuple[tuple[Language, str], ...]
     files: tuple[tuple[str, str], ...] = field(default=())
     written: int = 0
+    notes: tuple[Notice, ...] = ()
