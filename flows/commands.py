@@ -35,6 +35,7 @@ from flows.engines import (
     store_options,
 )
 from flows.services import Services, running_services
+from flows.voices import voice_commands
 from models import manifest
 from models.fetch import fetch, installed, verify
 from models.manifest import Model
@@ -64,6 +65,7 @@ def register(app: typer.Typer) -> None:
     models.command(name="list", help=say("cli.models_list"))(list_models)
     models.command(name="verify", help=say("cli.models_verify"))(verify_models)
     app.add_typer(models, name="models")
+    app.add_typer(voice_commands(_settings), name="voices")
 
 
 def up() -> None:

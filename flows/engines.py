@@ -90,6 +90,7 @@ def process_options(settings: Settings) -> ProcessOptions:
         captions=load_all(),
         loudness_lufs=LOUDNESS_LUFS if settings.media.normalise_loudness else None,
         without_speech=settings.publishing.without_speech,
+        voices=settings.voices if settings.speakers.recognise_enrolled else None,
     )
 
 

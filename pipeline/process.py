@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
@@ -23,6 +23,7 @@ from pipeline.captions import make_cues
 from pipeline.checkpoints import Checkpoints, Finished, Turn
 from pipeline.details import Tags
 from pipeline.editing import Edited, edit
+from pipeline.enrolment import EnrolledVoice, enrolled_for
 from pipeline.errors import EngineError, RecordingRejected, SetUpError
 from pipeline.ffmpeg import MediaLimits, find_programs
 from pipeline.formatting import format_date
@@ -154,6 +155,7 @@ class ProcessOptions:
         captions: Rules of the captions of each language.
         loudness_lufs: Loudness that published sound is brought to, or ``None`` to leave it.
         without_speech: Whether a recording in which nobody speaks is published or set aside.
+        voices: Where voices that may be recognised are kept; ``None`` where none are looked for.
     """
 
     media: MediaLimits
@@ -162,6 +164,7 @@ class ProcessOptions:
     captions: Mapping[str, CaptionRules]
     loudness_lufs: float | None = None
     without_speech: Literal["publish", "set_aside"] = "publish"
+    voices: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,11 +298,12 @@ def _hear(
         lambda progress: _recognize(sound, session, engines, options, progress),
         turn=lambda: engines.turn(engines.recognizer),
     )
+    known = enrolled_for(options.voices, session.programme)
     diarization = run(
         "speakers",
         Diarization,
-        (*heard, session.speaker_count),
-        lambda progress: _diarize(sound, session, engines, progress),
+        (*heard, session.speaker_count, *(voice.digest for voice in known)),
+        lambda progress: _diarize(sound, session, known, engines, progress),
         keep=lambda found: bool(found.models),
         turn=lambda: engines.turn(engines.diarizer),
     )
@@ -352,13 +356,15 @@ def _recognize(
     return found
 
 
-def _diarize(sound: Sound, session: Session, engines: Engines, progress: Progress) -> Diarization:
+def _diarize(
+    sound: Sound, session: Session, known: Sequence[EnrolledVoice], engines: Engines, progress: Progress
+) -> Diarization:
     try:
         diarizer = engines.diarizer()
     except (SetUpError, EngineError) as failure:
         _logger.warning("session %s: no speakers: %s", session.id, failure)
         return without_speakers(failure)
-    return diarize(read_waveform(sound.audio), session, diarizer, progress)
+    return diarize(read_waveform(sound.audio), session, diarizer, progress, known)
 
 
 def _with_languages_heard(session: Session, recognition: Recognition) -> Session:

@@ -15,6 +15,7 @@ from itertools import groupby, pairwise
 from typing import Final, TypeVar
 
 from pipeline.backchannels import answer_length
+from pipeline.enrolment import EnrolledVoice, recognise_voices
 from pipeline.errors import EngineError, OutOfMemory, TribuneError
 from pipeline.introductions import with_proposals
 from pipeline.messages import message
@@ -79,7 +80,13 @@ class SpeakerOptions:
 _DEFAULTS: Final = SpeakerOptions()
 
 
-def diarize(waveform: Waveform, session: Session, diarizer: Diarizer, progress: Progress = no_progress) -> Diarization:
+def diarize(
+    waveform: Waveform,
+    session: Session,
+    diarizer: Diarizer,
+    progress: Progress = no_progress,
+    known: Sequence[EnrolledVoice] = (),
+) -> Diarization:
     """Tell the voices of a recording apart, or say that it could not be done.
 
     Lack of memory on a GPU is answered by one more try on the CPU. No engine failure leaves this function.
@@ -89,17 +96,20 @@ def diarize(waveform: Waveform, session: Session, diarizer: Diarizer, progress: 
         session: For the number of voices to expect.
         diarizer: The opened engine.
         progress: Told the share done.
+        known: Voices of people who let themselves be recognised.
 
     Returns:
         The voices; empty with the notice ``speakers.failed`` when the engine failed, and with ``speakers.count_unmet``
-        when it found another number of voices than the session announces.
+        when it found another number of voices than the session announces. How they sound is left out: personal data
+        goes no further than the comparison with those who agreed to it.
     """
     try:
         found = _diarize_somewhere(waveform, session.speaker_count, diarizer, progress)
     except EngineError as failure:
         _logger.warning("session %s: no speakers: %s", session.id, failure, exc_info=failure)
         return without_speakers(failure)
-    return replace(found, notices=found.notices + _count_notices(found, session))
+    names = recognise_voices(found, known) if known else ()
+    return replace(found, voices=(), names=names, notices=found.notices + _count_notices(found, session))
 
 
 def without_speakers(failure: TribuneError, language: Language = "en") -> Diarization:
