@@ -11,6 +11,7 @@ import shutil
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -41,7 +42,7 @@ from models.fetch import fetch, installed, verify
 from models.manifest import Model
 from pipeline.cli import exit_status, reader_language, say
 from pipeline.details import Details, session_for
-from pipeline.errors import SetUpError
+from pipeline.errors import SetUpError, SidecarInvalid
 from pipeline.intake import DEFAULTS
 from pipeline.journal import session_folder
 from pipeline.locks import Held, exclusive
@@ -49,7 +50,7 @@ from pipeline.naming import printable
 from pipeline.process import STAGES, Stage, checkpointed, process
 from pipeline.s3 import S3Options, open_store
 from pipeline.sidecar import SIDECAR_EXTENSIONS, read_sidecar
-from pipeline.types import LANGUAGES, Publication, Recording
+from pipeline.types import LANGUAGES, Publication, Recording, TrackFile
 
 _LACKING: Final = exit_status(SetUpError("cli.settings_wrong"))
 
@@ -301,7 +302,16 @@ def _read_recording(file: Path) -> tuple[Recording, Details]:
     for path in (*beside, file.with_name(DEFAULTS)):
         if path.is_file() and path != file:
             details = details.over(read_sidecar(path))
-    return recording, details
+    return replace(recording, tracks=tuple(_read_track(file, name) for name in details.track_files)), details
+
+
+def _read_track(recording: Path, name: str) -> TrackFile:
+    path = recording.with_name(name)
+    if not path.is_file():
+        raise SidecarInvalid("sidecar.tracks_missing", {"files": printable(name)})
+    with path.open("rb") as opened:
+        sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
+    return TrackFile(path=path.absolute(), name=name, sha256=sha256)
 
 
 def _copy_published(folder: Path, publication: Publication, target: Path) -> None:

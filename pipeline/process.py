@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
@@ -29,8 +29,9 @@ from pipeline.ffmpeg import MediaLimits, find_programs
 from pipeline.formatting import format_date
 from pipeline.intake import verify_recording
 from pipeline.introductions import proposal_notices
-from pipeline.media import choose_audio, probe, read_waveform, write_audio_file
+from pipeline.media import choose_audio, probe, read_waveform, stream_at, write_audio_file, write_mixed
 from pipeline.messages import message
+from pipeline.naming import printable
 from pipeline.ports import Diarizer, Progress, Recognizer, Store
 from pipeline.publishing import publish
 from pipeline.render import FORMATS, Document, Format
@@ -38,6 +39,7 @@ from pipeline.serial import to_json
 from pipeline.site.render import LearnerSite
 from pipeline.speakers import SpeakerOptions, attribute, diarize, without_speakers
 from pipeline.speech import SpeechOptions, main_language, recognize
+from pipeline.tracks import who_spoke
 from pipeline.types import (
     Artifact,
     AudioFile,
@@ -175,11 +177,13 @@ class Sound:
         media: What the file holds.
         stream: The audio stream chosen.
         audio: Made of it.
+        tracks: Sound of one person each, in the order of the session's tracks.
     """
 
     media: Media
     stream: AudioStream
     audio: AudioFile
+    tracks: tuple[AudioFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,7 +259,7 @@ def process(
     sound = run(
         "media",
         Sound,
-        (recording.sha256, session.language, session.audio_track, _limits(options.media)),
+        (recording.sha256, session.language, session.audio_track, _limits(options.media), *_tracks(recording, session)),
         lambda progress: _read_sound(recording, session, folder, options, progress),
     )
     session = complete(sound.result.media.tags)
@@ -290,7 +294,7 @@ def _hear(
     recording: Recording, session: Session, sound: Sound, engines: Engines, options: ProcessOptions, run: RunStage
 ) -> tuple[Finished[Recognition], Finished[Diarization]]:
     """Find out what was said and who was heard when."""
-    heard = (recording.sha256, sound.stream, engines.identity)
+    heard = (recording.sha256, sound.stream, engines.identity, *_tracks(recording, session))
     recognition = run(
         "speech",
         Recognition,
@@ -298,6 +302,8 @@ def _hear(
         lambda progress: _recognize(sound, session, engines, options, progress),
         turn=lambda: engines.turn(engines.recognizer),
     )
+    if session.tracks:
+        return recognition, _hear_tracks(recording, session, sound, recognition.result, run)
     known = enrolled_for(options.voices, session.programme)
     diarization = run(
         "speakers",
@@ -308,6 +314,22 @@ def _hear(
         turn=lambda: engines.turn(engines.diarizer),
     )
     return recognition, diarization
+
+
+def _hear_tracks(
+    recording: Recording, session: Session, sound: Sound, recognition: Recognition, run: RunStage
+) -> Finished[Diarization]:
+    """Find out who was heard when from everybody's own track; nothing is guessed."""
+    return run(
+        "speakers",
+        Diarization,
+        (recording.sha256, recognition.speech, sound.audio.duration_ms, *_tracks(recording, session)),
+        lambda _: who_spoke(
+            [(track.speaker, read_waveform(own)) for track, own in zip(session.tracks, sound.tracks, strict=True)],
+            recognition.speech,
+            sound.audio.duration_ms,
+        ),
+    )
 
 
 def checkpointed(folder: Path, tell: Callable[[Stage, float], None] = lambda _stage, _share: None) -> RunStage:
@@ -342,9 +364,36 @@ def _read_sound(
     recording: Recording, session: Session, folder: Path, options: ProcessOptions, progress: Progress
 ) -> Sound:
     media = probe(recording.path, options.media)
-    stream = choose_audio(media, session)
+    tracks = tuple(_read_tracks(media, recording, session, folder, options))
+    streams = [stream_at(media, track.stream) for track in session.tracks if track.stream is not None]
+    if streams:
+        # What learners hear and what is recognised is everybody, as in a recording that was mixed before.
+        media = write_mixed(media, streams, folder / "mixed.mkv", options.media)
+    stream = media.audio[0] if streams else choose_audio(media, session)
     audio = write_audio_file(media, stream, folder / "sound.wav", options.media, progress=progress)
-    return Sound(media=media, stream=stream, audio=audio)
+    return Sound(media=media, stream=stream, audio=audio, tracks=tracks)
+
+
+def _read_tracks(
+    media: Media, recording: Recording, session: Session, folder: Path, options: ProcessOptions
+) -> Iterator[AudioFile]:
+    files = {track.name.casefold(): track for track in recording.tracks}
+    for number, track in enumerate(session.tracks, start=1):
+        target = folder / f"track-{number}.wav"
+        if track.stream is not None:
+            yield write_audio_file(media, stream_at(media, track.stream), target, options.media)
+            continue
+        file = files.get((track.file or "").casefold())
+        if file is None or not file.path.is_file():
+            raise RecordingRejected("media.track_gone", {"name": printable(track.file or "")})
+        own = probe(file.path, options.media)
+        yield write_audio_file(own, choose_audio(own, replace(session, audio_track=None)), target, options.media)
+
+
+def _tracks(recording: Recording, session: Session) -> tuple[object, ...]:
+    """Return what decides the sound of the tracks; nothing where there are none."""
+    files = tuple(sorted((track.name, track.sha256) for track in recording.tracks))
+    return (session.tracks, files) if session.tracks else ()
 
 
 def _recognize(

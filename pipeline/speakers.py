@@ -201,9 +201,9 @@ def speaker_label(speaker: Speaker, language: Language) -> str:
 
 
 def _speakers(keys: Mapping[str, str], names: Mapping[str, str], session: Session) -> tuple[Speaker, ...]:
-    """Name a voice that is somebody's who enrolled, or where there is no choice: one person announced, one voice."""
+    """Name a voice that is known to be somebody's, or where there is no choice: one person announced, one voice."""
     people: tuple[Person, ...] = ((session.host,) if session.host else ()) + session.guests
-    if len(keys) == 1 and len(people) == 1:
+    if len(keys) == 1 and len(people) == 1 and not names:
         return tuple(Speaker(key=key, name=people[0].name) for key in keys.values())
     return tuple(Speaker(key=key, name=names.get(voice)) for voice, key in keys.items())
 
