@@ -203,7 +203,9 @@ def _announced_name(heard: Sequence[str], opening: _Opening, announced: Sequence
     best = max(found, default=None)
     if best is None or best[0] < _ALIKE or any(each[0] == best[0] and each[2] != best[2] for each in found):
         return None
-    return best[2], best[1]
+    # The whole name where it was said, rather than the first name alone, however much surer that is.
+    whole = max(found, key=lambda each: (each[2] == best[2] and each[0] >= _ALIKE, each[1] > 1, each[0]))
+    return best[2], whole[1]
 
 
 def _likeness(heard: Sequence[str], name: str) -> float:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
+from faster_whisper.audio import decode_audio
 from hypothesis import given
 
+from models.whisper import WhisperRecognizer
 from pipeline.introductions import proposal_notices, with_proposals
 from pipeline.messages import message
 from pipeline.render import FORMATS
 from pipeline.render.json import read_transcript
+from pipeline.speech import SpeechOptions, recognize
 from pipeline.types import LANGUAGES, Bilingual, Language, Person, Session, Speaker, Transcript, Turn
 from tests.talk import any_transcripts, document, transcript
 
@@ -111,6 +117,22 @@ def test_a_proposal_says_when_and_in_which_words() -> None:
     words = spoken.turns[1].words
     assert proposal.quote == "my name is Anna Roy."
     assert (proposal.start_ms, proposal.end_ms) == (words[1].start_ms, words[-1].end_ms)
+
+
+def test_the_quotation_holds_the_whole_name_as_heard() -> None:
+    spoken = transcript(("S1", "Bonjour, je m'appelle Eric Joannes. Je suis programmeur."))
+    (eric,) = with_proposals(spoken.speakers, spoken.turns, session("Anna Roy", "Éric Joanis"))
+    assert [(each.name, each.quote) for each in eric.proposals] == [("Éric Joanis", "je m'appelle Eric Joannes.")]
+
+
+@pytest.mark.engines
+def test_a_programmer_introduces_himself(recognizer: WhisperRecognizer) -> None:
+    sound = decode_audio(str(Path(__file__).parents[1] / "samples" / "fr" / "alignement_du_hansard.m4a"))[: 16_000 * 9]
+    guests = session("Anna Roy", "Éric Joanis")
+    heard = recognize(sound, replace(guests, languages=("fr",), languages_given=True), recognizer, SpeechOptions())
+    (eric,) = with_proposals((Speaker(key="S1"),), (Turn(speaker="S1", words=heard.words),), guests)
+    assert eric.name is None
+    assert [each.name for each in eric.proposals] == ["Éric Joanis"]
 
 
 def test_a_voice_with_a_name_gets_no_proposal() -> None:
