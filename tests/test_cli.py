@@ -85,6 +85,14 @@ def test_a_file_that_is_no_recording_ends_with_its_own_status_and_what_to_do(tmp
     assert done.stderr.strip()
 
 
+def test_a_track_that_is_not_there_is_named(tmp_path: Path) -> None:
+    shutil.copyfile(SAMPLES / "fr" / "recette_de_crepes.mp3", tmp_path / "talk.mp3")
+    (tmp_path / "talk.toml").write_text('tracks = [{ file = "anna.flac", speaker = "Anna Roy" }]')
+    done = run("process", str(tmp_path / "talk.mp3"))
+    assert done.returncode == 3
+    assert "anna.flac" in done.stderr
+
+
 def test_a_file_that_is_not_there_is_a_wrong_use(tmp_path: Path) -> None:
     assert run("process", str(tmp_path / "nothing.mp4")).returncode == 2
 
