@@ -12,7 +12,10 @@ import pytest
 from faster_whisper.audio import decode_audio
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.io import wavfile
 
+from models.whisper import WhisperRecognizer
+from pipeline.details import Details
 from pipeline.enrolment import (
     EnrolledVoice,
     VoiceOptions,
@@ -26,6 +29,9 @@ from pipeline.enrolment import (
 )
 from pipeline.errors import RecordingRejected
 from pipeline.ports import Diarizer, Waveform, no_progress
+from pipeline.process import ProcessOptions
+from pipeline.render.json import read_transcript
+from pipeline.s3 import S3Store
 from pipeline.serial import to_json
 from pipeline.speakers import attribute, diarize
 from pipeline.types import (
@@ -39,6 +45,7 @@ from pipeline.types import (
     Voiceprint,
     Word,
 )
+from tests.test_process import OPTIONS, RealEngines, go, take
 
 CLIPS = Path(__file__).parent / "data"
 MODELS = (
@@ -224,3 +231,37 @@ def test_a_reader_is_recognised_among_four_and_a_stranger_is_not(diarizer: Diari
     assert (label, name) == (first, "Anna Roy")
     stranger = sound[round(last * 16_000) : round((last + last_length) * 16_000)]
     assert diarize(stranger, session, diarizer, no_progress, (anna,)).names == ()
+
+
+@pytest.mark.engines
+def test_a_voice_is_named_in_what_is_published_and_kept_nowhere_else(
+    tmp_path: Path, recognizer: WhisperRecognizer, diarizer: Diarizer, store: S3Store
+) -> None:
+    sound: Waveform = decode_audio(str(CLIPS / "en-four-voices.ogg"))[: 16_000 * 21]
+    wavfile.write(tmp_path / "talk.wav", 16_000, (sound * 32_000).astype(np.int16))
+    of_clip = diarizer.diarize(sound[6_000:144_000], count=SpeakerCount(), progress=no_progress)
+    options = VoiceOptions(clip_ms=6_000)
+    anna = replace(ANNA, model=embedding_model(of_clip), vector=voice_of(of_clip, options).vector)
+    enrol(tmp_path / "voices", anna)
+    engines = RealEngines(recognizer, lambda: diarizer, store)
+    details = Details(languages=("en",), programme="Data")
+    allowed = replace(OPTIONS, voices=tmp_path / "voices")
+
+    def names(options: ProcessOptions) -> list[str | None]:
+        go(take(tmp_path / "talk.wav"), tmp_path / "work", engines, details, options)
+        return [
+            speaker.name for speaker in read_transcript((tmp_path / "work" / "transcript.en.json").read_text()).speakers
+        ]
+
+    assert names(OPTIONS) == [None, None]
+    assert names(allowed) == ["Anna Roy", None]
+    secret = str(anna.vector[0])[:9].encode()
+    assert secret in next((tmp_path / "voices").iterdir()).read_bytes()
+    for file in (tmp_path / "work").rglob("*"):
+        assert file.is_dir() or secret not in file.read_bytes()
+    for each in store.list(""):
+        found = store.read(each.key)
+        assert found is not None
+        assert secret not in found[0]
+    assert remove(tmp_path / "voices", "Anna Roy", "Data")
+    assert names(allowed) == [None, None]

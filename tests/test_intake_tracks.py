@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import RecordingRejected
-from pipeline.intake import IntakeOptions, SweepResult, prepare, reject, sweep
+from pipeline.intake import Claim, IntakeOptions, SweepResult, prepare, reject, sweep
 from pipeline.journal import Published, read_record, record_state
 from pipeline.messages import message
 from pipeline.types import LANGUAGES, SpeakerTrack
@@ -60,7 +60,8 @@ def at(ms: int, options: IntakeOptions, before: SweepResult | None = None) -> Sw
 
 
 def codes(result: SweepResult) -> list[str]:
-    return [reason.code for each in (*result.waiting, *result.rejected) for reason in each.reasons]
+    reasons = [each.reasons for each in result.waiting] + [each.reasons for each in result.rejected]
+    return [reason.code for why in reasons for reason in why]
 
 
 def test_tracks_are_claimed_with_their_recording(options: IntakeOptions) -> None:
@@ -120,7 +121,8 @@ def test_in_whatever_order_they_come_no_track_is_a_recording_of_its_own_once_it_
     options: IntakeOptions, order: tuple[str, ...]
 ) -> None:
     options = replace(options, settle_ms=10_000)
-    claims, result = [], None
+    claims: list[Claim] = []
+    result = None
     for step, name in enumerate(order):
         drop(options, name)
         result = at(step * 2_000, options, result)

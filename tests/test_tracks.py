@@ -56,7 +56,7 @@ def near(found: list[tuple[float, float]], expected: list[tuple[float, float]]) 
 @pytest.mark.parametrize("gain", [1.0, 0.4, 2.5])
 def test_each_speaks_on_their_own_track_however_loud_and_bleed_is_nobody(gain: float) -> None:
     anna = talking(10, (0, 4)) + 0.1 * talking(10, (5, 9))
-    ben = gain * (talking(10, (5, 9)) + 0.1 * talking(10, (0, 4)))
+    ben = np.float32(gain) * (talking(10, (5, 9)) + np.float32(0.1) * talking(10, (0, 4)))
     found = who_spoke([("Anna Roy", anna), ("Ben Li", ben)], speech((0, 4), (5, 9)), 10_000)
     assert near(seconds(found, "Anna Roy"), [(0, 4)])
     assert near(seconds(found, "Ben Li"), [(5, 9)])
@@ -153,7 +153,8 @@ def two_people(tmp_path: Path) -> tuple[Path, Path, Path]:
     first[round(9.5 * SECOND) :] *= 0.1
     second[: round(9.5 * SECOND)] *= 0.1
     paths = tmp_path / "anna.wav", tmp_path / "ben.wav", tmp_path / "talk.wav"
-    for path, waveform in zip(paths, (first, second, (first + second) / 2), strict=True):
+    both: Waveform = (first + second) / np.float32(2)
+    for path, waveform in zip(paths, [first, second, both], strict=True):
         wavfile.write(path, SECOND, (waveform * 32_000).astype(np.int16))
     return paths
 
