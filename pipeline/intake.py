@@ -18,6 +18,7 @@ import time
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -619,6 +620,7 @@ class _Track:
 
 
 _NO_TRACKS: Final[tuple[_Track, ...]] = ()
+_NONE_KEPT: Final[frozenset[str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -786,8 +788,13 @@ class _Sweep:
         with journal(self.options.work):
             self._settle(parcel, content, _Given(details=given, tracks=tracks), extension, refusal)
 
-    def _read_tracks(self, listed: _Listed, given: Details) -> tuple[_Track, ...]:
-        """Return the tracks that belong to a recording, read whole.
+    def _read_tracks(self, listed: _Listed, given: Details, kept: AbstractSet[str] = _NONE_KEPT) -> tuple[_Track, ...]:
+        """Return the tracks that come along with a recording or its details, read whole.
+
+        Args:
+            listed: What the details list.
+            given: The details.
+            kept: Names of tracks that the recording has already, as :func:`_fold` gives them.
 
         Raises:
             SidecarInvalid: One is not there, or is the recording itself.
@@ -796,7 +803,7 @@ class _Sweep:
         """
         if listed.missing:
             raise SidecarInvalid("sidecar.tracks_missing", {"files": _shown_names(listed.missing)})
-        themselves = [name for name in given.track_files if name not in listed.there]
+        themselves = [name for name in given.track_files if name not in listed.there and _fold(name) not in kept]
         if themselves:
             raise SidecarInvalid("sidecar.track_is_recording", {"files": _shown_names(themselves)})
         return tuple(self._read_track(name, entry) for name, entry in listed.there.items())
@@ -851,24 +858,26 @@ class _Sweep:
         return SessionRecord(recording=recording, session=session, state=Claimed(), when_ms=now_ms(), given=given)
 
     def _described(self, record: SessionRecord, given: _Given) -> SessionRecord:
-        """Return a record with what is given now; its tracks are those that will be moved to its folder."""
-        folder = session_folder(self.options.work, record.session.id)
-        tracks = tuple(
-            TrackFile(
-                # By content: the same track given again is the same file.
-                path=folder / f"{_TRACK}{track.content.sha256[:SESSION_ID_LENGTH]}{track.extension}",
-                name=track.name,
-                sha256=track.content.sha256,
-            )
-            for track in given.tracks
-        )
+        """Return a record with what is given now; its tracks are those that come along and those it has already."""
+        files = {_fold(track.name): track for track in record.recording.tracks}
+        files |= {_fold(track.name): self._track_file(record, track) for track in given.tracks}
+        listed = given.details.track_files
+        tracks = tuple(replace(files[_fold(name)], name=name) for name in listed if _fold(name) in files)
         recording = replace(record.recording, tracks=tracks)
         session = session_for(recording, given.details, record.tags, self.options.default_languages)
         return replace(record, recording=recording, given=given.details, session=session)
 
-    def _keep_tracks(self, given: _Given, described: SessionRecord) -> Iterator[Move]:
-        for track, file in zip(given.tracks, described.recording.tracks, strict=True):
-            yield plan_move(track.entry.path, file.path, track.content.stamp, over=True)
+    def _track_file(self, record: SessionRecord, track: _Track) -> TrackFile:
+        # By content: the same track given again is the same file.
+        name = f"{_TRACK}{track.content.sha256[:SESSION_ID_LENGTH]}{track.extension}"
+        folder = session_folder(self.options.work, record.session.id)
+        return TrackFile(path=folder / name, name=track.name, sha256=track.content.sha256)
+
+    def _keep_tracks(self, given: _Given, record: SessionRecord) -> tuple[Move, ...]:
+        return tuple(
+            plan_move(track.entry.path, self._track_file(record, track).path, track.content.stamp, over=True)
+            for track in given.tracks
+        )
 
     def _claim(self, parcel: _Parcel, content: _Content, given: _Given, record: SessionRecord, *, attempt: int) -> None:
         named = replace(record, recording=replace(record.recording, name=parcel.name))
@@ -935,6 +944,8 @@ class _Sweep:
             if record is None or isinstance(record.state, Rejected):
                 self._wait(sidecar, Notice(code="intake.sidecar_waits"))
                 return
+            kept = {_fold(track.name) for track in record.recording.tracks}
+            listed = replace(listed, missing=tuple(name for name in listed.missing if _fold(name) not in kept))
             if self._awaits_tracks((sidecar, *listed.there.values()), listed):
                 return
             try:
@@ -942,7 +953,7 @@ class _Sweep:
                 details = read_sidecar(sidecar.path).over(defaults)
                 if not all(map(self._has_settled, listed.there.values())):
                     raise Changed
-                given = _Given(details=details, tracks=self._read_tracks(listed, details))
+                given = _Given(details=details, tracks=self._read_tracks(listed, details, kept))
             except (SidecarInvalid, RecordingRejected) as error:
                 self._refuse_late(sidecar, record, reasons(error))
                 return

@@ -190,6 +190,20 @@ def test_tracks_that_come_later_update_a_published_session(options: IntakeOption
     assert record.recording.tracks == updated.recording.tracks
 
 
+def test_details_corrected_later_need_no_track_again(options: IntakeOptions) -> None:
+    drop(options)
+    (claim,) = at(0, options).claims
+    record_state(options.work, claim.session.id, 1, Published(revision="r1-00000000"))
+    (options.inbox / "talk.toml").write_text('title = "Corrected"\n' + DETAILS.replace("Bo Li", "Bo Lee"))
+    (updated,) = at(0, options).claims
+    assert updated.recording.tracks == claim.recording.tracks
+    assert [track.speaker for track in updated.session.tracks] == ["Anna Roy", "Bo Lee"]
+    assert all(track.path.read_bytes() == FILES[track.name] for track in updated.recording.tracks)
+    (options.inbox / "talk.toml").write_text('title = "Without"\n')
+    (without,) = at(0, options).claims
+    assert (without.recording.tracks, without.session.tracks) == ((), ())
+
+
 def test_late_details_wait_for_their_tracks(options: IntakeOptions) -> None:
     drop(options, "talk.mp4")
     at(0, options)
