@@ -380,7 +380,7 @@ def _complete(work: Path, plan: Plan) -> None:
         try:
             _move(move)
         except (Changed, OSError) as error:
-            _logger.warning("session %s: could not move a file beside it: %s", plan.record.session.id, type(error).__name__)
+            _logger.warning("session %s: a file beside it stays: %s", plan.record.session.id, type(error).__name__)
     folders = {Path(decode_name(name)).parent for move in plan.moves for name in (move.target, move.source)}
     for folder in sorted(folders):
         with contextlib.suppress(FileNotFoundError):
