@@ -70,6 +70,12 @@ class EngineSettings(_Section):
     batch_size: Annotated[int, Field(ge=1)]
 
 
+class SpeakerSettings(_Section):
+    """Who may be recognised."""
+
+    recognise_enrolled: bool
+
+
 class PublishingSettings(_Section):
     """What is published."""
 
@@ -109,6 +115,7 @@ class Settings(BaseSettings):
     media: MediaSettings
     models: ModelSettings
     engines: EngineSettings
+    speakers: SpeakerSettings
     publishing: PublishingSettings
     store: StoreSettings
     prefect: PrefectSettings
@@ -127,6 +134,11 @@ class Settings(BaseSettings):
     def weights(self) -> Path:
         """Folder with the weights."""
         return self.root / "models"
+
+    @property
+    def voices(self) -> Path:
+        """Folder with the voices of people who let themselves be recognised."""
+        return self.root / "voices"
 
     @classmethod
     def settings_customise_sources(

@@ -11,6 +11,7 @@ import shutil
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -35,12 +36,13 @@ from flows.engines import (
     store_options,
 )
 from flows.services import Services, running_services
+from flows.voices import voice_commands
 from models import manifest
 from models.fetch import fetch, installed, verify
 from models.manifest import Model
 from pipeline.cli import exit_status, reader_language, say
 from pipeline.details import Details, session_for
-from pipeline.errors import SetUpError
+from pipeline.errors import SetUpError, SidecarInvalid
 from pipeline.intake import DEFAULTS
 from pipeline.journal import session_folder
 from pipeline.locks import Held, exclusive
@@ -48,7 +50,7 @@ from pipeline.naming import printable
 from pipeline.process import STAGES, Stage, checkpointed, process
 from pipeline.s3 import S3Options, open_store
 from pipeline.sidecar import SIDECAR_EXTENSIONS, read_sidecar
-from pipeline.types import LANGUAGES, Publication, Recording
+from pipeline.types import LANGUAGES, Publication, Recording, TrackFile
 
 _LACKING: Final = exit_status(SetUpError("cli.settings_wrong"))
 
@@ -64,6 +66,7 @@ def register(app: typer.Typer) -> None:
     models.command(name="list", help=say("cli.models_list"))(list_models)
     models.command(name="verify", help=say("cli.models_verify"))(verify_models)
     app.add_typer(models, name="models")
+    app.add_typer(voice_commands(_settings), name="voices")
 
 
 def up() -> None:
@@ -111,6 +114,8 @@ def process_file(
         _copy_published(session_folder(settings.work, recording.session_id), publication, copy_to)
     for language in LANGUAGES:
         console.print(f"{language}  {dict(publication.pages)[language]}", highlight=False, soft_wrap=True)
+    for note in publication.notes:
+        console.print(say(note.code, **dict(note.data)), highlight=False, markup=False)
     if not settings.store.endpoint:
         console.print(say("flows.served_by_up"), highlight=False, markup=False)
 
@@ -298,7 +303,16 @@ def _read_recording(file: Path) -> tuple[Recording, Details]:
     for path in (*beside, file.with_name(DEFAULTS)):
         if path.is_file() and path != file:
             details = details.over(read_sidecar(path))
-    return recording, details
+    return replace(recording, tracks=tuple(_read_track(file, name) for name in details.track_files)), details
+
+
+def _read_track(recording: Path, name: str) -> TrackFile:
+    path = recording.with_name(name)
+    if not path.is_file():
+        raise SidecarInvalid("sidecar.tracks_missing", {"files": printable(name)})
+    with path.open("rb") as opened:
+        sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
+    return TrackFile(path=path.absolute(), name=name, sha256=sha256)
 
 
 def _copy_published(folder: Path, publication: Publication, target: Path) -> None:

@@ -119,7 +119,7 @@ def _hear(request: Request, engines: Engines, progress: Progress) -> Answer:
     try:
         if isinstance(request, Recognize):
             return engines.recognize(request.audio, request.session, request.options, progress)
-        return engines.diarize(request.audio, request.session, progress)
+        return engines.diarize(request.audio, request.session, request.known, progress)
     except TribuneError as failure:
         return failure
     except Exception as failure:  # noqa: BLE001 - whatever an engine does, somebody waits for an answer

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import platform
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
@@ -24,6 +24,7 @@ from models.fetch import FetchOptions, FetchProgress, fetch, ignore_bytes, insta
 from models.manifest import Model
 from models.parallel import threads_given
 from models.whisper import WhisperOptions, open_recognizer
+from pipeline.enrolment import EnrolledVoice
 from pipeline.errors import TribuneError
 from pipeline.ffmpeg import MediaLimits
 from pipeline.intake import IntakeOptions
@@ -92,6 +93,7 @@ def process_options(settings: Settings) -> ProcessOptions:
         captions=load_all(),
         loudness_lufs=LOUDNESS_LUFS if settings.media.normalise_loudness else None,
         without_speech=settings.publishing.without_speech,
+        voices=settings.voices if settings.speakers.recognise_enrolled else None,
     )
 
 
@@ -185,7 +187,7 @@ class MachineEngines:
             opening.join()
 
     def _open_all(self) -> None:
-        for open_engine in (self._recognizer, self._diarizer):
+        for open_engine in (self._recognizer, self.diarizer):
             with suppress(TribuneError):
                 open_engine()
 
@@ -193,7 +195,7 @@ class MachineEngines:
     def turn(self, stage: HearingStage) -> Iterator[None]:
         """Wait for the right to keep this machine's cores busy; see :class:`pipeline.process.Engines`."""
         with suppress(TribuneError):
-            self._recognizer() if stage == "speech" else self._diarizer()
+            self._recognizer() if stage == "speech" else self.diarizer()
         # Machines may share a root; each has cores of its own.
         with exclusive(self._settings.root / f"engines.{platform.node()}.lock", wait=True):
             yield
@@ -202,15 +204,22 @@ class MachineEngines:
         """Return what was said; see :class:`pipeline.process.Engines`."""
         return recognize(read_waveform(audio), session, self._recognizer(), options, progress)
 
-    def diarize(self, audio: AudioFile, session: Session, progress: Progress) -> Diarization:
+    def diarize(
+        self, audio: AudioFile, session: Session, known: Sequence[EnrolledVoice], progress: Progress
+    ) -> Diarization:
         """Return who was heard when; see :class:`pipeline.process.Engines`."""
-        return diarize(read_waveform(audio), session, self._diarizer(), progress)
+        return diarize(read_waveform(audio), session, self.diarizer(), progress, known)
 
     def _recognizer(self) -> Recognizer:
         with self._opening_recognizer:
             return self._opened_recognizer
 
-    def _diarizer(self) -> Diarizer:
+    def diarizer(self) -> Diarizer:
+        """Return the opened diarizer.
+
+        Raises:
+            SetUpError: Its weights are not to be had.
+        """
         with self._opening_diarizer:
             return self._opened_diarizer
 

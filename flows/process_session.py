@@ -94,7 +94,7 @@ def _process_claimed(settings: Settings, session_id: str, attempt: int) -> State
         if not _may_pass(failure):
             _note_failure(settings, session_id, attempt, failure)
         raise
-    state = Published(revision=publication.revision, pages=publication.pages)
+    state = Published(revision=publication.revision, pages=publication.pages, notes=publication.notes)
     record_state(settings.work, session_id, attempt, state)
     with _advisory("links"):
         _link(publication)

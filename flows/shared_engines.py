@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import AuthenticationError
@@ -21,6 +21,7 @@ from typing import Final, cast
 
 from config.settings import Settings
 from flows.engines import engines_identity
+from pipeline.enrolment import EnrolledVoice
 from pipeline.errors import EngineUnavailable, TribuneError
 from pipeline.ports import Progress
 from pipeline.process import HearingStage
@@ -74,6 +75,7 @@ class Diarize:
 
     audio: AudioFile
     session: Session
+    known: tuple[EnrolledVoice, ...]
 
 
 Request = Recognize | Diarize
@@ -123,13 +125,16 @@ class SharedEngines:
         request = Recognize(audio=audio, session=session, options=options)
         return cast("Recognition", self._ask("speech", request, progress))
 
-    def diarize(self, audio: AudioFile, session: Session, progress: Progress) -> Diarization:
+    def diarize(
+        self, audio: AudioFile, session: Session, known: Sequence[EnrolledVoice], progress: Progress
+    ) -> Diarization:
         """Return who was heard when; see :class:`pipeline.process.Engines`.
 
         Raises:
             EngineUnavailable: The engine process is away, or was lost each time it was asked.
         """
-        return cast("Diarization", self._ask("speakers", Diarize(audio=audio, session=session), progress))
+        request = Diarize(audio=audio, session=session, known=tuple(known))
+        return cast("Diarization", self._ask("speakers", request, progress))
 
     def _ask(self, stage: HearingStage, request: Request, progress: Progress) -> Recognition | Diarization:
         furthest = 0.0

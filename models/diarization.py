@@ -21,7 +21,7 @@ from models.parallel import threads_given
 from models.torchaudio_loader import load_torchaudio
 from pipeline.errors import DiarizationFailed, OutOfMemory, SetUpError
 from pipeline.ports import Progress, Waveform
-from pipeline.types import Diarization, ModelUse, SpeakerCount, SpeakerSpan
+from pipeline.types import Diarization, ModelUse, SpeakerCount, SpeakerSpan, Voiceprint
 
 _SAMPLE_RATE: Final = 16_000
 
@@ -122,6 +122,7 @@ class PyannoteDiarizer:
             spans=tuple(_spans(found.speaker_diarization, end_ms)),
             exclusive=tuple(_spans(found.exclusive_speaker_diarization, end_ms)),
             models=self._models,
+            voices=tuple(_voiceprints(found)),
         )
 
     def _as_file(self, waveform: Waveform) -> dict[str, object]:
@@ -274,6 +275,15 @@ def _spans(annotation: Any, end_ms: int) -> Iterator[SpeakerSpan]:  # noqa: ANN4
         start_ms, stop_ms = (min(end_ms, max(0, round(1000 * second))) for second in (track.start, track.end))
         if start_ms < stop_ms:
             yield SpeakerSpan(start_ms=start_ms, end_ms=stop_ms, speaker=str(label))
+
+
+def _voiceprints(found: Any) -> Iterator[Voiceprint]:  # noqa: ANN401 - pyannote has no types
+    """Yield how each voice sounds; pyannote gives the centroids in the order of its labels, some of them zero."""
+    labels = found.speaker_diarization.labels()
+    for label, centroid in zip(labels, found.speaker_embeddings if labels else (), strict=True):
+        length = float((centroid**2).sum() ** 0.5)
+        if length > 0:
+            yield Voiceprint(speaker=str(label), vector=tuple((centroid / length).tolist()))
 
 
 class _Hook:

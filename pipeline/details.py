@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields
 from typing import Final
 
 from pipeline.naming import name_hints, plain
-from pipeline.types import LANGUAGES, Bilingual, Language, Person, Recording, Session, SpeakerCount
+from pipeline.types import LANGUAGES, Bilingual, Language, Person, Recording, Session, SpeakerCount, SpeakerTrack
 from pipeline.visible import visible
 
 Tags = tuple[tuple[str, str], ...]
@@ -63,6 +63,12 @@ class Details:
     rights: Text | None = None
     consent: Text | None = None
     audio_track: Language | int | None = None
+    tracks: tuple[SpeakerTrack, ...] | None = None
+
+    @property
+    def track_files(self) -> tuple[str, ...]:
+        """Names of the files that belong to the recording, each once."""
+        return tuple(dict.fromkeys(track.file for track in self.tracks or () if track.file is not None))
 
     def over(self, other: Details) -> Details:
         """Return these details, with the other's where these say nothing.
@@ -128,6 +134,7 @@ def session_for(
         rights=written.maybe(given.rights),
         consent=written.maybe(given.consent),
         audio_track=given.audio_track,
+        tracks=given.tracks or (),
     )
 
 

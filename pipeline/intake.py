@@ -18,6 +18,8 @@ import time
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -55,9 +57,9 @@ from pipeline.journal import (
 from pipeline.locks import Held, exclusive
 from pipeline.messages import message
 from pipeline.naming import name_hints, printable
-from pipeline.sidecar import SIDECAR_EXTENSIONS, read_sidecar, reasons
+from pipeline.sidecar import SIDECAR_BYTES, SIDECAR_EXTENSIONS, read_sidecar, reasons
 from pipeline.sniff import HEAD_BYTES, sniff
-from pipeline.types import LANGUAGES, SESSION_ID_LENGTH, Bilingual, Language, Notice, Recording, Session
+from pipeline.types import LANGUAGES, SESSION_ID_LENGTH, Bilingual, Language, Notice, Recording, Session, TrackFile
 
 _logger = logging.getLogger(__name__)
 
@@ -80,6 +82,7 @@ MEDIA_EXTENSIONS: Final = (
 _LOCK: Final = ".sweep.lock"
 _REASON: Final = ".reason.txt"
 _SIDECAR: Final = "sidecar-"
+_TRACK: Final = "track-"
 _CUT_NAME_BYTES: Final = 250
 _RULE: Final = "\n" + "-" * 60 + "\n\n"
 _UNFINISHED: Final = (".part", ".partial", ".tmp", ".temp", ".crdownload", ".download", ".filepart", ".opdownload")
@@ -108,6 +111,7 @@ class IntakeOptions:
         inbox: The folder that facilitators drop into.
         work: The work area; on the same file system, neither inside the other.
         settle_ms: How long a file must have stayed the same.
+        tracks_ms: How long a settled recording waits for the tracks that its details file lists.
         extensions: What recordings may be called, lower case with the dot; other names are judged by content alone.
         default_languages: Of sessions about which nobody said.
         depth: How many levels of sub-folders are looked into.
@@ -118,6 +122,7 @@ class IntakeOptions:
     inbox: Path
     work: Path
     settle_ms: int = 10_000
+    tracks_ms: int = 600_000
     extensions: tuple[str, ...] = MEDIA_EXTENSIONS
     default_languages: tuple[Language, ...] = LANGUAGES
     depth: int = 4
@@ -128,8 +133,8 @@ class IntakeOptions:
         inbox, work = self.inbox.absolute(), self.work.absolute()
         if inbox == work or inbox in work.parents or work in inbox.parents:
             raise ValueError("the inbox and the work area must lie apart")
-        if self.settle_ms < 0 or self.depth < 0 or self.chunk_bytes < HEAD_BYTES:
-            raise ValueError(f"settle_ms and depth are at least 0, chunk_bytes at least {HEAD_BYTES}")
+        if min(self.settle_ms, self.tracks_ms, self.depth) < 0 or self.chunk_bytes < HEAD_BYTES:
+            raise ValueError(f"settle_ms, tracks_ms and depth are at least 0, chunk_bytes at least {HEAD_BYTES}")
         if not self.default_languages:
             raise ValueError("default_languages needs at least one")
         if any(not extension.startswith(".") or extension != extension.lower() for extension in self.extensions):
@@ -555,12 +560,39 @@ def _name_of(sidecar: PurePosixPath) -> tuple[PurePosixPath, str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Listed:
+    """The tracks that a details file lists.
+
+    Attributes:
+        there: Those that lie beside it, by name as listed.
+        missing: Names of the others.
+    """
+
+    there: Mapping[str, _Entry] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+
+
+_NOTHING_LISTED: Final = _Listed()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Parcel:
     """A settled recording with what lies beside it."""
 
     entry: _Entry
     sidecars: tuple[_Entry, ...]
     sidecar_is_shared: bool
+    listed: _Listed
+
+    @property
+    def tracks(self) -> tuple[_Entry, ...]:
+        """The files listed that are there."""
+        return tuple(self.listed.there.values())
+
+    @property
+    def whole(self) -> tuple[_Entry, ...]:
+        """Everything that must have settled before any of it is taken."""
+        return (self.entry, *self.sidecars, *self.tracks)
 
     @property
     def name(self) -> str:
@@ -568,6 +600,35 @@ class _Parcel:
 
     def drop(self) -> Drop:
         return Drop(path=encode_name(str(self.entry.relative)), when_ms=now_ms())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Track:
+    """One listed track, read whole.
+
+    Attributes:
+        name: As listed.
+        entry: Where it lies.
+        content: What is in it.
+        extension: What to end its name with in the work area.
+    """
+
+    name: str
+    entry: _Entry
+    content: _Content
+    extension: str
+
+
+_NO_TRACKS: Final[tuple[_Track, ...]] = ()
+_NONE_KEPT: Final[frozenset[str]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Given:
+    """What people wrote about a recording, and the tracks that they put beside it."""
+
+    details: Details
+    tracks: tuple[_Track, ...] = ()
 
 
 class _Sweep:
@@ -580,6 +641,8 @@ class _Sweep:
         self.entries = list(_scan(options.inbox, PurePosixPath(), options.depth))
         self.seen = {entry.path: _sighting(entry, seen, now) for entry in self.entries}
         self.defaults = {entry.relative.parent: entry for entry in self.entries if entry.is_defaults}
+        self.listed = self._read_lists()
+        self.listed_by = {entry.path: sidecar for sidecar, each in self.listed.items() for entry in each.there.values()}
         self.claims: list[Claim] = []
         self.answered: list[SetAside] = []
         self.rejected: list[SetAside] = []
@@ -604,8 +667,12 @@ class _Sweep:
         )
 
     def _parcels(self) -> tuple[list[_Parcel], list[_Entry]]:
-        """Return the recordings that are ready with their sidecars, and the settled sidecars without a recording."""
-        recordings = [entry for entry in self.entries if not entry.is_sidecar and not entry.is_defaults]
+        """Return the recordings that are ready with what belongs to them, and the settled sidecars without one."""
+        recordings = [
+            entry
+            for entry in self.entries
+            if not entry.is_sidecar and not entry.is_defaults and entry.path not in self.listed_by
+        ]
         sidecars: dict[tuple[PurePosixPath, str], list[_Entry]] = defaultdict(list)
         for entry in self.entries:
             if entry.is_sidecar:
@@ -614,28 +681,71 @@ class _Sweep:
         parcels = [
             _Parcel(
                 entry=entry,
-                sidecars=tuple(sidecar for name in names for sidecar in sidecars[name]),
+                sidecars=beside,
                 sidecar_is_shared=any(owners[name] > 1 for name in names),
+                listed=self._listed_in(beside),
             )
             for entry in recordings
             for names in [sorted(_names_of(entry.relative) & sidecars.keys())]
+            for beside in [tuple(sidecar for name in names for sidecar in sidecars[name])]
         ]
         strays = [entry for name, group in sidecars.items() if name not in owners for entry in group]
+        self._tell_waiting_tracks(strays)
         return self._ready(parcels), [entry for entry in strays if self._has_settled(entry)]
 
+    def _listed_in(self, sidecars: Iterable[_Entry]) -> _Listed:
+        found = [self.listed.get(sidecar.path, _NOTHING_LISTED) for sidecar in sidecars]
+        there = {name: entry for each in found for name, entry in each.there.items()}
+        return _Listed(there=there, missing=tuple(name for each in found for name in each.missing))
+
+    def _read_lists(self) -> dict[Path, _Listed]:
+        """Return, for each sidecar that lists tracks, which of them lie beside it.
+
+        Read before anything is taken, so that no track is ever taken for a recording of its own. A sidecar that lists
+        its own recording is refused later.
+        """
+        folders: dict[PurePosixPath, dict[str, _Entry]] = defaultdict(dict)
+        for entry in self.entries:
+            folders[entry.relative.parent][_fold(entry.relative.name)] = entry
+        found = {}
+        for sidecar in self.entries:
+            beside = folders[sidecar.relative.parent]
+            names = _track_files(sidecar, beside) if sidecar.is_sidecar else ()
+            own = {name for name in names if _is_own(sidecar, beside.get(_fold(name)))}
+            there = {name: beside[_fold(name)] for name in names if _fold(name) in beside and name not in own}
+            if names:
+                missing = tuple(name for name in names if name not in there and name not in own)
+                found[sidecar.path] = _Listed(there=there, missing=missing)
+        return found
+
+    def _tell_waiting_tracks(self, strays: list[_Entry]) -> None:
+        for sidecar in strays:
+            for track in self.listed.get(sidecar.path, _NOTHING_LISTED).there.values():
+                data = (("sidecar", printable(sidecar.relative.name)),)
+                self._wait(track, Notice(code="intake.track_waits", data=data))
+
     def _ready(self, parcels: list[_Parcel]) -> list[_Parcel]:
-        quiet = [parcel for parcel in parcels if all(map(self._has_settled, (parcel.entry, *parcel.sidecars)))]
-        written = open_for_writing(entry.path for parcel in quiet for entry in (parcel.entry, *parcel.sidecars))
-        ready = [
-            parcel for parcel in quiet if written.isdisjoint({parcel.entry.path, *(s.path for s in parcel.sidecars)})
-        ]
+        quiet = [parcel for parcel in parcels if all(map(self._has_settled, parcel.whole))]
+        written = open_for_writing(entry.path for parcel in quiet for entry in parcel.whole)
+        ready = [parcel for parcel in quiet if written.isdisjoint(entry.path for entry in parcel.whole)]
+        waiting = {parcel.entry.path for parcel in ready if self._awaits_tracks(parcel.whole, parcel.listed)}
         chosen = {parcel.entry.path for parcel in ready}
         for parcel in parcels:
             if self.seen[parcel.entry.path].blocked:
                 self._wait(parcel.entry, _BLOCKED)
             elif parcel.entry.path not in chosen:
                 self.settling.append(parcel.entry.shown)
-        return ready
+        return [parcel for parcel in ready if parcel.entry.path not in waiting]
+
+    def _awaits_tracks(self, entries: tuple[_Entry, ...], listed: _Listed) -> bool:
+        """Say whether some entries, all settled, still wait for tracks, and tell it of the first; not for ever."""
+        newest = max(self.seen[entry.path].since_ms for entry in entries)
+        if not listed.missing or newest + self.options.settle_ms + self.options.tracks_ms <= self.now:
+            return False
+        minutes = str(-(-self.options.tracks_ms // 60_000))
+        data = (("files", _shown_names(listed.missing)), ("minutes", minutes))
+        self._wait(entries[0], Notice(code="sidecar.tracks_awaited", data=data))
+        return True
 
     def _has_settled(self, entry: _Entry) -> bool:
         return self.seen[entry.path].since_ms + self.options.settle_ms <= self.now
@@ -668,20 +778,45 @@ class _Sweep:
             return
         content = _read_content(parcel.entry, self.options.chunk_bytes)
         refusal: TribuneError | None = None
-        given, extension = defaults, ""
+        given, extension, tracks = defaults, "", _NO_TRACKS
         try:
             extension = _extension(parcel.entry, content, self.options)
             given = _read_details(parcel).over(defaults)
+            tracks = self._read_tracks(parcel.listed, given)
         except (RecordingRejected, SidecarInvalid) as error:
             refusal = error
         with journal(self.options.work):
-            self._settle(parcel, content, given, extension, refusal)
+            self._settle(parcel, content, _Given(details=given, tracks=tracks), extension, refusal)
+
+    def _read_tracks(self, listed: _Listed, given: Details, kept: AbstractSet[str] = _NONE_KEPT) -> tuple[_Track, ...]:
+        """Return the tracks that come along with a recording or its details, read whole.
+
+        Args:
+            listed: What the details list.
+            given: The details.
+            kept: Names of tracks that the recording has already, as :func:`_fold` gives them.
+
+        Raises:
+            SidecarInvalid: One is not there, or is the recording itself.
+            RecordingRejected: One is certainly no recording.
+            Changed: One is still being written.
+        """
+        if listed.missing:
+            raise SidecarInvalid("sidecar.tracks_missing", {"files": _shown_names(listed.missing)})
+        themselves = [name for name in given.track_files if name not in listed.there and _fold(name) not in kept]
+        if themselves:
+            raise SidecarInvalid("sidecar.track_is_recording", {"files": _shown_names(themselves)})
+        return tuple(self._read_track(name, entry) for name, entry in listed.there.items())
+
+    def _read_track(self, name: str, entry: _Entry) -> _Track:
+        content = _read_content(entry, self.options.chunk_bytes)
+        return _Track(name=name, entry=entry, content=content, extension=_extension(entry, content, self.options))
 
     def _settle(
-        self, parcel: _Parcel, content: _Content, given: Details, extension: str, refusal: TribuneError | None
+        self, parcel: _Parcel, content: _Content, given: _Given, extension: str, refusal: TribuneError | None
     ) -> None:
         known = read_record(self.options.work, content.sha256[:SESSION_ID_LENGTH])
-        record = known or self._new_record(parcel, content, given, extension)
+        record = known or self._new_record(parcel, content, given.details, extension)
         is_alive = known is not None and not isinstance(known.state, Rejected | Failed)
         if refusal is not None:
             state = record.state if is_alive else Rejected(reasons=reasons(refusal))
@@ -703,6 +838,8 @@ class _Sweep:
         note = entry.path.with_name(entry.path.name + _REASON)
         try:
             given = read_sidecar(entry.path)
+            if given.track_files:
+                raise SidecarInvalid("sidecar.tracks_in_defaults", {"file": entry.shown})
         except SidecarInvalid as error:
             write_changed(note, _reason_text(self.options, entry.shown, reasons(error)))
             raise
@@ -720,13 +857,29 @@ class _Sweep:
         session = session_for(recording, given, default_languages=self.options.default_languages)
         return SessionRecord(recording=recording, session=session, state=Claimed(), when_ms=now_ms(), given=given)
 
-    def _described(self, record: SessionRecord, given: Details) -> SessionRecord:
-        session = session_for(record.recording, given, record.tags, self.options.default_languages)
-        return replace(record, given=given, session=session)
+    def _described(self, record: SessionRecord, given: _Given) -> SessionRecord:
+        """Return a record with what is given now; its tracks are those that come along and those it has already."""
+        files = {_fold(track.name): track for track in record.recording.tracks}
+        files |= {_fold(track.name): self._track_file(record, track) for track in given.tracks}
+        listed = given.details.track_files
+        tracks = tuple(replace(files[_fold(name)], name=name) for name in listed if _fold(name) in files)
+        recording = replace(record.recording, tracks=tracks)
+        session = session_for(recording, given.details, record.tags, self.options.default_languages)
+        return replace(record, recording=recording, given=given.details, session=session)
 
-    def _claim(
-        self, parcel: _Parcel, content: _Content, given: Details, record: SessionRecord, *, attempt: int
-    ) -> None:
+    def _track_file(self, record: SessionRecord, track: _Track) -> TrackFile:
+        # By content: the same track given again is the same file.
+        name = f"{_TRACK}{track.content.sha256[:SESSION_ID_LENGTH]}{track.extension}"
+        folder = session_folder(self.options.work, record.session.id)
+        return TrackFile(path=folder / name, name=track.name, sha256=track.content.sha256)
+
+    def _keep_tracks(self, given: _Given, record: SessionRecord) -> tuple[Move, ...]:
+        return tuple(
+            plan_move(track.entry.path, self._track_file(record, track).path, track.content.stamp, over=True)
+            for track in given.tracks
+        )
+
+    def _claim(self, parcel: _Parcel, content: _Content, given: _Given, record: SessionRecord, *, attempt: int) -> None:
         named = replace(record, recording=replace(record.recording, name=parcel.name))
         claimed = replace(
             self._described(named, given),
@@ -739,6 +892,7 @@ class _Sweep:
         moves = [plan_move(parcel.entry.path, claimed.recording.path, content.stamp, over=True)]
         if parcel.sidecars and not parcel.sidecar_is_shared:
             moves.append(self._keep_sidecar(parcel.sidecars[0], claimed))
+        moves += self._keep_tracks(given, claimed)
         commit(self.options.work, Plan(moves=tuple(moves), record=claimed))
         _logger.info("session %s: claimed, attempt %d", claimed.session.id, attempt)
         self.claims.append(_claim_of(claimed))
@@ -748,17 +902,18 @@ class _Sweep:
         target = folder / f"{_SIDECAR}{record.attempt}{sidecar.relative.suffix.lower()}"
         return plan_move(sidecar.path, free_path(target), _stamp_of(sidecar))
 
-    def _answer(self, parcel: _Parcel, content: _Content, given: Details, record: SessionRecord) -> None:
+    def _answer(self, parcel: _Parcel, content: _Content, given: _Given, record: SessionRecord) -> None:
         """Tell that a recording is already there; take what a sidecar changes about it."""
         described = self._described(record, given)
-        if not parcel.sidecars or described.session == record.session:
+        if not parcel.sidecars or _says_nothing_new(described, record):
             answer = _answer_for(record)
             self.answered.append(self._set_aside(parcel, content, record, (answer,)))
             return
         updated = _updated(described)
         answer = Notice(code="intake.duplicate_updated", data=_known_as(record))
-        moves = () if parcel.sidecar_is_shared else (self._keep_sidecar(parcel.sidecars[0], updated),)
-        alone = replace(parcel, sidecars=())
+        kept = () if parcel.sidecar_is_shared else (self._keep_sidecar(parcel.sidecars[0], updated),)
+        moves = (*kept, *self._keep_tracks(given, updated))
+        alone = replace(parcel, sidecars=(), listed=_NOTHING_LISTED)
         self.answered.append(self._set_aside(alone, content, updated, (answer,), moves))
         self.claims.append(_claim_of(updated))
 
@@ -773,6 +928,7 @@ class _Sweep:
         stays = parcel.sidecar_is_shared
         files = [(parcel.entry.path, content.stamp)]
         files += [] if stays else [(sidecar.path, _stamp_of(sidecar)) for sidecar in parcel.sidecars]
+        files += [(track.path, _stamp_of(track)) for track in parcel.tracks]
         parting = _Parting(self.options, parcel.entry.relative.name, files)
         drop = replace(parcel.drop(), set_aside=parting.encoded, reasons=why)
         parting.carry_out(replace(record, drops=(*record.drops, drop)), why, moves)
@@ -780,28 +936,39 @@ class _Sweep:
 
     def _take_late(self, sidecar: _Entry) -> None:
         """Take a sidecar whose recording was claimed before it came."""
-        if open_for_writing([sidecar.path]):
+        listed = self.listed.get(sidecar.path, _NOTHING_LISTED)
+        if open_for_writing([sidecar.path, *(track.path for track in listed.there.values())]):
             raise Changed
         with journal(self.options.work):
             record = self._dropped_as(sidecar)
             if record is None or isinstance(record.state, Rejected):
                 self._wait(sidecar, Notice(code="intake.sidecar_waits"))
                 return
+            kept = {_fold(track.name) for track in record.recording.tracks}
+            listed = replace(listed, missing=tuple(name for name in listed.missing if _fold(name) not in kept))
+            if self._awaits_tracks((sidecar, *listed.there.values()), listed):
+                return
             try:
                 defaults = self._folder_details(sidecar.relative)
-                given = read_sidecar(sidecar.path).over(defaults)
-            except SidecarInvalid as error:
+                details = read_sidecar(sidecar.path).over(defaults)
+                if not all(map(self._has_settled, listed.there.values())):
+                    raise Changed
+                given = _Given(details=details, tracks=self._read_tracks(listed, details, kept))
+            except (SidecarInvalid, RecordingRejected) as error:
                 self._refuse_late(sidecar, record, reasons(error))
                 return
             described = self._described(record, given)
-            changed = described.session != record.session or isinstance(record.state, Failed)
+            changed = not _says_nothing_new(described, record) or isinstance(record.state, Failed)
             updated = _updated(described) if changed else described
-            commit(self.options.work, Plan(moves=(self._keep_sidecar(sidecar, updated),), record=updated))
+            moves = (self._keep_sidecar(sidecar, updated), *self._keep_tracks(given, updated))
+            commit(self.options.work, Plan(moves=moves, record=updated))
             if changed:
                 self.claims.append(_claim_of(updated))
 
     def _refuse_late(self, sidecar: _Entry, record: SessionRecord, why: tuple[Notice, ...]) -> None:
-        parting = _Parting(self.options, sidecar.relative.name, [(sidecar.path, _stamp_of(sidecar))])
+        tracks = self.listed.get(sidecar.path, _NOTHING_LISTED).there.values()
+        files = [(file.path, _stamp_of(file)) for file in (sidecar, *tracks)]
+        parting = _Parting(self.options, sidecar.relative.name, files)
         path = encode_name(str(sidecar.relative))
         drop = Drop(path=path, when_ms=now_ms(), set_aside=parting.encoded, reasons=why)
         parting.carry_out(replace(record, drops=(*record.drops, drop)), why)
@@ -840,10 +1007,17 @@ class _Sweep:
 class _Parting:
     """Files on their way to the folder for what was set aside, under names that are free there."""
 
-    def __init__(self, options: IntakeOptions, name: str, files: list[tuple[Path, Stamp]]) -> None:
+    def __init__(
+        self,
+        options: IntakeOptions,
+        name: str,
+        files: list[tuple[Path, Stamp]],
+        tracks: Mapping[str, Path] | None = None,
+    ) -> None:
         self.options = options
         self.name = name
-        self.files = files
+        self.names = [path for path, _ in files[1:]] + [Path(name) for name in tracks or ()]
+        self.files = files + [(path, Stamp.read(path)) for path in (tracks or {}).values()]
         count = 1
         while any(os.path.lexists(path) for path in self._paths(count)):
             count += 1
@@ -860,7 +1034,7 @@ class _Parting:
     def _paths(self, count: int) -> list[Path]:
         """Return where everything would go: the file, its sidecars, the reason."""
         main = self.options.rejected / self.name
-        names = [fit_name(main, count), *(_beside(main, path, count) for path, _ in self.files[1:])]
+        names = [fit_name(main, count), *(_beside(main, path, count) for path in self.names)]
         return [main.with_name(name) for name in (*names, fit_name(main, count, _REASON))]
 
     def carry_out(self, record: SessionRecord, why: tuple[Notice, ...], moves: tuple[Move, ...] = ()) -> None:
@@ -874,8 +1048,13 @@ class _Parting:
 
 
 def _beside(recording: Path, sidecar: Path, count: int) -> str:
-    """Return what a sidecar is to be called beside a recording, in the way it was: by its stem or by its whole name."""
+    """Return what a sidecar is to be called beside a recording, in the way it was: by its stem or by its whole name.
+
+    A track keeps its own name, which a sidecar lists.
+    """
     suffix = sidecar.suffix.lower()
+    if suffix not in SIDECAR_EXTENSIONS:
+        return fit_name(sidecar, count)
     if _fold(sidecar.stem) == _fold(recording.name):
         return fit_name(recording, count, suffix)
     return fit_name(recording.with_suffix(suffix), count)
@@ -892,6 +1071,38 @@ def _tidy_notes(rejected: Path) -> None:
 def _sighting(entry: _Entry, seen: Seen, now: int) -> Sighting:
     before = seen.get(entry.path)
     return before if before is not None and before.look == entry.look else Sighting(look=entry.look, since_ms=now)
+
+
+def _track_files(sidecar: _Entry, beside: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of the tracks that a sidecar lists.
+
+    Of one that cannot be understood, every file of its folder that it so much as names: it goes back together with
+    them, else each track would be taken for a recording of its own.
+    """
+    try:
+        return read_sidecar(sidecar.path).track_files
+    except SidecarInvalid:
+        with suppress(OSError):
+            text = _fold(sidecar.path.read_bytes()[:SIDECAR_BYTES].decode(errors="replace"))
+            return tuple(name for name in beside if "." in name and name in text)
+    except OSError:
+        pass
+    return ()
+
+
+def _is_own(sidecar: _Entry, entry: _Entry | None) -> bool:
+    """Say whether an entry is the sidecar itself or a recording that it describes."""
+    return entry is not None and (
+        entry == sidecar or _name_of(sidecar.relative) in _names_of(entry.relative) or entry.is_defaults
+    )
+
+
+def _shown_names(names: Iterable[str]) -> str:
+    return ", ".join(printable(name) for name in names)
+
+
+def _says_nothing_new(described: SessionRecord, record: SessionRecord) -> bool:
+    return (described.session, described.recording.tracks) == (record.session, record.recording.tracks)
 
 
 def _stamp_of(entry: _Entry) -> Stamp:
@@ -938,7 +1149,8 @@ def _give_back(options: IntakeOptions, record: SessionRecord, drop: Drop, state:
     folder = record.recording.path.parent
     kept = sorted(folder.glob(f"{_SIDECAR}*"), key=lambda path: path.stat().st_mtime_ns)
     files = [(path, Stamp.read(path)) for path in (record.recording.path, *kept[-1:])]
-    parting = _Parting(options, drop.relative.name, files)
+    tracks = {track.name: track.path for track in record.recording.tracks if track.path.exists()}
+    parting = _Parting(options, drop.relative.name, files, tracks)
     gone = replace(drop, set_aside=parting.encoded, reasons=state.reasons)
     drops = tuple(gone if each is drop else each for each in record.drops)
     parting.carry_out(replace(record, state=state, when_ms=now_ms(), drops=drops), state.reasons)

@@ -74,10 +74,12 @@ class Published:
     Attributes:
         revision: What was published, e.g. ``r1-3fa9c1d2``.
         pages: Address of the page in each language.
+        notes: What a facilitator should look at.
     """
 
     revision: str
     pages: tuple[tuple[Language, str], ...] = ()
+    notes: tuple[Notice, ...] = ()
     kind: Literal["published"] = "published"
 
 
@@ -378,7 +380,7 @@ def _complete(work: Path, plan: Plan) -> None:
         try:
             _move(move)
         except (Changed, OSError) as error:
-            _logger.warning("session %s: could not move a sidecar: %s", plan.record.session.id, type(error).__name__)
+            _logger.warning("session %s: a file beside it stays: %s", plan.record.session.id, type(error).__name__)
     folders = {Path(decode_name(name)).parent for move in plan.moves for name in (move.target, move.source)}
     for folder in sorted(folders):
         with contextlib.suppress(FileNotFoundError):

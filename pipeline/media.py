@@ -15,7 +15,9 @@ import re
 import wave
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final, cast
 
@@ -31,10 +33,22 @@ from pipeline.types import AudioFile, AudioStream, Media, Session, VideoStream
 
 _logger = logging.getLogger(__name__)
 
-__all__ = ["MediaLimits", "choose_audio", "measure_mix", "probe", "read_waveform", "write_aligned", "write_audio_file"]
+__all__ = [
+    "MediaLimits",
+    "choose_audio",
+    "measure_mix",
+    "probe",
+    "read_waveform",
+    "stream_at",
+    "write_aligned",
+    "write_audio_file",
+    "write_mixed",
+]
 
 SAMPLE_RATE: Final = 16_000
 """Of everything that is recognised, Hz."""
+
+_MIX_RATE: Final = 48_000
 
 _MP4_BOXES: Final = {b"ftyp", b"mdat", b"free", b"skip", b"wide", b"pnot"}
 """What an MP4 or MOV begins with, before the index that may be missing."""
@@ -101,7 +115,7 @@ def choose_audio(media: Media, session: Session) -> AudioStream:
     """
     asked = session.audio_track
     if isinstance(asked, int):
-        return _by_index(media, asked)
+        return stream_at(media, asked)
     if asked is not None and asked not in {stream.language for stream in media.audio}:
         languages = sorted({stream.language or "?" for stream in media.audio})
         raise RecordingRejected("media.no_track_in", {"asked": asked, "found": ", ".join(languages)})
@@ -130,6 +144,82 @@ def write_audio_file(
             raise RecordingRejected("media.no_sound")
     progress(1.0)
     return AudioFile(path=target, duration_ms=samples * 1000 // SAMPLE_RATE, stream=stream)
+
+
+def stream_at(media: Media, index: int) -> AudioStream:
+    """Return the audio stream with that index, from 0.
+
+    Raises:
+        RecordingRejected: There is none.
+    """
+    for stream in media.audio:
+        if stream.index == index:
+            return stream
+    found = ", ".join(str(stream.index) for stream in media.audio)
+    raise RecordingRejected("media.no_track_number", {"asked": str(index), "found": found})
+
+
+def write_mixed(
+    media: Media, streams: Sequence[AudioStream], target: Path, limits: MediaLimits, *, progress: Progress = no_progress
+) -> Media:
+    """Write a recording anew with one sound, in which all of some streams are heard, and return what it holds.
+
+    Pictures are copied; the sound is mono, the sum of the streams on the video's clock, kept below clipping as a whole.
+
+    Args:
+        media: The recording.
+        streams: Those to mix, each holding other people.
+        target: Where to; Matroska, whatever its name.
+        limits: How far it may go.
+        progress: Told the share done.
+
+    Raises:
+        RecordingRejected: Nothing in the streams can be decoded.
+        MediaError: ffmpeg failed, or went over a limit.
+    """
+    with written(target, ".pcm") as mixed, written(target) as done:
+        _write_sum(media, streams, mixed, limits, progress)
+        sound = ffmpeg.input(
+            file_url(mixed),
+            f="s16le",
+            ar=_MIX_RATE,
+            ac=1,
+            itsoffset=media.clock_zero_ms / 1000,
+            protocol_whitelist="file",
+        )
+        pictures = [open_recording(media.path, threads=limits.threads)["V:0"]] if media.video else []
+        form = {"f": "matroska", "c:v": "copy", "c:a": "flac", "map_metadata": -1, "map_chapters": -1}
+        run_ffmpeg(ffmpeg.output(*pictures, sound, file_url(done), **form), limits)
+    return replace(probe(target, limits), tags=media.tags)
+
+
+def _write_sum(
+    media: Media, streams: Sequence[AudioStream], target: Path, limits: MediaLimits, progress: Progress
+) -> None:
+    with ExitStack() as parts:
+        raws = [parts.enter_context(written(target, f".{stream.index}.pcm")) for stream in streams]
+        for number, (stream, raw) in enumerate(zip(streams, raws, strict=True)):
+            write_aligned(media, stream, raw, limits, sample_rate=_MIX_RATE, channels=1)
+            progress((number + 1) / (len(streams) + 1))
+        sums = partial(_sums, raws)
+        loudest = max((int(np.abs(chunk).max(initial=0)) for chunk in sums()), default=0)
+        if loudest == 0:
+            raise RecordingRejected("media.no_sound")
+        share = min(1.0, 32767 / loudest)
+        with target.open("wb") as file:
+            for chunk in sums():
+                file.write((chunk * share).astype("<i2").tobytes())
+
+
+def _sums(raws: Sequence[Path]) -> Iterator[NDArray[np.int32]]:
+    """Yield the sum of some files of mono samples, chunk by chunk, as long as the longest."""
+    samples = max(raw.stat().st_size // 2 for raw in raws)
+    for start in range(0, samples, _CHUNK_SAMPLES):
+        total = np.zeros(min(_CHUNK_SAMPLES, samples - start), np.int32)
+        for raw in raws:
+            count = max(0, min(len(total), raw.stat().st_size // 2 - start))
+            total[:count] += np.fromfile(raw, "<i2", count, offset=2 * start) if count else 0
+        yield total
 
 
 def measure_mix(media: Media, stream: AudioStream, beside: Path, limits: MediaLimits) -> tuple[float, ...]:
@@ -391,14 +481,6 @@ def _last_end(path: Path, indexes: AbstractSet[str], limits: MediaLimits) -> flo
             raise
         _logger.info("reading stopped before the end of the file")
     return last if last > -math.inf else -1e9
-
-
-def _by_index(media: Media, asked: int) -> AudioStream:
-    for stream in media.audio:
-        if stream.index == asked:
-            return stream
-    found = ", ".join(str(stream.index) for stream in media.audio)
-    raise RecordingRejected("media.no_track_number", {"asked": str(asked), "found": found})
 
 
 def _preference(stream: AudioStream, session: Session) -> tuple[bool, bool, bool, bool, int, int]:

@@ -110,7 +110,7 @@ class Diarizer(Protocol):
         ...
 
     def diarize(self, waveform: Waveform, *, count: SpeakerCount, progress: Progress) -> Diarization:
-        """Tell the voices apart.
+        """Tell the voices apart, and give how each sounds where the engine can say.
 
         Raises:
             OutOfMemory: The device is too small.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
@@ -23,12 +23,15 @@ from pipeline.captions import make_cues
 from pipeline.checkpoints import Checkpoints, Finished, Turn
 from pipeline.details import Tags
 from pipeline.editing import Edited, edit
+from pipeline.enrolment import EnrolledVoice, enrolled_for
 from pipeline.errors import EngineError, RecordingRejected, SetUpError
 from pipeline.ffmpeg import MediaLimits, find_programs
 from pipeline.formatting import format_date
 from pipeline.intake import verify_recording
-from pipeline.media import choose_audio, probe, write_audio_file
+from pipeline.introductions import proposal_notices
+from pipeline.media import choose_audio, probe, read_waveform, stream_at, write_audio_file, write_mixed
 from pipeline.messages import message
+from pipeline.naming import printable
 from pipeline.ports import Progress, Store
 from pipeline.publishing import publish
 from pipeline.render import FORMATS, Document, Format
@@ -36,6 +39,7 @@ from pipeline.serial import to_json
 from pipeline.site.render import LearnerSite
 from pipeline.speakers import SpeakerOptions, attribute, without_speakers
 from pipeline.speech import SpeechOptions, main_language
+from pipeline.tracks import who_spoke
 from pipeline.types import (
     Artifact,
     AudioFile,
@@ -132,7 +136,9 @@ class Engines(Protocol):
         """
         ...
 
-    def diarize(self, audio: AudioFile, session: Session, progress: Progress) -> Diarization:
+    def diarize(
+        self, audio: AudioFile, session: Session, known: Sequence[EnrolledVoice], progress: Progress
+    ) -> Diarization:
         """Return who was heard when; see :func:`pipeline.speakers.diarize`.
 
         Raises:
@@ -154,6 +160,7 @@ class ProcessOptions:
         captions: Rules of the captions of each language.
         loudness_lufs: Loudness that published sound is brought to, or ``None`` to leave it.
         without_speech: Whether a recording in which nobody speaks is published or set aside.
+        voices: Where voices that may be recognised are kept; ``None`` where none are looked for.
     """
 
     media: MediaLimits
@@ -162,6 +169,7 @@ class ProcessOptions:
     captions: Mapping[str, CaptionRules]
     loudness_lufs: float | None = None
     without_speech: Literal["publish", "set_aside"] = "publish"
+    voices: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,11 +180,13 @@ class Sound:
         media: What the file holds.
         stream: The audio stream chosen.
         audio: Made of it.
+        tracks: Sound of one person each, in the order of the session's tracks.
     """
 
     media: Media
     stream: AudioStream
     audio: AudioFile
+    tracks: tuple[AudioFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,7 +264,7 @@ def process(
     sound = run(
         "media",
         Sound,
-        (recording.sha256, session.language, session.audio_track, _limits(options.media)),
+        (recording.sha256, session.language, session.audio_track, _limits(options.media), *_tracks(recording, session)),
         lambda progress: _read_sound(recording, session, folder, options, progress),
     )
     session = complete(sound.result.media.tags)
@@ -289,7 +299,7 @@ def _hear(
     recording: Recording, session: Session, sound: Sound, engines: Engines, options: ProcessOptions, run: RunStage
 ) -> tuple[Finished[Recognition], Finished[Diarization]]:
     """Find out what was said and who was heard when."""
-    heard = (recording.sha256, sound.stream, engines.identity)
+    heard = (recording.sha256, sound.stream, engines.identity, *_tracks(recording, session))
     recognition = run(
         "speech",
         Recognition,
@@ -297,15 +307,34 @@ def _hear(
         lambda progress: _recognize(sound, session, engines, options, progress),
         turn=lambda: engines.turn("speech"),
     )
+    if session.tracks:
+        return recognition, _hear_tracks(recording, session, sound, recognition.result, run)
+    known = enrolled_for(options.voices, session.programme)
     diarization = run(
         "speakers",
         Diarization,
-        (*heard, session.speaker_count),
-        lambda progress: _diarize(sound, session, engines, progress),
+        (*heard, session.speaker_count, *(voice.digest for voice in known)),
+        lambda progress: _diarize(sound, session, known, engines, progress),
         keep=lambda found: bool(found.models),
         turn=lambda: engines.turn("speakers"),
     )
     return recognition, diarization
+
+
+def _hear_tracks(
+    recording: Recording, session: Session, sound: Sound, recognition: Recognition, run: RunStage
+) -> Finished[Diarization]:
+    """Find out who was heard when from everybody's own track; nothing is guessed."""
+    return run(
+        "speakers",
+        Diarization,
+        (recording.sha256, recognition.speech, sound.audio.duration_ms, *_tracks(recording, session)),
+        lambda _: who_spoke(
+            [(track.speaker, read_waveform(own)) for track, own in zip(session.tracks, sound.tracks, strict=True)],
+            recognition.speech,
+            sound.audio.duration_ms,
+        ),
+    )
 
 
 def checkpointed(folder: Path, tell: Callable[[Stage, float], None] = lambda _stage, _share: None) -> RunStage:
@@ -340,9 +369,36 @@ def _read_sound(
     recording: Recording, session: Session, folder: Path, options: ProcessOptions, progress: Progress
 ) -> Sound:
     media = probe(recording.path, options.media)
-    stream = choose_audio(media, session)
+    tracks = tuple(_read_tracks(media, recording, session, folder, options))
+    streams = [stream_at(media, track.stream) for track in session.tracks if track.stream is not None]
+    if streams:
+        # What learners hear and what is recognised is everybody, as in a recording that was mixed before.
+        media = write_mixed(media, streams, folder / "mixed.mkv", options.media)
+    stream = media.audio[0] if streams else choose_audio(media, session)
     audio = write_audio_file(media, stream, folder / "sound.wav", options.media, progress=progress)
-    return Sound(media=media, stream=stream, audio=audio)
+    return Sound(media=media, stream=stream, audio=audio, tracks=tracks)
+
+
+def _read_tracks(
+    media: Media, recording: Recording, session: Session, folder: Path, options: ProcessOptions
+) -> Iterator[AudioFile]:
+    files = {track.name.casefold(): track for track in recording.tracks}
+    for number, track in enumerate(session.tracks, start=1):
+        target = folder / f"track-{number}.wav"
+        if track.stream is not None:
+            yield write_audio_file(media, stream_at(media, track.stream), target, options.media)
+            continue
+        file = files.get((track.file or "").casefold())
+        if file is None or not file.path.is_file():
+            raise RecordingRejected("media.track_gone", {"name": printable(track.file or "")})
+        own = probe(file.path, options.media)
+        yield write_audio_file(own, choose_audio(own, replace(session, audio_track=None)), target, options.media)
+
+
+def _tracks(recording: Recording, session: Session) -> tuple[object, ...]:
+    """Return what decides the sound of the tracks; nothing where there are none."""
+    files = tuple(sorted((track.name, track.sha256) for track in recording.tracks))
+    return (session.tracks, files) if session.tracks else ()
 
 
 def _recognize(
@@ -354,9 +410,11 @@ def _recognize(
     return found
 
 
-def _diarize(sound: Sound, session: Session, engines: Engines, progress: Progress) -> Diarization:
+def _diarize(
+    sound: Sound, session: Session, known: Sequence[EnrolledVoice], engines: Engines, progress: Progress
+) -> Diarization:
     try:
-        return engines.diarize(sound.audio, session, progress)
+        return engines.diarize(sound.audio, session, known, progress)
     except (SetUpError, EngineError) as failure:
         _logger.warning("session %s: no speakers: %s", session.id, failure)
         return without_speakers(failure)
@@ -443,7 +501,8 @@ def _card_details(session: Session) -> tuple[str, ...]:
 
 def _publish(bundle: Bundle, written: Written, store: Store) -> Publication:
     verify_recording(bundle.recording)
-    return publish(bundle, store, views=LearnerSite(), cues=written.cues, edited=written.edited.transcript)
+    done = publish(bundle, store, views=LearnerSite(), cues=written.cues, edited=written.edited.transcript)
+    return replace(done, notes=proposal_notices(bundle.transcript))
 
 
 def _expectations(session: Session) -> tuple[object, ...]:

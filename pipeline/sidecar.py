@@ -27,7 +27,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from pipeline.details import LINE_LENGTH, PARAGRAPH_LENGTH, Details, Guest, Text, clean
 from pipeline.errors import SidecarInvalid
 from pipeline.naming import language_named, plain, printable
-from pipeline.types import LANGUAGES, Bilingual, Language, Notice, SpeakerCount
+from pipeline.types import LANGUAGES, Bilingual, Language, Notice, SpeakerCount, SpeakerTrack
 
 _KEY: Final = r"(?P<key>[\w'’-]*[^\W\x00-\x7f][\w'’-]*)(?=[ \t]*[=\]])"
 _ACCENTED_KEYS: Final = (
@@ -333,6 +333,27 @@ def _people(value: object) -> list[object]:
     return [_person(item) for item in _items(value, "people")]
 
 
+def _file(value: object) -> str:
+    name = _string(value, "file", LINE_LENGTH)
+    # A file of the same folder and no other: a path could lead to any file of this machine.
+    if name.startswith(".") or any(mark in name for mark in "/\\:"):
+        raise _wrong("file", value)
+    return name
+
+
+def _stream(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < _SPEAKERS:
+        raise _wrong("stream", value)
+    return value
+
+
+def _tracks(value: object) -> list[object]:
+    items = _items(value, "tracks")
+    if len(items) > _SPEAKERS or not all(isinstance(item, dict) for item in items):
+        raise _wrong("tracks", value)
+    return items
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
@@ -356,6 +377,12 @@ class _Count(_Table):
     most: _Number = None
 
 
+class _Track(_Table):
+    speaker: Annotated[str, BeforeValidator(_name)]
+    file: Annotated[str | None, BeforeValidator(_file)] = None
+    stream: Annotated[int | None, BeforeValidator(_stream)] = None
+
+
 class _Sidecar(_Table):
     title: _Line = None
     date: Annotated[dt.date | None, BeforeValidator(_date)] = None
@@ -372,6 +399,7 @@ class _Sidecar(_Table):
     rights: _Paragraph = None
     consent: _Paragraph = None
     audio_track: Annotated[Language | int | None, BeforeValidator(_audio_track)] = None
+    tracks: Annotated[list[_Track] | None, BeforeValidator(_tracks)] = None
 
 
 def _spellings(**names: str) -> dict[str, str]:
@@ -403,13 +431,16 @@ _KEYS: Final = _spellings(
     rights="droits",
     consent="consentement",
     audio_track="audio,track,piste_audio,piste",
+    tracks="speaker_tracks,pistes,pistes_des_intervenants",
 )
 _PERSON_KEYS: Final = _spellings(name="nom", role="fonction,poste", organisation="organization,organisme,etablissement")
 _COUNT_KEYS: Final = _spellings(
     exact="exactly,exactement", least="min,minimum,at_least,au_moins", most="max,maximum,at_most,au_plus"
 )
 
-_NESTED: Final = {"host": _PERSON_KEYS, "guests": _PERSON_KEYS, "speakers": _COUNT_KEYS}
+_TRACK_KEYS: Final = _spellings(speaker="name,nom,intervenant,intervenante,personne", file="fichier", stream="flux")
+
+_NESTED: Final = {"host": _PERSON_KEYS, "guests": _PERSON_KEYS, "speakers": _COUNT_KEYS, "tracks": _TRACK_KEYS}
 
 _Place = tuple[str | int, ...]
 """Where a value is, as pydantic says it: ``("guests", 0, "role")``."""
@@ -482,11 +513,13 @@ def _details(table: Mapping[object, object], file: str) -> Details:
         problems += [_problem(each, keys) for each in error.errors(include_url=False)]
     if problems:
         raise SidecarProblems(tuple(problems))
+    made = {"host", "guests", "speakers", "tracks"}
     return Details(
-        **{key: getattr(read, key) for key in _Sidecar.model_fields if key not in {"host", "guests", "speakers"}},
+        **{key: getattr(read, key) for key in _Sidecar.model_fields if key not in made},
         host=_guest(read.host) if read.host else None,
         guests=tuple(_guest(person) for person in read.guests) if read.guests is not None else None,
         speaker_count=_speaker_count(read.speakers, keys) if read.speakers else None,
+        tracks=_speaker_tracks(read.tracks, keys) if read.tracks else None,
     )
 
 
@@ -510,3 +543,16 @@ def _speaker_count(count: _Count, keys: _Keys) -> SpeakerCount:
     except ValueError:
         found = _found(count.model_dump(exclude_none=True))
         _refuse("sidecar.wrong_speakers", file=keys.file, key=keys.written["speakers",], found=found)
+
+
+def _speaker_tracks(tracks: list[_Track], keys: _Keys) -> tuple[SpeakerTrack, ...]:
+    places = [(each.file.casefold() if each.file else None, each.stream) for each in tracks]
+    kinds = {each.file is None for each in tracks}
+    try:
+        found = tuple(SpeakerTrack(speaker=each.speaker, file=each.file, stream=each.stream) for each in tracks)
+    except ValueError:
+        found = ()
+    if not found or len(kinds) > 1 or len(set(places)) < len(places):
+        shown = _found([each.model_dump(exclude_none=True) for each in tracks])
+        _refuse("sidecar.wrong_tracks", file=keys.file, key=keys.written["tracks",], found=shown)
+    return found

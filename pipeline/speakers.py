@@ -9,12 +9,15 @@ speaks is decided here and nowhere else, whatever engine heard the voices.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from typing import Final, TypeVar
 
+from pipeline.backchannels import answer_length
+from pipeline.enrolment import EnrolledVoice, recognise_voices
 from pipeline.errors import EngineError, OutOfMemory, TribuneError
+from pipeline.introductions import with_proposals
 from pipeline.messages import message
 from pipeline.ports import Diarizer, Progress, Waveform, no_progress
 from pipeline.types import (
@@ -38,6 +41,7 @@ _logger = logging.getLogger(__name__)
 AnySpan = TypeVar("AnySpan", bound=Span)
 
 _SENTENCE_END: Final = (".", "?", "!", "…")
+_CLAUSE_END: Final = (",", ";", ":", "-", "–")
 _CLOSING: Final = "\"'”’»)] \u00a0\u202f"
 
 
@@ -50,7 +54,8 @@ class SpeakerOptions:
         pause_ms: A silence between two words from which somebody else may well go on.
         boundary_words: A change of speaker moves to a sentence end or a pause at most this many words away: the times
             of words and of voices are each wrong by a few tenths of a second.
-        stray_words: So many words or fewer of another voice within an unbroken run do not tear it apart.
+        stray_words: So many words or fewer of another voice within an unbroken run do not tear it apart, unless they
+            are an answer thrown in, such as "yes", that is set apart.
         overlapped_share: A word counts as overlapped when two voices are heard for this share of it, 0 to 1.
         paragraph_pause_ms: Where nobody could be told, a silence that starts a new turn.
         paragraph_ms: … and a length from which the next sentence end does.
@@ -75,7 +80,13 @@ class SpeakerOptions:
 _DEFAULTS: Final = SpeakerOptions()
 
 
-def diarize(waveform: Waveform, session: Session, diarizer: Diarizer, progress: Progress = no_progress) -> Diarization:
+def diarize(
+    waveform: Waveform,
+    session: Session,
+    diarizer: Diarizer,
+    progress: Progress = no_progress,
+    known: Sequence[EnrolledVoice] = (),
+) -> Diarization:
     """Tell the voices of a recording apart, or say that it could not be done.
 
     Lack of memory on a GPU is answered by one more try on the CPU. No engine failure leaves this function.
@@ -85,17 +96,20 @@ def diarize(waveform: Waveform, session: Session, diarizer: Diarizer, progress: 
         session: For the number of voices to expect.
         diarizer: The opened engine.
         progress: Told the share done.
+        known: Voices of people who let themselves be recognised.
 
     Returns:
         The voices; empty with the notice ``speakers.failed`` when the engine failed, and with ``speakers.count_unmet``
-        when it found another number of voices than the session announces.
+        when it found another number of voices than the session announces. How they sound is left out: personal data
+        goes no further than the comparison with those who agreed to it.
     """
     try:
         found = _diarize_somewhere(waveform, session.speaker_count, diarizer, progress)
     except EngineError as failure:
         _logger.warning("session %s: no speakers: %s", session.id, failure, exc_info=failure)
         return without_speakers(failure)
-    return replace(found, notices=found.notices + _count_notices(found, session))
+    names = recognise_voices(found, known) if known else ()
+    return replace(found, voices=(), names=names, notices=found.notices + _count_notices(found, session))
 
 
 def without_speakers(failure: TribuneError, language: Language = "en") -> Diarization:
@@ -155,21 +169,21 @@ def attribute(
     Args:
         recognition: The words.
         diarization: The voices; when there are none, turns have no speaker and end at long pauses.
-        session: For the languages and for who may be named.
+        session: For the languages, for who may be named, and for the spelling of names that are proposed.
         duration_ms: Length of the recording; the transcript is at least as long as what is heard in it.
         options: How words go to voices.
     """
     words = tuple(_flag_overlap(recognition.words, diarization.spans, options))
     voices = _settle(words, list(_nearest_voices(words, diarization.exclusive, options)), options)
     keys = {voice: f"S{number}" for number, voice in enumerate(dict.fromkeys(v for v in voices if v is not None), 1)}
-    turns = _turns(words, [None if voice is None else keys[voice] for voice in voices], options)
+    turns = tuple(_turns(words, [None if voice is None else keys[voice] for voice in voices], options))
     last_ms = max((span.end_ms for span in (*words, *recognition.speech, *diarization.spans)), default=0)
     return Transcript(
         session_id=session.id,
         language=session.language,
         duration_ms=max(duration_ms, last_ms),
-        turns=tuple(turns),
-        speakers=_speakers(tuple(keys.values()), session),
+        turns=turns,
+        speakers=with_proposals(_speakers(keys, dict(diarization.names), session), turns, session),
         notices=recognition.notices + diarization.notices,
     )
 
@@ -186,12 +200,12 @@ def speaker_label(speaker: Speaker, language: Language) -> str:
     return speaker.name or message("speakers.unnamed", language, number=speaker.key.removeprefix("S"))
 
 
-def _speakers(keys: Sequence[str], session: Session) -> tuple[Speaker, ...]:
-    """Name a voice only where there is no choice: one person announced, one voice heard."""
+def _speakers(keys: Mapping[str, str], names: Mapping[str, str], session: Session) -> tuple[Speaker, ...]:
+    """Name a voice that is known to be somebody's, or where there is no choice: one person announced, one voice."""
     people: tuple[Person, ...] = ((session.host,) if session.host else ()) + session.guests
-    if len(keys) == 1 and len(people) == 1:
-        return (Speaker(key=keys[0], name=people[0].name),)
-    return tuple(Speaker(key=key) for key in keys)
+    if len(keys) == 1 and len(people) == 1 and not names:
+        return tuple(Speaker(key=key, name=people[0].name) for key in keys.values())
+    return tuple(Speaker(key=key, name=names.get(voice)) for voice, key in keys.items())
 
 
 def overlaps(spans: Iterable[SpeakerSpan]) -> tuple[Span, ...]:
@@ -271,11 +285,19 @@ def _beside(word: Word, neighbours: Sequence[SpeakerSpan], tolerance_ms: int) ->
 def _settle(words: Sequence[Word], voices: list[str | None], options: SpeakerOptions) -> list[str | None]:
     """Undo the changes of voice that only come from times being a little wrong."""
     breaks = [True, *(_may_break(before, after, options) for before, after in pairwise(words))]
-    return _move_changes(breaks, _absorb_strays(breaks, voices, options), options)
+    return _move_changes(breaks, _absorb_strays(words, voices, options), options)
 
 
 def _may_break(before: Word, after: Word, options: SpeakerOptions) -> bool:
-    return before.text.rstrip(_CLOSING).endswith(_SENTENCE_END) or after.start_ms - before.end_ms >= options.pause_ms
+    return _ends(before, _SENTENCE_END) or _pauses(before, after, options)
+
+
+def _ends(word: Word, marks: tuple[str, ...]) -> bool:
+    return word.text.rstrip(_CLOSING).endswith(marks)
+
+
+def _pauses(before: Word, after: Word, options: SpeakerOptions) -> bool:
+    return after.start_ms - before.end_ms >= options.pause_ms
 
 
 def _runs(voices: Sequence[str | None]) -> list[tuple[str | None, int, int]]:
@@ -289,15 +311,31 @@ def _runs(voices: Sequence[str | None]) -> list[tuple[str | None, int, int]]:
     return found
 
 
-def _absorb_strays(breaks: Sequence[bool], voices: Sequence[str | None], options: SpeakerOptions) -> list[str | None]:
-    """Give a stray word to the voice around it, unless a pause or a sentence end sets it apart on either side."""
+def _absorb_strays(words: Sequence[Word], voices: Sequence[str | None], options: SpeakerOptions) -> list[str | None]:
+    """Give the words of a short run within another voice's to that voice, but for those that are an answer to it."""
     settled = list(voices)
     runs = _runs(voices)
     for (before, _, _), (_, start, stop), (after, _, _) in zip(runs, runs[1:], runs[2:], strict=False):
-        set_apart = breaks[start] or breaks[stop]
-        if before == after and stop - start <= options.stray_words and not set_apart:
-            settled[start:stop] = [before] * (stop - start)
+        if before == after:
+            own = start + _own_words(words, start, stop, options)
+            settled[own:stop] = [before] * (stop - own)
     return settled
+
+
+def _own_words(words: Sequence[Word], start: int, stop: int, options: SpeakerOptions) -> int:
+    """Return how many of the words of a run within another voice's are really its own, from its first on.
+
+    A listener's "yes" is theirs where a pause or a mark sets it apart, and takes no word of the sentence with it. Any
+    other stray word is theirs only where a sentence ends beside it.
+    """
+    length, edges = stop - start, (start - 1, stop - 1)
+    answer = answer_length([word.text for word in words[start:stop]])
+    if 0 < answer < length <= answer + options.boundary_words and not _may_break(words[stop - 1], words[stop], options):
+        return answer
+    if length > options.stray_words or any(_ends(words[at], _SENTENCE_END) for at in edges):
+        return length
+    apart = any(_ends(words[at], _CLAUSE_END) or _pauses(words[at], words[at + 1], options) for at in edges)
+    return length if answer and apart else 0
 
 
 def _move_changes(breaks: Sequence[bool], voices: list[str | None], options: SpeakerOptions) -> list[str | None]:

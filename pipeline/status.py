@@ -173,7 +173,7 @@ class _View:
     def published(self, records: Iterable[SessionRecord]) -> Iterator[_Row]:
         for record in records:
             if isinstance(record.state, Published):
-                yield self._row(record, self.say("published"))
+                yield self._row(record, self.say("published"), notes=self._notes(record.state.notes))
 
     def _row(self, record: SessionRecord, state: str, *, notes: tuple[str, ...] = (), share: int | None = None) -> _Row:
         return _Row(

@@ -176,6 +176,25 @@ class SpeakerCount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpeakerTrack:
+    """Sound that holds one person, as the details file says.
+
+    Attributes:
+        speaker: Their full name.
+        file: Name of a file that lies beside the recording and begins with it; ``None`` for a stream.
+        stream: 0-based index among the audio streams of the recording; ``None`` for a file.
+    """
+
+    speaker: str
+    file: str | None = None
+    stream: int | None = None
+
+    def __post_init__(self) -> None:
+        if (self.file is None) == (self.stream is None):
+            raise ValueError("a track is either a file or a stream")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """What was recorded: everything known about it that is not in the sound.
 
@@ -197,6 +216,7 @@ class Session:
         rights: Who may do what with it.
         consent: What those recorded agreed to.
         audio_track: Which audio stream to use: a language or a 0-based index among the audio streams.
+        tracks: Who is heard on which track, where each has their own.
     """
 
     id: str
@@ -216,6 +236,7 @@ class Session:
     rights: Bilingual | None = None
     consent: Bilingual | None = None
     audio_track: Language | int | None = None
+    tracks: tuple[SpeakerTrack, ...] = ()
 
     def __post_init__(self) -> None:
         if not re.fullmatch(rf"[0-9a-f]{{{SESSION_ID_LENGTH}}}", self.id):
@@ -230,6 +251,21 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrackFile:
+    """One file with one person's sound, dropped together with a recording.
+
+    Attributes:
+        path: Where it is now.
+        name: As the details file lists it; shown, never used as a path.
+        sha256: Of its content.
+    """
+
+    path: Path
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
     """The file that was dropped.
 
@@ -238,12 +274,14 @@ class Recording:
         name: The name it was dropped under; shown, never used as a path.
         sha256: Of its content, 64 lower-case hexadecimal digits.
         size: Bytes.
+        tracks: The files that its details list, in that order.
     """
 
     path: Path
     name: str
     sha256: str
     size: int
+    tracks: tuple[TrackFile, ...] = ()
 
     def __post_init__(self) -> None:
         if not _SHA256.match(self.sha256):
@@ -400,6 +438,19 @@ class Recognition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Voiceprint:
+    """How one voice of a recording sounds: personal data, which no file of ours holds without the person's consent.
+
+    Attributes:
+        speaker: The diarizer's label for the voice.
+        vector: Its direction, of length 1, in the space of the embedding that made it.
+    """
+
+    speaker: str
+    vector: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Diarization:
     """Who was heard when.
 
@@ -408,12 +459,31 @@ class Diarization:
         exclusive: One voice at a time, in order, apart: what gives words their speaker.
         notices: What was lowered or is in doubt.
         models: What made it; empty when it failed.
+        voices: How each voice sounds, as the engine gives it; the speaker stage passes none of it on.
+        names: Label and name of each voice that is known: of somebody who enrolled, or who has a track of their own.
     """
 
     spans: tuple[SpeakerSpan, ...]
     exclusive: tuple[SpeakerSpan, ...]
     notices: tuple[Notice, ...] = ()
     models: tuple[ModelUse, ...] = ()
+    voices: tuple[Voiceprint, ...] = field(default=(), repr=False)
+    names: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameProposal(Span):
+    """Who a voice may be; for a person to judge, never a published label.
+
+    Attributes:
+        name: As announced, where it is nearly the name of somebody announced; else as heard.
+        evidence: Key of the message that says what it rests on.
+        quote: The words that it rests on, said in that stretch.
+    """
+
+    name: str
+    evidence: Literal["introduced", "introduced_announced"]
+    quote: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -423,10 +493,12 @@ class Speaker:
     Attributes:
         key: Stable within the transcript: ``S1``, ``S2`` … in order of first word.
         name: The person's full name, where known.
+        proposals: Who it may be, where that is not known; the best first.
     """
 
     key: str
     name: str | None = None
+    proposals: tuple[NameProposal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -655,6 +727,7 @@ class Publication:
         pages: Address of the session's page in each language.
         files: Address of every artifact by name.
         written: How many objects this call had to write; 0 when all was there already.
+        notes: What a facilitator should look at; learners are not told.
     """
 
     session_id: str
@@ -662,3 +735,4 @@ class Publication:
     pages: tuple[tuple[Language, str], ...]
     files: tuple[tuple[str, str], ...] = field(default=())
     written: int = 0
+    notes: tuple[Notice, ...] = ()

@@ -24,7 +24,7 @@ from pipeline.messages import message
 from pipeline.types import LANGUAGES, SESSION_ID_LENGTH, Language
 
 SAMPLES = Path(__file__).parent.parent / "samples"
-COMMANDS = ("up", "demo", "process", "doctor", "models")
+COMMANDS = ("up", "demo", "process", "doctor", "models", "voices")
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +48,8 @@ def test_every_command_explains_itself() -> None:
         assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0
     for command in ("fetch", "list", "verify"):
         assert CliRunner().invoke(app, ["models", command, "--help"]).exit_code == 0
+    for command in ("add", "list", "remove"):
+        assert CliRunner().invoke(app, ["voices", command, "--help"]).exit_code == 0
 
 
 def test_help_speaks_the_language_of_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,6 +83,14 @@ def test_a_file_that_is_no_recording_ends_with_its_own_status_and_what_to_do(tmp
     assert done.returncode == 3
     assert "Traceback" not in done.stderr
     assert done.stderr.strip()
+
+
+def test_a_track_that_is_not_there_is_named(tmp_path: Path) -> None:
+    shutil.copyfile(SAMPLES / "fr" / "recette_de_crepes.mp3", tmp_path / "talk.mp3")
+    (tmp_path / "talk.toml").write_text('tracks = [{ file = "anna.flac", speaker = "Anna Roy" }]')
+    done = run("process", str(tmp_path / "talk.mp3"))
+    assert done.returncode == 3
+    assert "anna.flac" in done.stderr
 
 
 def test_a_file_that_is_not_there_is_a_wrong_use(tmp_path: Path) -> None:
@@ -270,3 +280,56 @@ def test_every_kind_of_failure_has_a_status_of_its_own_or_its_parents() -> None:
 
 def test_the_application_is_assembled_from_entry_points() -> None:
     assert isinstance(build(), typer.Typer)
+
+
+CLIP = SAMPLES / "fr" / "recette_de_crepes.mp3"
+AGREED = ("--programme", "Cuisine", "--consent", "Anna Roy, 2026-11-21, by e-mail")
+
+
+def test_no_voice_is_enrolled_unless_the_settings_allow_it(tmp_path: Path) -> None:
+    done = run("voices", "add", "Anna Roy", str(CLIP), *AGREED)
+    assert done.returncode == 4
+    assert "recognise_enrolled" in done.stderr
+    assert not (tmp_path / "var" / "voices").exists()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_voice_is_enrolled_without_consent(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, language: Language
+) -> None:
+    monkeypatch.setenv("TRIBUNE_SPEAKERS__RECOGNISE_ENROLLED", "true")
+    monkeypatch.setenv("TRIBUNE_LANGUAGE", language)
+    for consent in ((), ("--consent", "  ")):
+        done = run("voices", "add", "Anna Roy", str(CLIP), "--programme", "Cuisine", *consent)
+        assert done.returncode == 2
+        assert message("voices.no_consent", language) in done.stderr
+    assert not (tmp_path / "var" / "voices").exists()
+
+
+@pytest.mark.engines
+def test_a_voice_is_enrolled_listed_and_deleted_for_good(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TRIBUNE_SPEAKERS__RECOGNISE_ENROLLED", "true")
+    folder = tmp_path / "var" / "voices"
+    done = run("voices", "add", "Anna Roy", str(CLIP), *AGREED)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert folder.stat().st_mode & 0o777 == 0o700
+    (kept,) = folder.iterdir()
+    assert kept.stat().st_size < 8_000
+    assert not [*(tmp_path / "var").glob("clip-*")]
+    shown = run("voices", "list").stdout
+    assert "Anna Roy" in shown
+    assert "by e-mail" in shown
+    assert "usable" in shown
+    assert run("voices", "remove", "Anna Roy", "--programme", "Cooking").returncode == 2
+    assert run("voices", "remove", "anna roy", "--programme", "Cuisine").returncode == 0
+    assert [*folder.iterdir()] == []
+    assert "Anna Roy" not in run("voices", "list").stdout
+
+
+@pytest.mark.engines
+def test_a_clip_of_several_voices_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TRIBUNE_SPEAKERS__RECOGNISE_ENROLLED", "true")
+    done = run("voices", "add", "Anna Roy", str(Path(__file__).parent / "data" / "en-four-voices.ogg"), *AGREED)
+    assert done.returncode == 3
+    assert message("voices.several", "en") in done.stderr
+    assert not (tmp_path / "var" / "voices").exists()

@@ -28,7 +28,7 @@ from models.torchaudio_loader import load_torchaudio
 from pipeline.errors import DiarizationFailed, OutOfMemory, SetUpError
 from pipeline.ports import Clip, Diarizer, no_progress
 from pipeline.speakers import overlaps
-from pipeline.types import Diarization, ModelUse, SpeakerCount
+from pipeline.types import Diarization, ModelUse, Span, SpeakerCount
 
 CLIPS = Path(__file__).parent / "data"
 MODELS = (
@@ -80,6 +80,23 @@ def test_every_reader_is_one_voice_of_their_own(found: Diarization) -> None:
         assert shares[best] > 0.9 * sum(shares.values())
         heard.append(best)
     assert len(set(heard)) == len(heard) == len(voices(found))
+
+
+@pytest.mark.engines
+def test_each_voiceprint_is_that_of_the_voice_it_names(
+    diarizer: PyannoteDiarizer, session: Clip, found: Diarization
+) -> None:
+    assert {voice.speaker for voice in found.voices} == voices(found)
+    for start_ms, end_ms, _ in reference():
+        (alone,) = diarizer.diarize(session[start_ms * 16 : end_ms * 16], count=ANY, progress=no_progress).voices
+        nearest = max(found.voices, key=lambda voice: np.dot(voice.vector, alone.vector))
+        shares = {
+            name: sum(
+                s.overlap_ms(Span(start_ms=start_ms, end_ms=end_ms)) for s in found.exclusive if s.speaker == name
+            )
+            for name in voices(found)
+        }
+        assert nearest.speaker == max(shares, key=lambda name: shares[name])
 
 
 @pytest.mark.engines

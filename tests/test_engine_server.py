@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from multiprocessing import AuthenticationError
@@ -26,6 +26,7 @@ from flows.engine_server import entrance, serve
 from flows.engines import MachineEngines
 from flows.services import engine_process
 from flows.shared_engines import Door, SharedEngines, door_path
+from pipeline.enrolment import EnrolledVoice
 from pipeline.errors import DiarizationFailed, EngineUnavailable, RecognitionFailed
 from pipeline.locks import exclusive
 from pipeline.ports import Progress, no_progress
@@ -149,8 +150,8 @@ def test_the_result_is_that_of_the_same_engines_in_the_same_process(
     here = MachineEngines(settings)
     assert engines.identity == here.identity
     with engines.turn("speakers"):
-        voices = engines.diarize(clip, FRENCH, no_progress)
-    assert voices == here.diarize(clip, FRENCH, no_progress)
+        voices = engines.diarize(clip, FRENCH, (), no_progress)
+    assert voices == here.diarize(clip, FRENCH, (), no_progress)
     assert len({span.speaker for span in voices.spans}) == 2
 
 
@@ -312,7 +313,9 @@ class Failing:
     def recognize(self, audio: AudioFile, session: Session, options: SpeechOptions, progress: Progress) -> Recognition:
         raise IndexError(f"what was said in {audio.path}")
 
-    def diarize(self, audio: AudioFile, session: Session, progress: Progress) -> Diarization:
+    def diarize(
+        self, audio: AudioFile, session: Session, known: Sequence[EnrolledVoice], progress: Progress
+    ) -> Diarization:
         raise IndexError(f"what was said in {audio.path}")
 
 
@@ -331,7 +334,7 @@ def test_a_failure_is_told_without_what_was_said_and_such_engines_are_not_used_a
 ) -> None:
     asker = SharedEngines(settings.model_copy(update={"root": tmp_path}))
     with serving(tmp_path), asker.turn("speakers"), pytest.raises(DiarizationFailed) as failure:
-        asker.diarize(clip, FRENCH, no_progress)
+        asker.diarize(clip, FRENCH, (), no_progress)
     assert failure.value.data == {"detail": "IndexError"}
     assert "IndexError" in caplog.text
     assert str(clip.path) not in caplog.text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -20,6 +20,7 @@ import webvtt
 from config.caption_rules import load_all
 from models.whisper import WhisperRecognizer
 from pipeline.details import Details, session_for
+from pipeline.enrolment import EnrolledVoice
 from pipeline.errors import DiarizationFailed, RecordingRejected, WeightsUnavailable
 from pipeline.ffmpeg import MediaLimits
 from pipeline.media import read_waveform
@@ -56,8 +57,10 @@ class RealEngines:
     def recognize(self, audio: AudioFile, session: Session, options: SpeechOptions, progress: Progress) -> Recognition:
         return recognize(read_waveform(audio), session, self._recognizer, options, progress)
 
-    def diarize(self, audio: AudioFile, session: Session, progress: Progress) -> Diarization:
-        return diarize(read_waveform(audio), session, self._diarizer(), progress)
+    def diarize(
+        self, audio: AudioFile, session: Session, known: Sequence[EnrolledVoice], progress: Progress
+    ) -> Diarization:
+        return diarize(read_waveform(audio), session, self._diarizer(), progress, known)
 
 
 class BrokenDiarizer:

@@ -152,6 +152,33 @@ def test_an_answer_of_one_word_keeps_its_turn() -> None:
     assert lines(found) == [("S1", "Is it done?"), ("S2", "Yes."), ("S1", "Then we go on.")]
 
 
+@pytest.mark.parametrize("answer", ["yes,", "Mm-hm", "Oui…", "d’accord,", "OK"])
+def test_an_answer_thrown_in_and_set_apart_stays_its_voices(answer: str) -> None:
+    words = (*talk("so we measured"), *talk(answer, start_ms=1100), *talk("it again", start_ms=1700))
+    voices = diarization(voice("a", 0, 800), voice("b", 1050, 1350), voice("a", 1650, 2300))
+    assert lines(attribute(heard(*words), voices, session())) == [
+        ("S1", "so we measured"),
+        ("S2", answer),
+        ("S1", "it again"),
+    ]
+
+
+def test_any_other_word_between_pauses_stays_in_its_sentence() -> None:
+    words = (*talk("the fifteenth century"), *talk("may", start_ms=1100), *talk("justly be", start_ms=1700))
+    voices = diarization(voice("a", 0, 800), voice("b", 1050, 1350), voice("a", 1650, 2300))
+    assert lines(attribute(heard(*words), voices, session())) == [("S1", "the fifteenth century may justly be")]
+
+
+def test_an_answer_takes_no_word_of_the_sentence_with_it() -> None:
+    words = (*talk("infection"), *talk("Absolutely of others.", start_ms=600))
+    voices = diarization(voice("a", 0, 400), voice("b", 590, 1080), voice("a", 1090, 1400))
+    assert lines(attribute(heard(*words), voices, session())) == [
+        ("S1", "infection"),
+        ("S2", "Absolutely"),
+        ("S1", "of others."),
+    ]
+
+
 def test_a_turn_goes_on_over_pauses_and_languages() -> None:
     french = Word(start_ms=60_000, end_ms=60_300, text="Bonjour", probability=0.9, language="fr")
     found = attribute(heard(*talk("Hello there"), french), diarization(voice("a", 0, 61_000)), session())
@@ -235,7 +262,12 @@ def test_an_unnamed_speaker_has_a_label_in_the_readers_language(language: Langua
 
 
 WORDS = st.lists(
-    st.tuples(st.integers(0, 900), st.integers(0, 600), st.sampled_from(["so", "yes.", "Why?", "oui"])), max_size=40
+    st.tuples(
+        st.integers(0, 900),
+        st.integers(0, 600),
+        st.sampled_from(["so", "yes.", "Why?", "oui", "oui,", "mm-hm", "bien", "sûr"]),
+    ),
+    max_size=40,
 )
 VOICES = st.lists(st.tuples(st.integers(0, 2000), st.integers(1, 3000), st.sampled_from("abc")), max_size=20)
 

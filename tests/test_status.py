@@ -25,6 +25,11 @@ MOVIE = b"\x00\x00\x00\x18ftypmp42"
 VOID = {"meta", "link", "br"}
 PAGES: tuple[tuple[Language, str], ...] = (("en", "https://example.org/en.html"), ("fr", "javascript:alert(1)"))
 
+INTRODUCED = Notice(
+    code="speakers.introduced",
+    data=(("moment", "0:12"), ("name", "Anna Roy"), ("number", "2"), ("quote", "my name is Anna Roy")),
+)
+
 
 @pytest.fixture
 def options(tmp_path: Path) -> IntakeOptions:
@@ -79,7 +84,7 @@ def test_every_state_is_told_in_the_pages_language(options: IntakeOptions) -> No
         Processing(stage="speech", share=0.426),
         Processing(stage="something new", share=7.0),
         Failed(reasons=(Notice(code="intake.unexpected"),)),
-        Published(revision="r1-00000000", pages=PAGES),
+        Published(revision="r1-00000000", pages=PAGES, notes=(INTRODUCED,)),
     ]
     records = [record(state, number=number) for number, state in enumerate(states)]
     english = Page(render_status(options, result, records, "en"))
@@ -91,6 +96,7 @@ def test_every_state_is_told_in_the_pages_language(options: IntakeOptions) -> No
         "42%",
         "Processing",
         "drop it once",
+        "Speaker 2 may be Anna Roy",
     ):
         assert said in english.text
     for said in ("copying.mp4", "attend son enregistrement", "Reconnaissance des paroles", "42\u00a0%", "Publié"):

@@ -15,7 +15,7 @@ from typing import Final, Literal
 from pipeline.errors import TranscriptInvalid
 from pipeline.render.document import Document
 from pipeline.serial import from_json
-from pipeline.types import Transcript, Turn
+from pipeline.types import Speaker, Transcript, Turn
 from pipeline.visible import UNSHOWABLE
 
 FORMAT: Final = "tribune-transcript"
@@ -57,11 +57,18 @@ def _transcript(transcript: Transcript) -> str:
         "session_id": transcript.session_id,
         "language": transcript.language,
         "duration_ms": transcript.duration_ms,
-        "speakers": [asdict(speaker) for speaker in transcript.speakers],
+        "speakers": [_speaker(speaker) for speaker in transcript.speakers],
         "notices": [asdict(notice) for notice in transcript.notices],
     }
     turns = ",\n".join(_turn(turn) for turn in transcript.turns)
     return f'{_dump(fields)[:-1]},\n"turns": [\n{turns}\n]}}'
+
+
+def _speaker(speaker: Speaker) -> dict[str, object]:
+    fields = asdict(speaker)
+    if not speaker.proposals:
+        del fields["proposals"]
+    return fields
 
 
 def _turn(turn: Turn) -> str:
