@@ -25,7 +25,7 @@ from pipeline.details import LINE_LENGTH, clean
 from pipeline.enrolment import EnrolledVoice, embedding_model, enrol, read_enrolled, remove, voice_of
 from pipeline.errors import SetUpError
 from pipeline.media import probe, read_waveform, write_audio_file
-from pipeline.ports import Waveform, no_progress
+from pipeline.ports import Clip, no_progress
 from pipeline.types import SpeakerCount
 
 _WRONG_USE: Final = 2
@@ -91,13 +91,13 @@ def _add(settings: Settings, name: str, clip: Path, programme: str, consent: str
     typer.echo(say("voices.added", name=name, programme=programme))
 
 
-def _read(settings: Settings, clip: Path) -> Waveform:
+def _read(settings: Settings, clip: Path) -> Clip:
     """Return a clip's sound; nothing of it stays on disk."""
     limits = process_options(settings).media
     settings.root.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=settings.root, prefix="clip-") as folder:
         media = probe(clip, limits)
-        return read_waveform(write_audio_file(media, media.audio[0], Path(folder) / "sound.wav", limits))
+        return read_waveform(write_audio_file(media, media.audio[0], Path(folder) / "sound.wav", limits))[:]
 
 
 def _list(settings: Settings) -> None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from models.parallel import threads_given
+from models.parallel import share_heaps, threads_given
 from models.torchaudio_loader import load_torchaudio
 from pipeline.errors import DiarizationFailed, OutOfMemory, SetUpError
 from pipeline.ports import Progress, Waveform
@@ -210,6 +210,7 @@ def _open(
     threads: int,
     read: Callable[[Waveform], object],
 ) -> PyannoteDiarizer:
+    share_heaps()
     with _quiet():
         _import_pyannote()
         device = _device(options)

@@ -7,13 +7,18 @@ one (1.1 times for speech, 3 times for voices), whereas two calls side by side s
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from contextlib import suppress
+from typing import Final, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+_MOST_HEAPS: Final = -8
+"""The number by which mallopt knows M_ARENA_MAX."""
 
 
 def threads_given() -> int:
@@ -21,6 +26,16 @@ def threads_given() -> int:
     if hasattr(os, "sched_getaffinity"):
         return max(1, len(os.sched_getaffinity(0)))
     return os.cpu_count() or 1
+
+
+def share_heaps() -> None:
+    """Let threads share as many heaps as there are cores, where the C library is glibc.
+
+    It would give every thread one, and what a thread of one recording frees would not serve those of the next: a
+    process that hears one recording after the other grew by 100 MB each time.
+    """
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).mallopt(_MOST_HEAPS, threads_given())
 
 
 def map_in_order(work: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Generator[Result, None, None]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from models.parallel import map_in_order, threads_given
+from models.parallel import map_in_order, share_heaps, threads_given
 from pipeline.errors import OutOfMemory, RecognitionFailed, SetUpError, TribuneError
 from pipeline.ports import Clip, Decoded, Waveform
 from pipeline.types import ModelUse, Span, Word
@@ -110,6 +110,7 @@ def open_recognizer(folder: Path, *, model: ModelUse, options: WhisperOptions | 
         OutOfMemory: The model does not fit.
     """
     options = options or WhisperOptions()
+    share_heaps()
     missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:
         raise SetUpError("speech.weights_missing", {"folder": str(folder), "files": ", ".join(missing)})

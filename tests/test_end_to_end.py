@@ -180,8 +180,14 @@ def test_the_status_pages_show_each_drop(running: Running) -> None:
 
 
 def test_the_operator_sees_one_completed_run_a_recording_with_tags_links_and_tasks(running: Running) -> None:
-    runs = running.prefect("flow_runs/filter", flows={"name": {"any_": ["process-session"]}})
-    assert {run["state"]["name"] for run in runs} == {"Completed", "SetAside"}
+    # A recording is published a moment before its run has said that it is done.
+    asked = {"flows": {"name": {"any_": ["process-session"]}}}
+    ended = {"Completed", "SetAside"}
+    running.wait(
+        lambda: all(run["state"]["name"] in ended for run in running.prefect("flow_runs/filter", **asked)), "ends"
+    )
+    runs = running.prefect("flow_runs/filter", **asked)
+    assert {run["state"]["name"] for run in runs} == ended
     assert len(runs) == 3
     council = next(run for run in runs if "Special meeting" in run["name"])
     assert "en" in council["tags"]
