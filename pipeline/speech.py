@@ -35,6 +35,7 @@ from pipeline.screening import (
     score,
     snap,
     stretched_holes,
+    tighten,
 )
 from pipeline.types import LANGUAGES, Language, Notice, Recognition, Session, Span, Word
 
@@ -590,7 +591,7 @@ def _settle(
     """Drop what nobody said and flag what stays in doubt."""
     believed = [passage for passage in passages if "silence" not in passage.doubts]
     said = sorted((word for passage in believed for word in passage.decoded.words), key=lambda word: word.start_ms)
-    words = tidy(snap(drop_ghosts(said, speech, rules), speech, rules), length_ms)
+    words = tidy(snap(tighten(drop_ghosts(said, speech, rules), rules), speech, rules), length_ms)
     notices = [
         Notice(code="speech.doubtful", span=_span(passage.window)) for passage in believed if passage.doubts - {"hole"}
     ]

@@ -21,6 +21,7 @@ from tests.benchmarks.data import (
     KnownWord,
     SaidTurn,
     Sample,
+    begins_with_voice,
     join_clips,
     read_rttm,
     read_stm,
@@ -90,6 +91,13 @@ def test_joined_clips_begin_where_the_reference_says() -> None:
             at = each.start_ms * SAMPLE_RATE // 1000
             assert not joined[at - 100 : at].any()
             assert np.abs(joined[at : at + 160]).max() > 0.5
+
+
+def test_a_clip_that_begins_with_a_noisy_room_has_no_known_first_word() -> None:
+    tone = np.sin(np.arange(SAMPLE_RATE) / 3).astype(np.float32)
+    silence, room = np.zeros(8_000, np.float32), 0.08 * tone[:8_000]
+    assert begins_with_voice(np.concatenate([silence, tone]))
+    assert not begins_with_voice(np.concatenate([room, tone]))
 
 
 def test_a_written_recording_is_heard_as_it_was(tmp_path: Path) -> None:

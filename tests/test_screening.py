@@ -21,6 +21,7 @@ from pipeline.screening import (
     snap,
     stretched_holes,
     subtract,
+    tighten,
 )
 from pipeline.types import Span, Word
 
@@ -120,6 +121,18 @@ def test_words_next_to_a_pause_start_and_end_with_the_voice() -> None:
 def test_a_word_begun_in_the_pause_is_cut_to_where_the_voice_is() -> None:
     stretched = Word(text="bonjour", start_ms=0, end_ms=5_000, probability=0.9, language="fr")
     assert snap([stretched], [span(4_000, 5_100)], RULES)[0].start_ms == 4_000
+
+
+def test_a_word_of_which_but_the_edge_is_heard_after_a_pause_is_not_cut_to_that() -> None:
+    between = Word(text="different", start_ms=1_700, end_ms=2_060, probability=0.9, language="en")
+    assert snap([between], [span(0, 1_700), span(2_040, 3_000)], RULES) == (between,)
+
+
+def test_a_word_that_lasts_unusually_long_begins_later_and_ends_as_it_did() -> None:
+    (long,) = tighten([Word(text="And,", start_ms=0, end_ms=1_000, probability=0.9, language="en")], RULES)
+    assert (long.start_ms, long.end_ms) == (1_000 - RULES.usual_ms - 3 * RULES.usual_letter_ms, 1_000)
+    usual = say("bonjour", each_ms=400)
+    assert tighten(usual, RULES) == usual
 
 
 def test_a_word_in_the_middle_of_speech_stays_where_it_is() -> None:

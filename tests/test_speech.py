@@ -211,8 +211,8 @@ def test_a_full_gpu_gets_smaller_batches_and_no_word_is_lost_or_doubled() -> Non
     engine = Scripted(speech=speech, fail=full)
     found = recognize(silence(110), session("en"), engine)
     assert engine.batches == [2] * 5
-    assert [one.start_ms for one in found.words] == [
-        part.start_ms + step for part in speech for step in range(0, 2_000, 400)
+    assert [one.end_ms for one in found.words] == [
+        part.start_ms + step for part in speech for step in range(400, 2_001, 400)
     ]
     assert [(notice.code, notice.data) for notice in found.notices] == [("speech.smaller_batch", (("size", "2"),))]
 

@@ -54,6 +54,8 @@ _SHORT: Final[dict[Language, tuple[str, ...]]] = {
 _FRAME: Final = SAMPLE_RATE // 100
 _PAUSES_MS: Final = (400, 700, 1_100, 1_600, 2_300)
 _AUDIBLE: Final = 0.03
+_PLAINLY: Final = 0.15
+_PLAIN_WITHIN: Final = SAMPLE_RATE // 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,10 +224,14 @@ def long_recording(minutes: int, joined: Path, *, data: Path = DATA, turn: int =
     return path
 
 
-def onset(sound: Clip) -> int:
+def onset(sound: Clip, audible: float = _AUDIBLE) -> int:
     """Return the sample at which a clip with one voice becomes audible, to 10 ms.
 
-    The first of two frames in a row that are louder than 3 % of the clip's loud frames (its 95th percentile).
+    The first of two frames in a row that are louder than a share of the clip's loud frames (their 95th percentile).
+
+    Args:
+        sound: The clip.
+        audible: That share.
 
     Example:
         >>> clip = np.concatenate([np.zeros(1600), np.ones(3200)]).astype(np.float32)
@@ -234,9 +240,14 @@ def onset(sound: Clip) -> int:
     """
     frames = sound[: len(sound) // _FRAME * _FRAME].reshape(-1, _FRAME)
     loud = np.sqrt(np.square(frames).mean(axis=1))
-    audible = loud > _AUDIBLE * np.percentile(loud, 95)
-    both = audible[:-1] & audible[1:]
+    heard = loud > audible * np.percentile(loud, 95)
+    both = heard[:-1] & heard[1:]
     return int(np.argmax(both)) * _FRAME
+
+
+def begins_with_voice(sound: Clip) -> bool:
+    """Say whether it is plain where a clip's voice begins: a noisy room is audible long before anybody speaks."""
+    return onset(sound, _PLAINLY) - onset(sound) <= _PLAIN_WITHIN
 
 
 def join_clips(clips: Sequence[tuple[Clip, str]]) -> tuple[Clip, tuple[KnownWord, ...]]:
@@ -271,7 +282,7 @@ def _with_known_times(data: Path, joined: Path) -> Iterator[Sample]:
             paths = sorted(path for pattern in patterns for path in data.glob(pattern) if path.suffix != ".txt")
             said = [(path, path.with_suffix(".txt")) for path in paths]
             clips = [(read_sound(path), _read(text)) for path, text in said if text.exists()]
-            sound, joined_words = join_clips(clips)
+            sound, joined_words = join_clips([(sound, text) for sound, text in clips if begins_with_voice(sound)])
             write_wave(target, sound)
             times.write_text(json.dumps([[word.text, word.start_ms] for word in joined_words]), encoding="utf-8")
         words = tuple(KnownWord(text=text, start_ms=start_ms) for text, start_ms in json.loads(_read(times)))

@@ -107,6 +107,7 @@ LEVERS: Final[Mapping[str, Lever]] = {
     "no-echoes": Lever(what="echoes not doubted", steps={"find_echoes": lambda *_: frozenset()}),
     "no-ghosts": Lever(what="words in silence kept", steps={"drop_ghosts": _first}),
     "no-snap": Lever(what="edges of phrases not moved", steps={"snap": _first}),
+    "no-tighten": Lever(what="long words left to begin early", steps={"tighten": _first}),
     "no-hysteresis": Lever(what="a change of language costs nothing", speech={"switch_cost": 0.0}),
     "no-margin": Lever(what="no sound around speech", speech={"margin_ms": 0}),
     "any-cut": Lever(what="windows cut at any pause", speech={"phrase_pause_ms": 1}),
