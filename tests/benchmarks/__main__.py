@@ -31,15 +31,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure what is missing and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     Bench.add_arguments(parser)
-    parser.add_argument("--measures", default=",".join(MEASURES), help="which, in order")
+    parser.add_argument("--measures", default=",".join(MEASURES), help="which, in order; empty to write the page only")
     parser.add_argument("--again", default="", help=f"which to measure anew: {', '.join(ROWS)}")
     options = parser.parse_args(arguments)
     bench = Bench.asked(options)
     for name in filter(None, options.again.split(",")):
         for path in bench.folder.glob(f"{ROWS[name]}-*.jsonl"):
             path.unlink()
-    chosen = options.measures.split(",")
-    for name in chosen:
+    for name in filter(None, options.measures.split(",")):
         MEASURES[name][1].measure(bench)
     sections = {heading: module.report(bench) for heading, module in MEASURES.values()}
     found = [
