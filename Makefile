@@ -28,7 +28,7 @@ test: $(VENV)/.ready-dev ## Set up what is missing and run the whole test suite
 	@$(BIN)/tribune models fetch
 	@$(BIN)/python -m pytest
 
-bench: $(VENV)/.ready $(BENCH)/.ready ## Measure Tribune beside its peers, into tests/benchmarks/RESULTS.md (QUICK=1: under five minutes)
+bench: $(VENV)/.ready $(BENCH)/.ready ## Measure Tribune beside its peers, into tests/benchmarks/RESULTS.md (QUICK=1: a few short recordings)
 	@$(BIN)/tribune models fetch
 	@$(BENCH)/bin/python -m tests.benchmarks $(if $(QUICK),--quick)
 

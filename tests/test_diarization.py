@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,15 @@ def test_each_voiceprint_is_that_of_the_voice_it_names(
             for name in voices(found)
         }
         assert nearest.speaker == max(shares, key=lambda name: shares[name])
+
+
+@pytest.mark.engines
+def test_the_number_of_cores_does_not_decide_what_is_heard(
+    models_folder: Path, session: Clip, found: Diarization
+) -> None:
+    options = replace(OPTIONS, threads=3)
+    many = open_diarizer(models_folder / SEGMENTATION, models_folder / EMBEDDING, models=MODELS, options=options)
+    assert many.diarize(session, count=ANY, progress=no_progress) == found
 
 
 @pytest.mark.engines

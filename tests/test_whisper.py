@@ -136,6 +136,22 @@ def test_hours_are_searched_in_blocks_that_join_without_a_seam(english: Clip) ->
 
 
 @pytest.mark.engines
+def test_the_number_of_cores_does_not_decide_what_is_heard(models_folder: Path, english: Clip) -> None:
+    length_ms = len(english) // 16
+    spans = [Span(start_ms=start, end_ms=min(start + 2_000, length_ms)) for start in range(0, length_ms - 1_000, 1_000)]
+    heard = [
+        list(
+            open_recognizer(
+                models_folder / "whisper-base", model=MODEL, options=WhisperOptions(device="cpu", threads=threads)
+            ).decode_batch(english, spans, language="en", hotwords=None, batch_size=2)
+        )
+        for threads in (1, 3)
+    ]
+    assert heard[0] == heard[1]
+    assert any(decoded.words for decoded in heard[0])
+
+
+@pytest.mark.engines
 def test_languages_are_told_apart_among_those_asked_for(
     recognizer: WhisperRecognizer, english: Clip, french: Clip
 ) -> None:

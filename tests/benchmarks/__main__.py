@@ -8,6 +8,7 @@ interrupted goes on where it stopped.
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     found = [
         *words.bars(bench), *speakers.bars(bench), *attribution.bars(bench), *times.bars(bench), *cost.bars(bench)
     ]  # fmt: skip
-    asked = " ".join(sys.argv[1:] if arguments is None else arguments)
+    asked = shlex.join(sys.argv[1:] if arguments is None else arguments)
     PAGE.write_text(page(bench, sections, found, f"python -m tests.benchmarks {asked}".strip()), encoding="utf-8")
     say(f"{sum(bar.met is True for bar in found)} of {len(found)} bars met; written to {PAGE}")
 

@@ -196,11 +196,13 @@ def bars(bench: Bench) -> list[Bar]:
     """Return the bars for speakers."""
     ours = score(bench, "tribune")
     groups = sets(ours)
-    peers = [sets(score(bench, system)) for system in SYSTEMS if system != "tribune"]
+    scores = [score(bench, system) for system in SYSTEMS if system != "tribune"]
+    # The better of them is not known before each has heard every recording.
+    peers = [sets(each) for each in scores] if all(each.keys() == ours.keys() for each in scores) else []
     ratios = {
         name: measured.error / best
         for name, measured in groups.items()
-        if (best := min((peer[name].error for peer in peers if name in peer), default=0.0))
+        if (best := min((peer[name].error for peer in peers), default=0.0))
     }
     worst = max(ratios, key=lambda name: ratios[name], default="")
     off_by = together(list(ours.values())).off_by if ours else ()
