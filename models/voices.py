@@ -69,6 +69,15 @@ _CLEARLY: Final = 0.2
 _REASSIGNED_FRAMES: Final = 30
 """For so many of the segmentation's frames at a stretch: half a second."""
 
+_SURELY: Final = 0.05
+"""By so much, in cosine, a moment must be nearer to a voice than to any other to say how that voice sounds."""
+
+_LEAST_MOMENTS: Final = 5
+"""A voice with fewer such moments stays as it was."""
+
+_ROUNDS: Final = 5
+"""So often the voices are made anew of the moments nearest to them; after that, hardly any moment changes sides."""
+
 _TRUSTED_S: Final = 2.0
 """Seconds alone from which a speaker of a window helps to say what voices there are: pyannote's fifth of the window."""
 
@@ -180,8 +189,10 @@ class VoiceClustering(BaseClustering):
     """Groups the embeddings of a recording into voices.
 
     Agglomerative clustering by the average of all cosine distances between two groups, in which two speakers of one
-    window are never the same voice. A group is a voice of its own when it is heard for long enough; every speaker of
-    every window then goes to the nearest voice, two speakers of one window to two voices.
+    window are never the same voice. A group is a voice of its own when it is heard for long enough. A window's speaker
+    may be two people taken for one, and a voice made of such would sound like both: so voices are made anew of the
+    moments nearest to them. Every speaker of every window then goes to the nearest voice, two speakers of one window to
+    two voices.
 
     Args:
         threshold: Average distance up to which two groups are one voice, 0 to 2.
@@ -194,6 +205,10 @@ class VoiceClustering(BaseClustering):
         super().__init__(metric="cosine")
         self._threshold = threshold
         self._shortest_s = shortest_s
+        self.moments = np.zeros((0, DIMENSION), dtype=np.float32)
+        """What to know of the recording besides: how its moments sound, (moments, dimension); not a number where nobody
+        speaks alone."""
+
         self.voices = np.zeros((1, DIMENSION))
         """The centroids of the recording last seen, (voices, dimension), of length 1."""
 
@@ -228,7 +243,8 @@ class VoiceClustering(BaseClustering):
         least, most = num_clusters or min_clusters or 1, num_clusters or max_clusters or np.inf
         groups = self._group(vectors[window, speaker], window, evidence_s, least, most)
         members = [groups == group for group in range(groups.max() + 1)]
-        self.voices = _unit(np.stack([evidence_s[m] @ vectors[window, speaker][m] for m in members]))
+        voices = _unit(np.stack([evidence_s[m] @ vectors[window, speaker][m] for m in members]))
+        self.voices = _purified(voices, self.moments)
         return _nearest(vectors, self.voices), None, self.voices
 
     def _group(
@@ -252,6 +268,25 @@ class VoiceClustering(BaseClustering):
             return found
         wanted = int(least if number < least else most)
         return _cut_into(tree, wanted, seconds, self._shortest_s)
+
+
+def _purified(voices: NDArray[np.float64], moments: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the voices, (voices, dimension), each made anew of the moments that are surely nearer to it."""
+    heard = _unit(moments[~np.isnan(moments[:, 0])])
+    if len(voices) == 1 or not len(heard):
+        return voices
+    for _ in range(_ROUNDS):
+        likeness = heard @ voices.T
+        second, best = np.partition(likeness, -2, axis=1)[:, -2:].T
+        nearest = np.where(best - second >= _SURELY, likeness.argmax(axis=1), -1)
+        own = [nearest == voice for voice in range(len(voices))]
+        voices = np.stack(
+            [
+                _unit(heard[mine].sum(axis=0)) if mine.sum() >= _LEAST_MOMENTS else voice
+                for voice, mine in zip(voices, own, strict=True)
+            ]
+        )
+    return voices
 
 
 def _seconds_alone(segmentations: SlidingWindowFeature) -> NDArray[np.float64]:
@@ -345,7 +380,6 @@ class VoiceDiarization(SpeakerDiarization):
         self.clustering = clustering
         self._onset = onset
         self._workers = workers
-        self._moments = np.zeros((0, DIMENSION))
 
     def prepare_one(self, file: Any, preload: bool = False) -> Mapping[str, Any]:  # noqa: ANN401, ARG002 - as pyannote's
         """Return the recording as it is; pyannote would want all of its samples in memory."""
@@ -392,7 +426,7 @@ class VoiceDiarization(SpeakerDiarization):
         network, waveform, batch = self._embedding.model_, file["waveform"], self.embedding_batch_size
         with torch.inference_mode(), ThreadPoolExecutor(self._workers) as pool:
             reader = FrameReader(network, waveform, batch, pool, self._workers)
-            self._moments = np.full((reader.length // MOMENT + 1, DIMENSION), np.nan, dtype=np.float32)
+            self.clustering.moments = np.full((reader.length // MOMENT + 1, DIMENSION), np.nan, dtype=np.float32)
             for number, activity in enumerate(activities):
                 frames = reader.read(number * step, number * step + WINDOW)
                 active = activity[positions[: frames.shape[-1]]]
@@ -420,10 +454,11 @@ class VoiceDiarization(SpeakerDiarization):
 
     def _embed_moments(self, frames: Tensor, active: NDArray[np.float32], start: int) -> None:
         """Embed what lies around each moment of the window that no window has embedded yet."""
+        moments = self.clustering.moments
         alone = (active.sum(axis=1) == 1).astype(np.float32)
         first = -(-(start + _AROUND // 2) // MOMENT)
         last = (start + len(active) - _AROUND + _AROUND // 2) // MOMENT
-        new = [moment for moment in range(first, last + 1) if np.isnan(self._moments[moment, 0])]
+        new = [moment for moment in range(first, last + 1) if np.isnan(moments[moment, 0])]
         around = {
             moment: slice(moment * MOMENT - start - _AROUND // 2, moment * MOMENT - start + _AROUND - _AROUND // 2)
             for moment in new
@@ -431,7 +466,7 @@ class VoiceDiarization(SpeakerDiarization):
         kept = {moment: part for moment, part in around.items() if alone[part].sum() >= _LEAST_CLEAN_FRAMES}
         if kept:
             sound = torch.stack([frames[:, part] for part in kept.values()])
-            self._moments[list(kept)] = self._pool(sound, np.stack([alone[part] for part in kept.values()]))
+            moments[list(kept)] = self._pool(sound, np.stack([alone[part] for part in kept.values()]))
 
     def _pool(self, frames: Tensor, weights: NDArray[np.float32]) -> NDArray[np.float32]:
         network = self._embedding.model_.network
@@ -447,8 +482,8 @@ class VoiceDiarization(SpeakerDiarization):
         voice says in every window in memory at once.
         """
         windows, frames = segmentations.sliding_window, count.sliding_window
-        lengths = np.linalg.norm(self._moments, axis=1, keepdims=True)
-        likeness = self._moments @ self.clustering.voices.T.astype(np.float32) / lengths
+        sounds, centroids = self.clustering.moments, self.clustering.voices.astype(np.float32)
+        likeness = sounds @ centroids.T / np.linalg.norm(sounds, axis=1, keepdims=True)
         size = segmentations.data.shape[1]
         seconds = np.arange(size) * frames.step
         heard = np.zeros((len(count.data), max(hard_clusters.max() + 1, count.data.max())), dtype=np.float32)
