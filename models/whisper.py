@@ -40,7 +40,7 @@ FILES: Final = ("model.bin", "config.json", "tokenizer.json")
 
 _FRAME_MS: Final = 10
 _FRAMES: Final = WINDOW_MS // _FRAME_MS
-_SHORT_FRAMES: Final = _FRAMES // 2
+_SHORT_FRAMES: Final = _FRAMES * 2 // 3
 _PADDING_FRAMES: Final = 100
 _VAD_FRAME: Final = 512
 _VAD_FRAME_MS: Final = _VAD_FRAME * 1000 // SAMPLE_RATE

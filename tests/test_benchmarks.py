@@ -100,6 +100,15 @@ def test_a_clip_that_begins_with_a_noisy_room_has_no_known_first_word() -> None:
     assert not begins_with_voice(np.concatenate([room, tone]))
 
 
+def test_a_clip_that_begins_with_a_breath_has_no_known_first_word() -> None:
+    tone = np.sin(np.arange(SAMPLE_RATE) / 20).astype(np.float32)
+    breath = np.random.default_rng(1).normal(0, 0.4, SAMPLE_RATE // 2).astype(np.float32)
+    silence = np.zeros(8_000, np.float32)
+    consonant = breath[: SAMPLE_RATE // 10]
+    assert begins_with_voice(np.concatenate([silence, consonant, tone]))
+    assert not begins_with_voice(np.concatenate([silence, breath, tone]))
+
+
 def test_a_written_recording_is_heard_as_it_was(tmp_path: Path) -> None:
     sound = np.linspace(-1, 1, SAMPLE_RATE, dtype=np.float32)
     write_wave(tmp_path / "a.wav", sound)

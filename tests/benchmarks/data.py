@@ -56,6 +56,10 @@ _PAUSES_MS: Final = (400, 700, 1_100, 1_600, 2_300)
 _AUDIBLE: Final = 0.03
 _PLAINLY: Final = 0.15
 _PLAIN_WITHIN: Final = SAMPLE_RATE // 10
+_VOICED: Final = 0.5
+_VOICED_WITHIN: Final = SAMPLE_RATE // 4
+_PITCHES: Final = range(SAMPLE_RATE // 400, SAMPLE_RATE // 60)
+_PITCH_FRAME: Final = SAMPLE_RATE // 25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,8 +250,26 @@ def onset(sound: Clip, audible: float = _AUDIBLE) -> int:
 
 
 def begins_with_voice(sound: Clip) -> bool:
-    """Say whether it is plain where a clip's voice begins: a noisy room is audible long before anybody speaks."""
-    return onset(sound, _PLAINLY) - onset(sound) <= _PLAIN_WITHIN
+    """Say whether it is plain where a clip's voice begins.
+
+    A noisy room is audible long before anybody speaks, and so is a breath that is drawn before the first word: the
+    voice must be plain a tenth of a second after the clip becomes audible, and have a pitch after a quarter, which is
+    longer than any consonant.
+    """
+    start = onset(sound)
+    return onset(sound, _PLAINLY) - start <= _PLAIN_WITHIN and any(
+        _has_pitch(sound[at : at + _PITCH_FRAME]) for at in range(start, start + _VOICED_WITHIN, _FRAME)
+    )
+
+
+def _has_pitch(sound: Clip) -> bool:
+    """Say whether 40 ms of sound repeat themselves at the rate of a voice, 60 to 400 Hz (normalised correlation)."""
+    sound = sound - sound.mean() if len(sound) else sound
+    for lag in _PITCHES:
+        one, two = sound[:-lag], sound[lag:]
+        if one @ two > _VOICED * np.sqrt((one @ one) * (two @ two)) > 0:
+            return True
+    return False
 
 
 def join_clips(clips: Sequence[tuple[Clip, str]]) -> tuple[Clip, tuple[KnownWord, ...]]:
