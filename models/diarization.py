@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from models.gpu import fitting, free_memory
 from models.parallel import share_heaps, threads_given
 from models.torchaudio_loader import load_torchaudio
 from pipeline.errors import DiarizationFailed, OutOfMemory, SetUpError
@@ -27,6 +28,9 @@ _SAMPLE_RATE: Final = 16_000
 
 _SHARES: Final = {"segmentation": (0.0, 0.4), "embeddings": (0.4, 0.98), "discrete_diarization": (0.98, 0.99)}
 """Where each step of pyannote's starts and ends in the whole, as measured on two cores."""
+
+_WINDOW_BYTES: Final = 32 * 2**20
+"""What hearing a window takes of a GPU's memory, at most: mostly what the filterbank makes of it, twice."""
 
 _ALLOCATOR: Final = "DefaultCPUAllocator: can't allocate memory"
 """What torch says, in a plain RuntimeError, where the CPU has too little."""
@@ -47,7 +51,7 @@ class DiarizerOptions:
         threshold: Average cosine distance up to which two groups are one voice, 0 to 2: higher gives fewer voices.
         shortest_voice_s: Seconds that somebody must be heard alone to be told apart from the others.
         cpu_batch: Windows heard at once on the CPU.
-        gpu_batch: Windows heard at once on a GPU.
+        gpu_batch: Windows heard at once on a GPU whose memory holds them.
     """
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -162,7 +166,7 @@ def open_diarizer(
             step=options.step,
             onset=options.onset,
             windows=_batch(options),
-            blocks=options.gpu_batch if on_gpu else 1,
+            blocks=_batch(options) if on_gpu else 1,
             workers=1 if on_gpu else options.threads or threads_given(),
         ).instantiate({"segmentation": {"min_duration_off": options.longest_gap_s}})
 
@@ -246,7 +250,10 @@ def _torch_device(device: str) -> Any:  # noqa: ANN401 - torch is not imported a
 
 
 def _batch(options: DiarizerOptions) -> int:
-    return options.cpu_batch if _device(options) == "cpu" else options.gpu_batch
+    """Return how many windows are heard at once; on a GPU no more than its memory holds."""
+    if _device(options) == "cpu":
+        return options.cpu_batch
+    return fitting(free_memory(), _WINDOW_BYTES, most=options.gpu_batch)
 
 
 def _read(path: Path, reader: Callable[[Path], Any]) -> Any:  # noqa: ANN401 - whatever the reader makes

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from models.gpu import fitting, free_memory
 from models.parallel import map_in_order, share_heaps, threads_given
 from pipeline.errors import OutOfMemory, RecognitionFailed, SetUpError, TribuneError
 from pipeline.ports import Clip, Decoded, Waveform
@@ -59,6 +60,13 @@ class _Rung(NamedTuple):
 _LADDER: Final = (_Rung(1.0, 0), _Rung(1.1, 4), _Rung(1.3, 3))
 _BELIEVED: Final = -1.0
 _LOOPS: Final = 2.4
+
+_MOST_AT_ONCE: Final = 64
+"""Windows on a GPU; more gain nothing."""
+
+_WINDOW_OVER_WEIGHTS: Final = 0.7
+"""What decoding a window with a beam of 5 takes of a GPU's memory, over the size of the weights: the keys and values of
+every layer and hypothesis, largest for base among the sizes of Whisper."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +140,13 @@ class WhisperRecognizer:
     def model(self) -> ModelUse:
         """Which weights, where they run now."""
         return self._model
+
+    @property
+    def windows_at_once(self) -> int | None:
+        """How many windows fit in the GPU's memory; ``None`` on a CPU, or where torch does not see the GPU."""
+        free = free_memory() if self._model.device == "cuda" else 0
+        weights = (self._folder / "model.bin").stat().st_size
+        return fitting(free, round(_WINDOW_OVER_WEIGHTS * weights), most=_MOST_AT_ONCE) if free else None
 
     def detect_speech(self, waveform: Waveform) -> tuple[Span, ...]:
         """Return the stretches where a voice is heard, in order, apart."""

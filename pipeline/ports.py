@@ -66,6 +66,11 @@ class Recognizer(Protocol):
         """Which weights, where they run now."""
         ...
 
+    @property
+    def windows_at_once(self) -> int | None:
+        """How many windows the device has memory for; ``None`` where that is not what limits it."""
+        ...
+
     def detect_speech(self, waveform: Waveform) -> tuple[Span, ...]:
         """Return the stretches where a voice is heard, in order, apart."""
         ...

@@ -60,7 +60,7 @@ class SpeechOptions:
         longest_pause_ms: A longer pause ends a window.
         phrase_pause_ms: Pauses much longer than this are between phrases, and good to cut at.
         margin_ms: Sound kept before and after the speech of a window.
-        batch_size: Windows decoded together.
+        batch_size: Windows decoded together, where the recogniser does not know how many its device has memory for.
         hotwords_length: Characters of glossary and names that the recogniser is told, at most.
         language_ms: Speech looked at to tell the language of a stretch, at most.
         switch_cost: What a change of language costs, in units of log-probability: one word alone does not flip it.
@@ -315,7 +315,8 @@ class _Engine:
         self.recognizer = recognizer
         self.waveform = waveform
         self._hotwords = hotwords
-        self._wanted = self._batch_size = batch_size
+        self._usual = batch_size
+        self._wanted = self._batch_size = recognizer.windows_at_once or batch_size
         self._moved = False
 
     @property
@@ -384,7 +385,7 @@ class _Engine:
             self._batch_size //= 2
         elif self.recognizer.model.device != "cpu":
             self.recognizer = self.recognizer.to_cpu()
-            self._batch_size = self._wanted
+            self._wanted = self._batch_size = self._usual
             self._moved = True
         else:
             raise error

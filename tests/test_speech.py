@@ -89,6 +89,7 @@ class Scripted:
     batches: list[int] = field(default_factory=list)
     hotwords: list[str | None] = field(default_factory=list)
     careful: list[Span] = field(default_factory=list)
+    windows_at_once: int | None = None
 
     def detect_speech(self, waveform: Waveform) -> tuple[Span, ...]:
         return self.speech
@@ -115,7 +116,7 @@ class Scripted:
         yield self._decode(span, language, self.deaf, "c{}")
 
     def to_cpu(self) -> Self:
-        return replace(self, model=replace(self.model, device="cpu"))
+        return replace(self, model=replace(self.model, device="cpu"), windows_at_once=None)
 
     def _perhaps_fail(self, size: int) -> None:
         if self.fail is not None:
@@ -234,6 +235,21 @@ def test_a_gpu_that_fails_halfway_is_left_for_the_cpu_with_the_rest_of_the_work(
     assert found.model is not None
     assert found.model.device == "cpu"
     assert [notice.code for notice in found.notices] == ["speech.moved_to_cpu"]
+
+
+def test_a_gpu_decodes_as_many_windows_at_once_as_its_memory_holds() -> None:
+    sizes: list[tuple[str, int]] = []
+
+    def short_of_memory(device: str, size: int) -> None:
+        sizes.append((device, size))
+        if device == "cuda":
+            raise OutOfMemory("speech.out_of_memory", {"detail": "full"})
+
+    speech = tuple(span(at, at + 2_000) for at in range(0, 100_000, 10_000))
+    gpu = replace(GPU_LESS, device="cuda")
+    scripted = Scripted(speech=speech, model=gpu, windows_at_once=8, fail=short_of_memory)
+    recognize(silence(110), session("en"), scripted, SpeechOptions(batch_size=4))
+    assert sizes[:5] == [("cuda", 8), ("cuda", 4), ("cuda", 2), ("cuda", 1), ("cpu", 4)]
 
 
 def test_memory_that_does_not_do_even_for_one_window_on_the_cpu_is_said() -> None:

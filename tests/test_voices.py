@@ -89,6 +89,26 @@ def test_a_session_of_hours_is_grouped_in_bounded_time(voices: ModuleType) -> No
     assert grouped(voices, talk) == talk
 
 
+def test_a_voice_made_of_two_people_taken_for_one_is_made_anew_of_its_own_moments(voices: ModuleType) -> None:
+    one, other = directions(2)
+    random = np.random.default_rng(3)
+    mixed = one + 1.5 * other
+    moments = np.concatenate([np.tile(one, (40, 1)), np.tile(other, (40, 1))]) + random.normal(
+        scale=0.02, size=(80, 192)
+    )
+    moments[::10] = np.nan
+    purified = voices._purified(np.stack([one, mixed / np.linalg.norm(mixed)]), moments.astype(np.float32))
+    assert purified[0] @ one > 0.95
+    assert purified[1] @ other > 0.95
+    assert np.allclose(np.linalg.norm(purified, axis=1), 1.0)
+
+
+def test_a_voice_with_hardly_a_moment_of_its_own_stays_as_it_was(voices: ModuleType) -> None:
+    one, other = directions(2)
+    moments = np.concatenate([np.tile(one, (40, 1)), np.tile(other, (3, 1))]).astype(np.float32)
+    assert (voices._purified(np.stack([one, -one]), moments)[1] == -one).all()
+
+
 def test_a_stretch_clearly_of_another_voice_goes_to_it(voices: ModuleType) -> None:
     activity = np.zeros((200, 3))
     activity[20:180, 0] = 1.0
