@@ -10,6 +10,10 @@
     ├── RecordingRejected              the facilitator's file cannot be processed; becomes a reason beside it
     ├── SidecarInvalid                 the facilitator's sidecar cannot be read; becomes a reason beside it
     ├── TranscriptInvalid              a transcript file cannot be read; says which to choose
+    ├── ReviewError                    what a reviewer asks for cannot be done
+    │   ├── RevisionMissing            … there is no such revision, or nothing to review yet
+    │   ├── RevisionConflict           … somebody else saved first
+    │   └── CorrectionInvalid          … the correction does not fit what it corrects
     ├── EngineError                    a model failed
     │   ├── OutOfMemory                … for lack of (GPU) memory; a smaller batch may do
     │   ├── RecognitionFailed
@@ -90,6 +94,22 @@ class SidecarInvalid(TribuneError):
 
 class TranscriptInvalid(TribuneError):
     """A transcript file cannot be read as one."""
+
+
+class ReviewError(TribuneError):
+    """What a reviewer asks for cannot be done."""
+
+
+class RevisionMissing(ReviewError):
+    """There is no such revision."""
+
+
+class RevisionConflict(ReviewError):
+    """Somebody else saved first; ``data`` says who and which: ``based_on``, ``latest``, ``author``, ``saved_at``."""
+
+
+class CorrectionInvalid(ReviewError):
+    """A correction does not fit the transcript that it corrects."""
 
 
 class EngineError(TribuneError):

@@ -64,21 +64,28 @@ class Span:
         return self.start_ms <= ms < self.end_ms
 
 
+Timed = Literal["recognised", "aligned", "interpolated"]
+"""Where a word's time comes from: it was recognised there, or a person wrote it and it was found in the sound, or a
+person wrote it and it was only laid between its neighbours."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Word(Span):
-    """One recognised word, as written, with its punctuation and without spaces around it.
+    """One word, as written, with its punctuation and without spaces around it.
 
     Attributes:
         text: What is shown; never empty, no white space at either end.
-        probability: The recogniser's own, 0 to 1.
+        probability: The recogniser's own, 0 to 1; 1 where a person wrote it.
         language: ISO 639-1 code of the language it was decoded in.
         overlapped: Whether two people spoke at that moment.
+        timed: Where its time comes from.
     """
 
     text: str
     probability: float
     language: str
     overlapped: bool = False
+    timed: Timed = "recognised"
 
     def __post_init__(self) -> None:
         # A slotted dataclass is a new class, so the zero-argument super() would not find the parent.
