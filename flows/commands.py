@@ -35,7 +35,7 @@ from flows.engines import (
     running_store,
     store_options,
 )
-from flows.services import Services, running_services
+from flows.services import Services, review_pages, running_services
 from flows.voices import voice_commands
 from models import manifest
 from models.fetch import fetch, installed, verify
@@ -61,6 +61,7 @@ def register(app: typer.Typer) -> None:
     app.command(help=say("cli.up"))(up)
     app.command(help=say("cli.demo"))(demo)
     app.command(name="process", help=say("cli.process"))(process_file)
+    app.command(help=say("cli.review"))(review)
     app.command(help=say("cli.doctor"))(doctor)
     models.command(name="fetch", help=say("cli.models_fetch"))(fetch_models)
     models.command(name="list", help=say("cli.models_list"))(list_models)
@@ -95,6 +96,15 @@ def demo(
         _print_addresses(console, settings, services)
         if once:
             raise typer.Exit(0 if published else 1)
+        console.print(say("flows.until_interrupted"))
+        signal.pause()
+
+
+def review() -> None:
+    """Serve the review pages, and nothing else, until interrupted."""
+    console = Console()
+    with _interruptible(), review_pages(_settings(), {}) as address:
+        console.print(f"  {say('flows.review'):<20} {address}", highlight=False, markup=False, soft_wrap=True)
         console.print(say("flows.until_interrupted"))
         signal.pause()
 
@@ -328,6 +338,7 @@ def _print_addresses(console: Console, settings: Settings, services: Services) -
         *((f"{say('flows.pages')} ({language})", site.url(f"{language}/index.html")) for language in LANGUAGES),
         (say("flows.prefect"), services.prefect.pages),
         (say("flows.store"), f"{services.s3.endpoint_url or 'AWS'} ({services.s3.bucket})"),
+        (say("flows.review"), services.review),
         (say("flows.inbox"), str(settings.inbox)),
         (say("flows.status"), str(settings.inbox / "status.html")),
     ]
