@@ -82,6 +82,12 @@ class PublishingSettings(_Section):
     without_speech: Literal["publish", "set_aside"]
 
 
+class ReviewSettings(_Section):
+    """How much people have a say in what is published."""
+
+    required: bool
+
+
 class StoreSettings(_Section):
     """Which object store."""
 
@@ -117,6 +123,7 @@ class Settings(BaseSettings):
     engines: EngineSettings
     speakers: SpeakerSettings
     publishing: PublishingSettings
+    review: ReviewSettings
     store: StoreSettings
     prefect: PrefectSettings
 
