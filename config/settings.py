@@ -83,8 +83,9 @@ class PublishingSettings(_Section):
 
 
 class ReviewSettings(_Section):
-    """Where people review."""
+    """Where people review, and how much they have a say in what is published."""
 
+    required: bool
     port: Port
 
 

@@ -47,7 +47,7 @@ from pipeline.intake import DEFAULTS
 from pipeline.journal import session_folder
 from pipeline.locks import Held, exclusive
 from pipeline.naming import printable
-from pipeline.process import STAGES, Stage, checkpointed, process
+from pipeline.process import STAGES, Stage, Work, checkpointed, process
 from pipeline.s3 import S3Options, open_store
 from pipeline.sidecar import SIDECAR_EXTENSIONS, read_sidecar
 from pipeline.types import LANGUAGES, Publication, Recording, TrackFile
@@ -144,15 +144,18 @@ def _process(settings: Settings, s3: S3Options, recording: Recording, given: Det
 
         engines = MachineEngines(settings)
         with engines.warming_up():
-            publication = process(
-                recording,
-                session_for(recording, given, (), settings.intake.default_languages),
+            work = Work(
+                recording=recording,
                 folder=folder,
-                complete=lambda tags: session_for(recording, given, tags, settings.intake.default_languages),
                 engines=engines,
                 open_store=partial(open_store, s3),
                 options=process_options(settings),
                 run=checkpointed(folder / "finished", tell),
+            )
+            publication = process(
+                work,
+                session_for(recording, given, (), settings.intake.default_languages),
+                complete=lambda tags: session_for(recording, given, tags, settings.intake.default_languages),
             )
         progress.update(bars[STAGES[-1]], completed=1.0)
     return publication

@@ -13,6 +13,7 @@
     ├── ReviewError                    what a reviewer asks for cannot be done
     │   ├── RevisionMissing            … there is no such revision, or nothing to review yet
     │   ├── RevisionConflict           … somebody else saved first
+    │   ├── ReviewAwaited              … nothing is published before somebody has approved it
     │   └── CorrectionInvalid          … the correction does not fit what it corrects
     ├── EngineError                    a model failed
     │   ├── OutOfMemory                … for lack of (GPU) memory; a smaller batch may do
@@ -106,6 +107,10 @@ class RevisionMissing(ReviewError):
 
 class RevisionConflict(ReviewError):
     """Somebody else saved first; ``data`` says who and which: ``based_on``, ``latest``, ``author``, ``saved_at``."""
+
+
+class ReviewAwaited(ReviewError):
+    """Nothing of a session may be published before somebody has approved it."""
 
 
 class CorrectionInvalid(ReviewError):

@@ -47,9 +47,11 @@ class Claimed:
 
     Attributes:
         updated: Whether only its details have changed since an earlier attempt.
+        reviewed: Whether only what a person approved is to be published; nothing is to be recognised.
     """
 
     updated: bool = False
+    reviewed: bool = False
     kind: Literal["claimed"] = "claimed"
 
 
@@ -84,6 +86,13 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NeedsReview:
+    """It has been recognised, and nothing more is published before somebody has approved it."""
+
+    kind: Literal["needs_review"] = "needs_review"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rejected:
     """It cannot be processed as it is; it has gone back to the facilitator with the reasons."""
 
@@ -99,7 +108,7 @@ class Failed:
     kind: Literal["failed"] = "failed"
 
 
-State = Claimed | Processing | Published | Rejected | Failed
+State = Claimed | Processing | NeedsReview | Published | Rejected | Failed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -332,6 +341,27 @@ def record_state(work: Path, session_id: str, attempt: int, state: State) -> Ses
         if changed != record:
             write_record(work, changed)
         return changed
+
+
+def request_publication(work: Path, session_id: str) -> bool:
+    """Ask for a run that publishes what was approved of a session.
+
+    Args:
+        work: The work area.
+        session_id: Whose; something of it has been approved.
+
+    Returns:
+        Whether there will be one: not where the recording was never dropped, or has been given back.
+    """
+    with journal(work):
+        record = read_record(work, session_id)
+        if record is None or isinstance(record.state, Rejected):
+            return False
+        # A run that has not begun publishes what is approved anyway.
+        if not isinstance(record.state, Claimed):
+            state = Claimed(reviewed=True)
+            write_record(work, replace(record, state=state, when_ms=now_ms(), attempt=record.attempt + 1))
+        return True
 
 
 def commit(work: Path, plan: Plan) -> None:

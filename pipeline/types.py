@@ -669,6 +669,19 @@ class Artifact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """That a person has read a transcript and stands by it.
+
+    Attributes:
+        revision: Number of the revision that they approved.
+        day: When, where they are.
+    """
+
+    revision: int
+    day: dt.date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
     """What made a result: enough to make it again.
 
@@ -677,12 +690,14 @@ class Provenance:
         models: Weights used.
         settings: Sorted pairs of the settings that decide the result.
         engines: Sorted pairs of library and version.
+        review: By whom nothing is said; ``None`` where nobody has stood by it yet.
     """
 
     tool: str
     models: tuple[ModelUse, ...] = ()
     settings: tuple[tuple[str, str], ...] = ()
     engines: tuple[tuple[str, str], ...] = ()
+    review: Review | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,7 +33,7 @@ from pipeline.ports import Progress, no_progress
 from pipeline.process import HearingStage
 from pipeline.serial import from_json, to_json
 from pipeline.speech import SpeechOptions
-from pipeline.types import AudioFile, Diarization, Recognition, Session
+from pipeline.types import AudioFile, Diarization, Recognition, Session, Transcript
 from tests.clips import cut, listen, session
 
 SAMPLES = Path(__file__).parent.parent / "samples"
@@ -316,6 +316,9 @@ class Failing:
     def diarize(
         self, audio: AudioFile, session: Session, known: Sequence[EnrolledVoice], progress: Progress
     ) -> Diarization:
+        raise IndexError(f"what was said in {audio.path}")
+
+    def align(self, audio: AudioFile, transcript: Transcript, progress: Progress) -> Transcript:
         raise IndexError(f"what was said in {audio.path}")
 
 
