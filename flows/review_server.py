@@ -17,7 +17,7 @@ import secrets
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Hashable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Hashable, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -46,7 +46,7 @@ from pipeline.editor.wire import (
     view_state,
 )
 from pipeline.errors import RevisionConflict, RevisionMissing, TribuneError
-from pipeline.journal import SessionRecord, read_record, read_records, session_folder
+from pipeline.journal import SessionRecord, read_record, read_records, request_publication, session_folder
 from pipeline.messages import message
 from pipeline.peaks import read_peaks
 from pipeline.review import Desk
@@ -65,6 +65,9 @@ HOST: Final = "127.0.0.1"
 _OUR_NAMES: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _MOST_BYTES: Final = 32_000_000
 """A day of speech as one request is a tenth of that."""
+
+_BROWSERS_PLAY: Final = frozenset({".mp4", ".m4v", ".webm", ".m4a", ".mp3", ".wav", ".flac", ".ogg", ".oga", ".opus"})
+"""Files that need not be made anew to be played on a page, whatever is in most of them."""
 
 _LONGEST_NAME: Final = 100
 
@@ -96,7 +99,7 @@ class ReviewOptions:
 
     work: Path
     key: str
-    approved: Callable[[str], None]
+    approved: Callable[[str], object]
     zone: dt.tzinfo = dt.UTC
 
 
@@ -115,13 +118,12 @@ def make_app(options: ReviewOptions) -> Asgi:
         Route(f"{session}/changes", room.get_changes),
         Route(f"{session}/draft", room.get_draft),
         Route(f"{session}/draft", _writes(SentDraft, room.keep_draft), methods=["PUT"]),
-        Route(f"{session}/draft", room.drop_draft, methods=["DELETE"]),
         Route(f"{session}/revisions", _writes(SentRevision, room.save), methods=["POST"]),
         Route(f"{session}/approval", _writes(SentApproval, room.approve), methods=["POST"]),
         Route("/{language}/", room.list_sessions),
         Route("/{language}/sessions/{session_id}", room.show_editor),
     ]
-    answers: Mapping[Any, Any] = {TribuneError: _answer_failure, _Refused: _answer_refused}
+    answers: dict[Any, Any] = {TribuneError: _answer_failure, _Refused: _answer_refused}
     return _guarded(Starlette(routes=routes, exception_handlers=answers), options.key)
 
 
@@ -172,9 +174,12 @@ class _Room:
         return Response(content, media_type=kind, headers={"Cache-Control": "no-cache"})
 
     def show_media(self, request: Request) -> Response:
-        record, _ = self._find(request)
+        record, desk = self._find(request)
         folder = session_folder(self._options.work, record.session.id)
-        shown = next((path for path in (folder / "video.mp4", record.recording.path) if path.is_file()), None)
+        kept = _keep_uncut(folder / "video.mp4", desk)
+        known = record.recording.path.suffix.lower() in _BROWSERS_PLAY
+        choices = (kept, record.recording.path if known else None, folder / "sound.wav")
+        shown = next((path for path in choices if path and path.is_file()), None)
         if shown is None:
             raise _Refused(404, "editor.no_media")
         return FileResponse(shown, headers={"Cache-Control": "no-cache"})
@@ -223,14 +228,9 @@ class _Room:
         author = _author(sent.author)
         with self._drafting:
             kept = desk.draft(author)
-            if kept and from_json(SentDraft, kept.payload).writer not in {sent.writer, sent.follows}:
+            if kept and from_json(SentDraft, kept.payload).writer not in {sent.writer, *sent.follows}:
                 raise _Refused(409, "editor.elsewhere")
             desk.keep_draft(author, to_json(sent).decode(), based_on=sent.based_on)
-        return Response(status_code=204)
-
-    def drop_draft(self, request: Request) -> Response:
-        _, desk = self._find(request)
-        desk.drop_draft(_author(request.query_params.get("author", "")))
         return Response(status_code=204)
 
     def save(self, request: Request, sent: SentRevision) -> Response:
@@ -255,6 +255,16 @@ class _Room:
 
     def _state(self, record: SessionRecord, desk: Desk) -> StateView | None:
         return view_state(record, desk.history(), self._options.zone)
+
+
+def _keep_uncut(video: Path, desk: Desk) -> Path:
+    """Return the video as it was before anything was approved: from then on, what is published may lack passages."""
+    kept = desk.folder / "uncut.mp4"
+    if not kept.is_file() and video.is_file() and desk.approved() is None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            kept.hardlink_to(video)
+    return kept
 
 
 @dataclass(frozen=True)
@@ -315,13 +325,16 @@ def _json(value: object, kind: Hashable | None = None, status: int = 200) -> Res
 
 def _answer_failure(_request: Request, failure: TribuneError) -> Response:
     status = next((status for kind, status in _STATUS if isinstance(failure, kind)), 422)
-    texts = {language: failure.message(language) for language in LANGUAGES}
-    return _json({"code": failure.code, "data": failure.data, **texts}, dict[str, Any], status)
+    return _refusal(status, failure.code, failure.data)
 
 
 def _answer_refused(_request: Request, refusal: _Refused) -> Response:
-    texts = {language: message(refusal.code, language) for language in LANGUAGES}
-    return _json({"code": refusal.code, "data": {}, **texts}, dict[str, Any], refusal.status)
+    return _refusal(refusal.status, refusal.code, {})
+
+
+def _refusal(status: int, code: str, data: dict[str, str]) -> Response:
+    said: dict[str, object] = {language: message(code, language, **data) for language in LANGUAGES}
+    return _json({"code": code, "data": data, **said}, dict[str, Any], status)
 
 
 def _guarded(app: Asgi, key: str) -> Asgi:
@@ -358,7 +371,14 @@ def _is_ours(method: str, headers: Headers, key: str) -> bool:
 def serve(settings: Settings, port: int) -> None:
     """Answer on a port of the loopback until the process is asked to end."""
     zone = dt.datetime.now(dt.UTC).astimezone().tzinfo or dt.UTC
-    app = make_app(ReviewOptions(work=settings.work, key=read_key(settings.root), approved=lambda _: None, zone=zone))
+    app = make_app(
+        ReviewOptions(
+            work=settings.work,
+            key=read_key(settings.root),
+            approved=partial(request_publication, settings.work),
+            zone=zone,
+        )
+    )
     # A page that is open asks again and again: whoever ends the server does not wait for it.
     config = uvicorn.Config(app, HOST, port, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
     uvicorn.Server(config).run()

@@ -1,8 +1,9 @@
 """Everything that has to run for Tribune to run, started together and ended together.
 
 In go the settings, out come addresses: the engines, the object store, the Prefect server, a worker, the watcher and the
-review pages, in that order, each but the engines waited for before the next: these load while the others start. One data folder is
-served by one set of them. Stands alone so that ``tribune up``, the demo and the tests run the very same thing.
+review pages, in that order, each but the engines waited for before the next: these load while the others start. One
+data folder is served by one set of them. Stands alone so that ``tribune up``, the demo and the tests run the very same
+thing.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from flows.children import Kept, kept_running
 from flows.engines import intake_options, running_store
 from flows.prefect_server import PrefectAddress, apply_deployments, prefect_server, watcher, worker
 from flows.review_server import HOST
-from pipeline.errors import SetUpError
+from pipeline.errors import ProgramMissing, SetUpError
 from pipeline.intake import prepare
 from pipeline.locks import Held, exclusive
 from pipeline.s3 import S3Options
@@ -87,10 +88,17 @@ def review_pages(settings: Settings, environment: Mapping[str, str]) -> Iterator
     """
     try:
         with exclusive(settings.root / "review.lock", wait=False):
-            port = free_port(HOST, settings.review.port)
+            port = _port(settings)
             command = [sys.executable, "-m", "flows.review_server", str(port)]
             log = settings.root / "logs" / "review.log"
             with kept_running("the review pages", command, log=log, env=environment):
                 yield f"http://{HOST}:{port}/"
     except Held:
         raise SetUpError("flows.review_running", {"root": str(settings.root)}) from None
+
+
+def _port(settings: Settings) -> int:
+    try:
+        return free_port(HOST, settings.review.port)
+    except OSError as failure:
+        raise ProgramMissing("flows.no_port") from failure

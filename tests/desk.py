@@ -46,9 +46,7 @@ def reviewable(language: Language = "en", **changed: object) -> tuple[Session, T
         dataclasses.replace(each, name=None, proposals=(proposal,) if each.key == "S1" else ())
         for each in transcript.speakers
     ]
-    return session, dataclasses.replace(
-        transcript, turns=(first, *transcript.turns[1:]), speakers=tuple(unnamed)
-    )
+    return session, dataclasses.replace(transcript, turns=(first, *transcript.turns[1:]), speakers=tuple(unnamed))
 
 
 def lay_out(work: Path, session: Session, transcript: Transcript, *, media: Path | None = None) -> Desk:
@@ -68,8 +66,8 @@ def lay_out(work: Path, session: Session, transcript: Transcript, *, media: Path
 
 
 def write_sound(path: Path, duration_ms: int) -> None:
-    """Write a tone that comes and goes."""
-    at = np.arange(duration_ms * 16) / 16000
+    """Write a tone that comes and goes; a minute of it stands for hours."""
+    at = np.arange(min(duration_ms, 60_000) * 16) / 16000
     sound = np.sin(at * 2 * np.pi * 220) * (0.2 + 0.8 * np.abs(np.sin(at))) * 12000
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)

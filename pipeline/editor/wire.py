@@ -14,7 +14,7 @@ from itertools import groupby
 
 from pipeline.corrections import changes
 from pipeline.errors import CorrectionInvalid
-from pipeline.journal import Claimed, Failed, Processing, SessionRecord
+from pipeline.journal import Claimed, Failed, NeedsReview, Processing, SessionRecord
 from pipeline.matching import match
 from pipeline.messages import message
 from pipeline.revisions import CorrectedTurn, Correction, Cut, Entry, Revision, Token
@@ -142,7 +142,7 @@ class SentDraft:
         author: Who typed it.
         based_on: Number of the revision that is being corrected.
         writer: Names one opening of the page: each has its own.
-        follows: The writer of the draft that this one goes on from, where it took one up.
+        follows: The writers of the drafts that this one goes on from.
         at_ms: Unix time by the browser's clock.
         session: The session as it is now.
     """
@@ -150,7 +150,7 @@ class SentDraft:
     author: str
     based_on: int
     writer: str
-    follows: str | None
+    follows: tuple[str, ...]
     at_ms: int
     session: Sent
 
@@ -297,6 +297,8 @@ def _say_state(
 ) -> str:
     if isinstance(record.state, Claimed | Processing):
         return message("editor.state_working", language)
+    if isinstance(record.state, NeedsReview) and latest.origin == "recognition":
+        return message("editor.state_awaited", language)
     if isinstance(record.state, Failed):
         return message("editor.state_failed", language)
     if approved and approved.approval and approved.number == latest.number:

@@ -14,7 +14,7 @@ export class Drafts {
     Object.assign(this, { server, author, basedOn, onState });
     this.place = `tribune.draft.${session}`;
     this.writer = crypto.randomUUID();
-    this.follows = null;
+    this.follows = [];
     this.waiting = null;
     this.timer = 0;
     this.sending = null;
@@ -25,7 +25,7 @@ export class Drafts {
   async find() {
     const [there, here] = [await this.server.get("/draft", { author: this.author }), this.#stored()];
     const newest = here && (!there || here.at_ms > there.at_ms) ? here : there;
-    this.follows = there?.writer ?? null;
+    this.follows = [here?.writer, there?.writer].filter(Boolean);
     return newest;
   }
 
@@ -76,7 +76,6 @@ export class Drafts {
   async #send(draft, document, last) {
     try {
       await this.server.send("PUT", "/draft", draft, { last });
-      this.follows = this.writer;
       if (!this.waiting) this.onState("kept");
     } catch (refusal) {
       if (refusal.said?.code === "editor.elsewhere") this.#end();
@@ -109,12 +108,5 @@ export class Drafts {
   forget() {
     this.ended = true;
     clearTimeout(this.timer);
-  }
-
-  /** Forget what was typed and not saved. */
-  async drop() {
-    await this.pause();
-    localStorage.removeItem(this.place);
-    await this.server.send("DELETE", `/draft?${new URLSearchParams({ author: this.author })}`);
   }
 }

@@ -104,8 +104,7 @@ class Editor {
     await this.#conflict(newest);
   }
 
-  async #dropDraft() {
-    await this.drafts.drop();
+  #dropDraft() {
     this.history.apply(this.opened);
     byId("notice").hidden = true;
   }
@@ -436,7 +435,7 @@ class Editor {
     const { document, clashes } = rebase(this.document, this.opened, newest, new model.Base(newest), same);
     const drafts = this.drafts;
     this.#take(newest);
-    this.drafts.follows = drafts.writer;
+    this.drafts.follows = [drafts.writer, ...drafts.follows];
     this.history.apply(document);
     if (!clashes.length) this.#notice(say("merged", data));
     else this.#notice(say("merged_clashes", { ...data, count: clashes.length }), ...clashes.map((each) => this.#clashAction(each)));

@@ -349,7 +349,7 @@ function toRuns(tokens, base) {
   return runs;
 }
 
-/** The document that {@link toPayload} wrote; paragraphs that are as they were opened are those very ones. */
+/** The document that {@link toPayload} wrote; what is as it was opened is that very document, or its very paragraphs. */
 export function fromPayload(payload, opened) {
   const { base } = opened;
   const known = new Map(opened.blocks.map((block) => [block.tokens[0].word, block]));
@@ -359,13 +359,24 @@ export function fromPayload(payload, opened) {
     const same = was && was.text === made.text && was.speaker === speaker && was.joined === joined;
     return same && was.tokens.every((token, at) => token.word === made.tokens[at].word) ? was : made;
   });
-  return Object.freeze({
+  const read = Object.freeze({
     blocks,
     speakers: payload.speakers.map((each) => Object.freeze(each)),
     cuts: payload.cuts.map((cut) => Object.freeze(cut)),
     title: payload.title ?? null,
     base,
   });
+  const asOpened = blocks.length === opened.blocks.length && blocks.every((block, at) => block === opened.blocks[at]);
+  return asOpened && besidesText(read) === besidesText(opened) ? opened : read;
+}
+
+/** Names, cuts and title as one text that is the same for the same values. */
+function besidesText({ speakers, cuts, title }) {
+  return JSON.stringify([
+    speakers.map(({ key, name }) => [key, name]),
+    cuts.map((cut) => [cut.start_ms, cut.end_ms, cut.kind, cut.sound, cut.picture]),
+    title && [title.en, title.fr],
+  ]);
 }
 
 /** Once a document has been saved: the same paragraphs on the words of the new revision.
