@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.corrections import changes, revise
-from pipeline.errors import RevisionConflict, RevisionMissing
+from pipeline.cuts import Timeline
+from pipeline.errors import CorrectionInvalid, RevisionConflict, RevisionMissing
 from pipeline.journal import make_folder, rename_new, session_folder, sync_folder, write_whole
 from pipeline.locks import exclusive
 from pipeline.revisions import Approval, Correction, Draft, Entry, Origin, Proposal, Revision
@@ -108,16 +109,16 @@ class Desk:
             CorrectionInvalid: The correction does not fit that revision.
         """
         before = self.revision(based_on)
+        if not Timeline(duration_ms=before.transcript.duration_ms, cuts=correction.cuts).kept_ms:
+            raise CorrectionInvalid("review.correction_invalid", {"detail": "cuts"})
+        made = replace(
+            before,
+            entry=Entry(number=based_on + 1, author=author, saved_at=now, origin=origin, based_on=based_on),
+            transcript=revise(before, correction),
+            cuts=correction.cuts,
+            title=correction.title,
+        )
         with self._held():
-            made = replace(
-                before,
-                entry=Entry(
-                    number=based_on + 1, author=author, saved_at=now, origin=origin, based_on=based_on, approval=None
-                ),
-                transcript=revise(before, correction),
-                cuts=correction.cuts,
-                title=correction.title,
-            )
             self._keep(made)
             self._draft_path(author).unlink(missing_ok=True)
         return made
