@@ -1,4 +1,4 @@
-"""The review editor in a real browser: corrected, split, named, cut, approved; killed, shared, and by keyboard alone."""
+"""The review editor in a real browser: corrected, split, named, cut, approved; killed, shared, by keyboard alone."""
 
 from __future__ import annotations
 
