@@ -47,7 +47,6 @@ from pipeline.editor.wire import (
 )
 from pipeline.errors import RevisionConflict, RevisionMissing, TribuneError
 from pipeline.journal import SessionRecord, read_record, read_records, request_publication, session_folder
-from pipeline.messages import message
 from pipeline.peaks import read_peaks
 from pipeline.review import Desk
 from pipeline.revisions import Entry
@@ -123,8 +122,7 @@ def make_app(options: ReviewOptions) -> Asgi:
         Route("/{language}/", room.list_sessions),
         Route("/{language}/sessions/{session_id}", room.show_editor),
     ]
-    answers: dict[Any, Any] = {TribuneError: _answer_failure, _Refused: _answer_refused}
-    return _guarded(Starlette(routes=routes, exception_handlers=answers), options.key)
+    return _guarded(Starlette(routes=routes, exception_handlers={TribuneError: _answer_failure}), options.key)
 
 
 def read_key(root: Path) -> str:
@@ -267,12 +265,17 @@ def _keep_uncut(video: Path, desk: Desk) -> Path:
     return kept
 
 
-@dataclass(frozen=True)
-class _Refused(Exception):
-    """What is asked for is not to be had; the code is that of a message."""
+class _Refused(TribuneError):
+    """What is asked for is not to be had.
 
-    status: int
-    code: str
+    Args:
+        status: As HTTP has it.
+        code: Of the message that says why.
+    """
+
+    def __init__(self, status: int, code: str) -> None:
+        super().__init__(code)
+        self.status = status
 
 
 def _language(request: Request) -> Language:
@@ -323,18 +326,13 @@ def _json(value: object, kind: Hashable | None = None, status: int = 200) -> Res
     return Response(content, status, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
-def _answer_failure(_request: Request, failure: TribuneError) -> Response:
-    status = next((status for kind, status in _STATUS if isinstance(failure, kind)), 422)
-    return _refusal(status, failure.code, failure.data)
-
-
-def _answer_refused(_request: Request, refusal: _Refused) -> Response:
-    return _refusal(refusal.status, refusal.code, {})
-
-
-def _refusal(status: int, code: str, data: dict[str, str]) -> Response:
-    said: dict[str, object] = {language: message(code, language, **data) for language in LANGUAGES}
-    return _json({"code": code, "data": data, **said}, dict[str, Any], status)
+def _answer_failure(_request: Request, failure: Exception) -> Response:
+    if not isinstance(failure, TribuneError):
+        raise failure
+    known = next((status for kind, status in _STATUS if isinstance(failure, kind)), 422)
+    status = failure.status if isinstance(failure, _Refused) else known
+    said: dict[str, object] = {language: failure.message(language) for language in LANGUAGES}
+    return _json({"code": failure.code, "data": failure.data, **said}, dict[str, Any], status)
 
 
 def _guarded(app: Asgi, key: str) -> Asgi:

@@ -422,7 +422,7 @@ def test_axe_finds_nothing_in_light_or_dark_or_in_any_dialog(
     axe = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
     page.evaluate(axe)
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of the two
+        page.emulate_media(color_scheme=scheme)
         assert axe_faults(page) == []
     for dialog in ("author", "cut", "approve", "conflict", "help"):
         page.evaluate(f"document.getElementById('{dialog}-dialog').showModal()")

@@ -56,7 +56,7 @@ def _measure_long(browser: Browser, server: Server, keys: int) -> None:
 def _kill_often(browser: Browser, server: Server, sequences: int) -> None:
     lost = 0
     for seed in range(sequences):
-        session, transcript = reviewable("en", id=f"{seed + 100:016x}")
+        session, _ = reviewable("en", id=f"{seed + 100:016x}")
         desk = lay_out(server.root / "work", session, make_transcript(session, TURNS["en"]))
         try:
             edit_and_kill(browser, server, desk, random.Random(seed))  # noqa: S311 - to be the same again
