@@ -17,6 +17,15 @@ export function button(text, onClick, properties = {}) {
   return made;
 }
 
+/** Do something at the Enter key. The key does nothing else: it would press the button that has the focus by then. */
+function onEnter(field, act) {
+  field.onkeydown = (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault();
+    act();
+  };
+}
+
 /** Show a dialog until it is closed; gives the value of the button that closed it, "" where it was left. */
 export function ask(dialog) {
   dialog.returnValue = "";
@@ -45,9 +54,7 @@ export async function askAuthor(known) {
   field.oninput = () => {
     form.disabled = !field.value.trim();
   };
-  field.onkeydown = (event) => {
-    if (event.key === "Enter" && field.value.trim()) dialog.close("ok");
-  };
+  onEnter(field, () => field.value.trim() && dialog.close("ok"));
   for (;;) {
     const answer = await ask(dialog);
     if (field.value.trim() && (answer === "ok" || known)) return answer === "ok" ? field.value.trim() : known;
@@ -76,9 +83,7 @@ export async function askWho({ speakers, current, label, proposals, say }) {
   const field = byId("who-name");
   field.value = speakers.find(({ key }) => key === current)?.name ?? "";
   byId("who-rename").onclick = () => choose({ rename: field.value });
-  field.onkeydown = (event) => {
-    if (event.key === "Enter") choose({ rename: field.value });
-  };
+  onEnter(field, () => choose({ rename: field.value }));
   byId("who-proposals").replaceChildren(...proposals.map((each) => proposalItem(each, () => choose({ rename: each.name }), say)));
   await ask(dialog);
   return chosen;
@@ -123,7 +128,7 @@ export async function askCut(start, { say, cuts, total, now }) {
     dialog.close("ok");
   };
   byId("cut-ok").onclick = accept;
-  for (const field of [fields.from, fields.to]) field.onkeydown = (event) => event.key === "Enter" && accept();
+  for (const field of [fields.from, fields.to]) onEnter(field, accept);
   await ask(dialog);
   return made;
 }
