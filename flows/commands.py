@@ -35,6 +35,7 @@ from flows.engines import (
     running_store,
     store_options,
 )
+from flows.revisions import revision_commands
 from flows.services import Services, review_pages, running_services
 from flows.voices import voice_commands
 from models import manifest
@@ -42,7 +43,7 @@ from models.fetch import fetch, installed, verify
 from models.manifest import Model
 from pipeline.cli import exit_status, reader_language, say
 from pipeline.details import Details, session_for
-from pipeline.errors import SetUpError, SidecarInvalid
+from pipeline.errors import ReviewAwaited, SetUpError, SidecarInvalid
 from pipeline.intake import DEFAULTS
 from pipeline.journal import session_folder
 from pipeline.locks import Held, exclusive
@@ -68,6 +69,7 @@ def register(app: typer.Typer) -> None:
     models.command(name="verify", help=say("cli.models_verify"))(verify_models)
     app.add_typer(models, name="models")
     app.add_typer(voice_commands(_settings), name="voices")
+    app.add_typer(revision_commands(_settings), name="revisions")
 
 
 def up() -> None:
@@ -119,7 +121,12 @@ def process_file(
     _bring_weights(settings, console)
     recording, given = _read_recording(file)
     with _interruptible(), _alone_with(settings, recording), running_store(settings) as s3:
-        publication = _process(settings, s3, recording, given, console)
+        try:
+            publication = _process(settings, s3, recording, given, console)
+        except ReviewAwaited as awaited:
+            # All that could be done has been.
+            console.print(awaited.message(reader_language()), highlight=False, markup=False)
+            return
     if copy_to is not None:
         _copy_published(session_folder(settings.work, recording.session_id), publication, copy_to)
     for language in LANGUAGES:

@@ -13,7 +13,6 @@ import ctypes
 import errno
 import logging
 import os
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,14 +26,13 @@ from pipeline.details import Details, Tags
 from pipeline.locks import exclusive
 from pipeline.naming import printable
 from pipeline.serial import from_json, to_json
-from pipeline.types import Language, Notice, Recording, Session
+from pipeline.types import SESSION_ID, Language, Notice, Recording, Session
 
 _logger = logging.getLogger(__name__)
 
 _STATE: Final = "state.json"
 _PLAN: Final = ".plan.json"
 _LOCK: Final = ".journal.lock"
-_SESSION_FOLDER: Final = re.compile(r"[0-9a-f]{16}\Z")
 _NAME_BYTES: Final = 255
 _SUFFIX_BYTES: Final = 20
 _NO_REPLACE: Final = 1
@@ -299,7 +297,7 @@ def _parse_record(content: bytes) -> SessionRecord:
 def read_records(work: Path) -> tuple[SessionRecord, ...]:
     """Return every record, in order of session id."""
     names = sorted(entry.name for entry in os.scandir(work)) if work.is_dir() else []
-    found = (read_record(work, name) for name in names if _SESSION_FOLDER.match(name))
+    found = (read_record(work, name) for name in names if SESSION_ID.match(name))
     return tuple(record for record in found if record is not None)
 
 

@@ -25,9 +25,10 @@ from pipeline.cuts import Timeline
 from pipeline.errors import CorrectionInvalid, RevisionConflict, RevisionMissing
 from pipeline.journal import make_folder, rename_new, session_folder, sync_folder, write_whole
 from pipeline.locks import exclusive
+from pipeline.naming import printable
 from pipeline.revisions import Approval, Correction, Draft, Entry, Origin, Proposal, Revision
 from pipeline.serial import from_json, to_json
-from pipeline.types import Provenance, Transcript
+from pipeline.types import SESSION_ID, Provenance, Transcript
 
 _NUMBERED: Final = re.compile(r"([0-9]{6})\.json\Z")
 
@@ -57,7 +58,17 @@ class Desk:
 
     @classmethod
     def of(cls, work: Path, session_id: str) -> Desk:
-        """Return the desk of a session in the work area."""
+        """Return the desk of a session in the work area.
+
+        Args:
+            work: The work area.
+            session_id: As anybody may have written it.
+
+        Raises:
+            RevisionMissing: It is no session id.
+        """
+        if not SESSION_ID.match(session_id):
+            raise RevisionMissing("review.nothing", {"session": printable(session_id)})
         return cls(folder=session_folder(work, session_id) / "review", session_id=session_id)
 
     def latest(self) -> Revision:

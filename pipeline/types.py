@@ -23,6 +23,9 @@ _SHA256: Final = re.compile(r"[0-9a-f]{64}\Z")
 SESSION_ID_LENGTH: Final = 16
 """Hexadecimal digits of the content's sha256 that make a session id: 64 bits."""
 
+SESSION_ID: Final = re.compile(rf"[0-9a-f]{{{SESSION_ID_LENGTH}}}\Z")
+"""What a session id looks like."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
@@ -246,7 +249,7 @@ class Session:
     tracks: tuple[SpeakerTrack, ...] = ()
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(rf"[0-9a-f]{{{SESSION_ID_LENGTH}}}", self.id):
+        if not SESSION_ID.match(self.id):
             raise ValueError(f"not a session id: {self.id!r}")
         if not self.languages or len(set(self.languages)) != len(self.languages):
             raise ValueError(f"a session needs its languages, each once: {self.languages}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import re
@@ -22,8 +23,10 @@ import webvtt
 
 from flows.runs import MOST_TRIES, lock_path
 from pipeline.ffmpeg import find_programs
-from pipeline.journal import Failed, Processing, Published, Rejected, SessionRecord, read_records
+from pipeline.journal import Failed, Processing, Published, Rejected, SessionRecord, read_records, request_publication
 from pipeline.locks import is_held
+from pipeline.review import Desk
+from pipeline.revisions import CorrectedTurn, Correction, Token
 from tests.browser import open_browser, until, watch
 from tests.clips import cut
 
@@ -197,6 +200,33 @@ def test_the_operator_sees_one_completed_run_a_recording_with_tags_links_and_tas
     artifacts = running.prefect("artifacts/filter", flow_runs={"id": {"any_": [council["id"]]}})
     assert {"page-en", "page-fr", "captions", "transcript"} <= {artifact["key"] for artifact in artifacts}
     assert "progress" in {artifact["type"] for artifact in artifacts}
+
+
+def test_what_somebody_approves_is_published_by_a_run_of_its_own(running: Running) -> None:
+    record = one(running.records(), "Semaine 2 - Le tigre.flac")
+    desk = Desk.of(running.work, record.session.id)
+    turns = tuple(
+        CorrectedTurn(speaker=turn.speaker, tokens=tuple(Token(text=word.text) for word in turn.words))
+        for turn in desk.latest().transcript.turns
+    )
+    first = turns[0].speaker
+    assert first is not None
+    now = dt.datetime(2026, 3, 1, 9, 0, tzinfo=dt.UTC)
+    desk.save(Correction(turns=turns, names=((first, "Ada Byron"),)), author="Anna", based_on=1, now=now)
+    desk.approve(2, author="Anna", now=now)
+    assert request_publication(running.work, record.session.id)
+
+    def reviewed() -> bool:
+        state = one(running.records(), "Semaine 2 - Le tigre.flac").state
+        return isinstance(state, Published) and state.revision.startswith("r2-")
+
+    running.wait(reviewed, "the reviewed session")
+    publication = one(running.records(), "Semaine 2 - Le tigre.flac").publication
+    assert publication is not None
+    pages = dict(publication.pages)
+    page = fetch(pages["fr"]).decode()
+    assert "Ada Byron" in page
+    assert "révisés par une personne le 1er\u00a0mars 2026" in page
 
 
 def test_the_same_recording_dropped_again_is_answered_and_not_published_again(running: Running) -> None:
