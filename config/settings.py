@@ -82,6 +82,13 @@ class PublishingSettings(_Section):
     without_speech: Literal["publish", "set_aside"]
 
 
+class ReviewSettings(_Section):
+    """Where people review, and how much they have a say in what is published."""
+
+    required: bool
+    port: Port
+
+
 class StoreSettings(_Section):
     """Which object store."""
 
@@ -117,6 +124,7 @@ class Settings(BaseSettings):
     engines: EngineSettings
     speakers: SpeakerSettings
     publishing: PublishingSettings
+    review: ReviewSettings
     store: StoreSettings
     prefect: PrefectSettings
 

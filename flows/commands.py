@@ -35,19 +35,20 @@ from flows.engines import (
     running_store,
     store_options,
 )
-from flows.services import Services, running_services
+from flows.revisions import revision_commands
+from flows.services import Services, review_pages, running_services
 from flows.voices import voice_commands
 from models import manifest
 from models.fetch import fetch, installed, verify
 from models.manifest import Model
 from pipeline.cli import exit_status, reader_language, say
 from pipeline.details import Details, session_for
-from pipeline.errors import SetUpError, SidecarInvalid
+from pipeline.errors import ReviewAwaited, SetUpError, SidecarInvalid
 from pipeline.intake import DEFAULTS
 from pipeline.journal import session_folder
 from pipeline.locks import Held, exclusive
 from pipeline.naming import printable
-from pipeline.process import STAGES, Stage, checkpointed, process
+from pipeline.process import STAGES, Stage, Work, checkpointed, process
 from pipeline.s3 import S3Options, open_store
 from pipeline.sidecar import SIDECAR_EXTENSIONS, read_sidecar
 from pipeline.types import LANGUAGES, Publication, Recording, TrackFile
@@ -61,12 +62,14 @@ def register(app: typer.Typer) -> None:
     app.command(help=say("cli.up"))(up)
     app.command(help=say("cli.demo"))(demo)
     app.command(name="process", help=say("cli.process"))(process_file)
+    app.command(help=say("cli.review"))(review)
     app.command(help=say("cli.doctor"))(doctor)
     models.command(name="fetch", help=say("cli.models_fetch"))(fetch_models)
     models.command(name="list", help=say("cli.models_list"))(list_models)
     models.command(name="verify", help=say("cli.models_verify"))(verify_models)
     app.add_typer(models, name="models")
     app.add_typer(voice_commands(_settings), name="voices")
+    app.add_typer(revision_commands(_settings), name="revisions")
 
 
 def up() -> None:
@@ -99,6 +102,15 @@ def demo(
         signal.pause()
 
 
+def review() -> None:
+    """Serve the review pages, and nothing else, until interrupted."""
+    console = Console()
+    with _interruptible(), review_pages(_settings(), {}) as address:
+        console.print(f"  {say('flows.review'):<20} {address}", highlight=False, markup=False, soft_wrap=True)
+        console.print(say("flows.until_interrupted"))
+        signal.pause()
+
+
 def process_file(
     file: Annotated[Path, typer.Argument(help=say("cli.process_file"), exists=True, dir_okay=False, readable=True)],
     copy_to: Annotated[Path | None, typer.Option("--copy-to", help=say("cli.process_out"))] = None,
@@ -109,7 +121,12 @@ def process_file(
     _bring_weights(settings, console)
     recording, given = _read_recording(file)
     with _interruptible(), _alone_with(settings, recording), running_store(settings) as s3:
-        publication = _process(settings, s3, recording, given, console)
+        try:
+            publication = _process(settings, s3, recording, given, console)
+        except ReviewAwaited as awaited:
+            # All that could be done has been.
+            console.print(awaited.message(reader_language()), highlight=False, markup=False)
+            return
     if copy_to is not None:
         _copy_published(session_folder(settings.work, recording.session_id), publication, copy_to)
     for language in LANGUAGES:
@@ -134,15 +151,18 @@ def _process(settings: Settings, s3: S3Options, recording: Recording, given: Det
 
         engines = MachineEngines(settings)
         with engines.warming_up():
-            publication = process(
-                recording,
-                session_for(recording, given, (), settings.intake.default_languages),
+            work = Work(
+                recording=recording,
                 folder=folder,
-                complete=lambda tags: session_for(recording, given, tags, settings.intake.default_languages),
                 engines=engines,
                 open_store=partial(open_store, s3),
                 options=process_options(settings),
                 run=checkpointed(folder / "finished", tell),
+            )
+            publication = process(
+                work,
+                session_for(recording, given, (), settings.intake.default_languages),
+                complete=lambda tags: session_for(recording, given, tags, settings.intake.default_languages),
             )
         progress.update(bars[STAGES[-1]], completed=1.0)
     return publication
@@ -328,6 +348,7 @@ def _print_addresses(console: Console, settings: Settings, services: Services) -
         *((f"{say('flows.pages')} ({language})", site.url(f"{language}/index.html")) for language in LANGUAGES),
         (say("flows.prefect"), services.prefect.pages),
         (say("flows.store"), f"{services.s3.endpoint_url or 'AWS'} ({services.s3.bucket})"),
+        (say("flows.review"), services.review),
         (say("flows.inbox"), str(settings.inbox)),
         (say("flows.status"), str(settings.inbox / "status.html")),
     ]

@@ -22,7 +22,7 @@ from pipeline.cli import reader_language, say
 from pipeline.errors import SetUpError
 from pipeline.ffmpeg import MediaLimits
 from pipeline.intake import DEFAULTS, MEDIA_EXTENSIONS
-from pipeline.journal import Failed, Published, Rejected, SessionRecord, State, read_record, read_records
+from pipeline.journal import Failed, NeedsReview, Published, Rejected, SessionRecord, State, read_record, read_records
 from pipeline.media import probe
 from pipeline.messages import message
 from pipeline.naming import printable
@@ -62,7 +62,7 @@ def publish_samples(
         _drop(recordings[key], samples, settings.inbox)
     ended = _follow(settings, recordings, dropped, patience_s, console)
     _tell_speed([ended[key] for key in dropped], time.monotonic() - started, console)
-    failed = {recordings[key].name: record for key, record in ended.items() if not isinstance(record.state, Published)}
+    failed = {recordings[key].name: record for key, record in ended.items() if _is_to_try_again(record)}
     _tell_failures(failed, console)
     return not failed
 
@@ -134,7 +134,7 @@ def _state(record: SessionRecord | None) -> State | None:
 
 
 def _has_ended(record: SessionRecord) -> bool:
-    return isinstance(record.state, Published | Rejected | Failed)
+    return isinstance(record.state, Published | NeedsReview | Rejected | Failed)
 
 
 def _stuck(settings: Settings, patience_s: float) -> SetUpError:

@@ -7,8 +7,9 @@ shows what the watcher and the flows wrote down, and nothing that only it knows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from rich.console import Console, RenderableType
 from rich.live import Live
@@ -17,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.cli import say
-from pipeline.journal import Claimed, Failed, Processing, Published, Rejected, State
+from pipeline.journal import Claimed, Failed, NeedsReview, Processing, Published, Rejected, State
 from pipeline.naming import printable
 from pipeline.process import STAGES
 
@@ -78,15 +79,26 @@ def table(rows: Sequence[Row]) -> Table:
     return shown
 
 
+_SAID: Final[Mapping[type[State], str]] = {
+    Claimed: "flows.waiting",
+    NeedsReview: "flows.needs_review",
+    Published: "flows.published",
+    Rejected: "flows.set_aside",
+    Failed: "flows.failed",
+}
+
+
 def shares(state: State | None) -> tuple[float, ...]:
     """Return how much of each stage is done, 0 to 1, in the order of the stages.
 
     Example:
         >>> shares(Processing(stage="speakers", share=0.5))
-        (1.0, 1.0, 0.5, 0.0, 0.0, 0.0)
+        (1.0, 1.0, 0.5, 0.0, 0.0, 0.0, 0.0)
     """
     if isinstance(state, Published):
         return tuple(_DONE for _ in STAGES)
+    if isinstance(state, NeedsReview):
+        return shares(Processing(stage="align"))
     if isinstance(state, Processing):
         at = STAGES.index(state.stage) if state.stage in STAGES else 0
         return tuple(_DONE if index < at else state.share if index == at else 0.0 for index in range(len(STAGES)))
@@ -98,16 +110,8 @@ def _bar(share: float) -> RenderableType:
 
 
 def _said(state: State | None) -> str:
-    match state:
-        case None:
-            return say("flows.in_turn")
-        case Claimed():
-            return say("flows.waiting")
-        case Processing(stage=stage):
-            return say(f"flows.stage_{stage}")
-        case Published():
-            return say("flows.published")
-        case Rejected():
-            return say("flows.set_aside")
-        case Failed():
-            return say("flows.failed")
+    if state is None:
+        return say("flows.in_turn")
+    if isinstance(state, Processing):
+        return say(f"flows.stage_{state.stage}")
+    return say(_SAID[type(state)])

@@ -27,7 +27,7 @@ from typing import Final, NamedTuple, cast
 
 from config.settings import load_settings
 from flows.engines import MachineEngines
-from flows.shared_engines import HOST, LOST, YOUR_TURN, Answer, Door, Recognize, Request, door_path
+from flows.shared_engines import HOST, LOST, YOUR_TURN, Align, Answer, Diarize, Door, Recognize, Request, door_path
 from pipeline.errors import DiarizationFailed, EngineError, RecognitionFailed, TribuneError
 from pipeline.ports import Progress
 from pipeline.process import Engines, HearingStage
@@ -119,16 +119,22 @@ def _hear(request: Request, engines: Engines, progress: Progress) -> Answer:
     try:
         if isinstance(request, Recognize):
             return engines.recognize(request.audio, request.session, request.options, progress)
-        return engines.diarize(request.audio, request.session, request.known, progress)
+        if isinstance(request, Diarize):
+            return engines.diarize(request.audio, request.session, request.known, progress)
+        return engines.align(request.audio, request.transcript, progress)
     except TribuneError as failure:
         return failure
     except Exception as failure:  # noqa: BLE001 - whatever an engine does, somebody waits for an answer
         kind, where = type(failure).__name__, "".join(traceback.format_tb(failure.__traceback__))
         # Not the error's own text, which may quote what was said.
-        _logger.error("session %s: %s\n%s", request.session.id, kind, where)  # noqa: TRY400
-        if isinstance(request, Recognize):
-            return RecognitionFailed("speech.engine_failed", {"detail": kind})
-        return DiarizationFailed("speakers.engine_failed", {"detail": kind})
+        _logger.error("session %s: %s\n%s", _session_id(request), kind, where)  # noqa: TRY400
+        if isinstance(request, Diarize):
+            return DiarizationFailed("speakers.engine_failed", {"detail": kind})
+        return RecognitionFailed("speech.engine_failed", {"detail": kind})
+
+
+def _session_id(request: Request) -> str:
+    return request.transcript.session_id if isinstance(request, Align) else request.session.id
 
 
 def _tell(connection: Connection, share: float) -> None:

@@ -23,7 +23,7 @@ from models.diarization import DiarizerOptions, open_community_diarizer, open_di
 from models.fetch import FetchOptions, FetchProgress, fetch, ignore_bytes, installed
 from models.manifest import Model
 from models.parallel import threads_given
-from models.whisper import WhisperOptions, open_recognizer
+from models.whisper import WhisperOptions, WhisperRecognizer, open_recognizer
 from pipeline.enrolment import EnrolledVoice
 from pipeline.errors import TribuneError
 from pipeline.ffmpeg import MediaLimits
@@ -31,12 +31,13 @@ from pipeline.intake import IntakeOptions
 from pipeline.locks import exclusive
 from pipeline.media import read_waveform
 from pipeline.objectstore import ObjectStoreOptions, join_object_store, start_object_store
-from pipeline.ports import Diarizer, Progress, Recognizer
+from pipeline.ports import Diarizer, Progress
 from pipeline.process import HearingStage, ProcessOptions
+from pipeline.realign import realign
 from pipeline.s3 import S3Options
 from pipeline.speakers import SpeakerOptions, diarize
 from pipeline.speech import SpeechOptions, recognize
-from pipeline.types import AudioFile, Diarization, ModelUse, Recognition, Session
+from pipeline.types import AudioFile, Diarization, ModelUse, Recognition, Session, Transcript
 from pipeline.video import LOUDNESS_LUFS
 
 SEGMENTATION: Final = "segmentation-3.0"
@@ -94,6 +95,7 @@ def process_options(settings: Settings) -> ProcessOptions:
         loudness_lufs=LOUDNESS_LUFS if settings.media.normalise_loudness else None,
         without_speech=settings.publishing.without_speech,
         voices=settings.voices if settings.speakers.recognise_enrolled else None,
+        review_required=settings.review.required,
     )
 
 
@@ -195,7 +197,7 @@ class MachineEngines:
     def turn(self, stage: HearingStage) -> Iterator[None]:
         """Wait for the right to keep this machine's cores busy; see :class:`pipeline.process.Engines`."""
         with suppress(TribuneError):
-            self._recognizer() if stage == "speech" else self.diarizer()
+            self.diarizer() if stage == "speakers" else self._recognizer()
         # Machines may share a root; each has cores of its own.
         with exclusive(self._settings.root / f"engines.{platform.node()}.lock", wait=True):
             yield
@@ -210,7 +212,11 @@ class MachineEngines:
         """Return who was heard when; see :class:`pipeline.process.Engines`."""
         return diarize(read_waveform(audio), session, self.diarizer(), progress, known)
 
-    def _recognizer(self) -> Recognizer:
+    def align(self, audio: AudioFile, transcript: Transcript, progress: Progress) -> Transcript:
+        """Return a transcript with its new words where they are heard; see :class:`pipeline.process.Engines`."""
+        return realign(transcript, read_waveform(audio), self._recognizer(), progress)
+
+    def _recognizer(self) -> WhisperRecognizer:
         with self._opening_recognizer:
             return self._opened_recognizer
 
@@ -224,7 +230,7 @@ class MachineEngines:
             return self._opened_diarizer
 
     @cached_property
-    def _opened_recognizer(self) -> Recognizer:
+    def _opened_recognizer(self) -> WhisperRecognizer:
         name = self._settings.models.whisper
         folder = self._fetched(name)
         return open_recognizer(folder, model=self._use(name), options=_whisper_options(self._settings))

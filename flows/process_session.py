@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, Protocol, cast
 from uuid import UUID
 
 import httpx
@@ -29,14 +29,24 @@ from flows.engines import intake_options, process_options, running_store
 from flows.runs import lock_path
 from flows.shared_engines import SharedEngines
 from flows.tasks import as_tasks
-from pipeline.errors import RecordingRejected, TribuneError
+from pipeline.details import Tags
+from pipeline.errors import RecordingRejected, ReviewAwaited, TribuneError
 from pipeline.intake import complete_session, reject
-from pipeline.journal import Failed, Processing, Published, SessionRecord, read_record, record_state, session_folder
+from pipeline.journal import (
+    Failed,
+    NeedsReview,
+    Processing,
+    Published,
+    SessionRecord,
+    read_record,
+    record_state,
+    session_folder,
+)
 from pipeline.locks import Held, exclusive, is_held
 from pipeline.messages import message
-from pipeline.process import Stage, checkpointed, process
+from pipeline.process import Stage, Work, checkpointed, process
 from pipeline.s3 import open_store
-from pipeline.types import LANGUAGES, Notice, Publication
+from pipeline.types import LANGUAGES, Notice, Publication, Session
 
 _logger = logging.getLogger(__name__)
 
@@ -45,6 +55,14 @@ _TELL_EVERY: Final = 0.02
 
 _SHOW_EVERY_S: Final = 2.0
 """The operator less often: each time is a call to the Prefect server, which then takes the cores from the engines."""
+
+
+class Way(Protocol):
+    """From a recording to a published session."""
+
+    def __call__(self, work: Work, session: Session, *, complete: Callable[[Tags], Session]) -> Publication:
+        """Publish a recording as a session."""
+        ...
 
 
 @flow(name="process-session", flow_run_name="{title} · {session_id}", persist_result=False, validate_parameters=False)
@@ -57,11 +75,22 @@ def process_session(session_id: str, attempt: int, title: str) -> State[str]:
         title: Names the run.
     """
     del title
+    return run_claimed(session_id, attempt, process)
+
+
+def run_claimed(session_id: str, attempt: int, way: Way) -> State[str]:
+    """Go one way with a claimed recording, alone, and note in the journal what came of it.
+
+    Args:
+        session_id: Whose.
+        attempt: Which attempt at it this is.
+        way: :func:`pipeline.process.process` or :func:`pipeline.process.republish`.
+    """
     end_with_parent()
     settings = load_settings()
     try:
         with _alone(lock_path(settings.work, session_id)):
-            return _process_claimed(settings, session_id, attempt)
+            return _process_claimed(settings, session_id, attempt, way)
     except Held:
         return Completed(name="Doubled", message="Another run is at work on this recording.")
 
@@ -81,15 +110,18 @@ def _alone(lock: Path) -> Iterator[None]:
         yield
 
 
-def _process_claimed(settings: Settings, session_id: str, attempt: int) -> State[str]:
+def _process_claimed(settings: Settings, session_id: str, attempt: int, way: Way) -> State[str]:
     record = read_record(settings.work, session_id)
     if record is None:
         return Completed(name="Gone", message="There is no such recording in the work area.")
     try:
-        publication = _publish(settings, record, attempt)
+        publication = _publish(settings, record, attempt, way)
     except RecordingRejected as rejection:
         reject(intake_options(settings), session_id, rejection)
         return Completed(name="SetAside", message=str(rejection))
+    except ReviewAwaited as awaited:
+        record_state(settings.work, session_id, attempt, NeedsReview())
+        return Completed(name="NeedsReview", message=str(awaited))
     except Exception as failure:
         if not _may_pass(failure):
             _note_failure(settings, session_id, attempt, failure)
@@ -101,21 +133,20 @@ def _process_claimed(settings: Settings, session_id: str, attempt: int) -> State
     return Completed(message=f"Published as {publication.revision}.")
 
 
-def _publish(settings: Settings, record: SessionRecord, attempt: int) -> Publication:
+def _publish(settings: Settings, record: SessionRecord, attempt: int, way: Way) -> Publication:
     session_id = record.session.id
     folder = session_folder(settings.work, session_id)
     intake = intake_options(settings)
     with running_store(settings, own=False) as s3:
-        return process(
-            record.recording,
-            record.session,
+        work = Work(
+            recording=record.recording,
             folder=folder,
-            complete=lambda tags: complete_session(intake, session_id, tags),
             engines=SharedEngines(settings),
             open_store=partial(open_store, s3),
             options=process_options(settings),
             run=as_tasks(checkpointed(folder / "finished", _teller(settings, session_id, attempt))),
         )
+        return way(work, record.session, complete=lambda tags: complete_session(intake, session_id, tags))
 
 
 def _teller(settings: Settings, session_id: str, attempt: int) -> Callable[[Stage, float], None]:

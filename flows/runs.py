@@ -45,6 +45,9 @@ _logger = logging.getLogger(__name__)
 
 WATCHER: Final = "watch-inbox"
 DEPLOYMENT: Final = "process-session/tribune"
+REVIEWED: Final = "publish-revision/tribune-reviewed"
+"""Publishes what a person approved, and recognises nothing."""
+
 MOST_TRIES: Final = 8
 """Times that a run may die or fail for want of something else before its recording is given up."""
 
@@ -133,9 +136,10 @@ def _find_runs(client: SyncPrefectClient, records: Iterable[SessionRecord]) -> d
 
 def _submit(record: SessionRecord) -> None:
     session = record.session
+    reviewed = isinstance(record.state, Claimed) and record.state.reviewed
     programme = session.programme.get(session.language) if session.programme else None
     run_deployment(
-        DEPLOYMENT,
+        REVIEWED if reviewed else DEPLOYMENT,
         parameters={
             "session_id": session.id,
             "attempt": record.attempt,

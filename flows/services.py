@@ -1,14 +1,15 @@
 """Everything that has to run for Tribune to run, started together and ended together.
 
-In go the settings, out come addresses: the engines, the object store, the Prefect server, a worker and the watcher, in
-that order, each but the engines waited for before the next: these load while the others start. One data folder is
-served by one set of them. Stands alone so that ``tribune up``, the demo and the tests run the very same thing.
+In go the settings, out come addresses: the engines, the object store, the Prefect server, a worker, the watcher and the
+review pages, in that order, each but the engines waited for before the next: these load while the others start. One
+data folder is served by one set of them. Stands alone so that ``tribune up``, the demo and the tests run the very same
+thing.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -16,10 +17,12 @@ from config.settings import Settings
 from flows.children import Kept, kept_running
 from flows.engines import intake_options, running_store
 from flows.prefect_server import PrefectAddress, apply_deployments, prefect_server, watcher, worker
-from pipeline.errors import SetUpError
+from flows.review_server import HOST
+from pipeline.errors import ProgramMissing, SetUpError
 from pipeline.intake import prepare
 from pipeline.locks import Held, exclusive
 from pipeline.s3 import S3Options
+from pipeline.tcp import free_port
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +32,12 @@ class Services:
     Attributes:
         s3: The bucket.
         prefect: The Prefect server.
+        review: Address of the review pages.
     """
 
     s3: S3Options
     prefect: PrefectAddress
+    review: str
 
 
 @contextmanager
@@ -51,8 +56,12 @@ def running_services(settings: Settings) -> Iterator[Services]:
             prefect_server(settings) as prefect,
         ):
             apply_deployments(prefect, settings.root / "logs" / "deploy.log")
-            with worker(settings, prefect), watcher(settings, prefect):
-                yield Services(s3=s3, prefect=prefect)
+            with (
+                worker(settings, prefect),
+                watcher(settings, prefect),
+                review_pages(settings, prefect.environment) as review,
+            ):
+                yield Services(s3=s3, prefect=prefect, review=review)
     except Held:
         raise SetUpError("flows.already_running", {"root": str(settings.root)}) from None
 
@@ -64,3 +73,32 @@ def engine_process(settings: Settings) -> Iterator[Kept]:
     command = [sys.executable, "-m", "flows.engine_server"]
     with kept_running("the engines", command, log=log) as kept:
         yield kept
+
+
+@contextmanager
+def review_pages(settings: Settings, environment: Mapping[str, str]) -> Iterator[str]:
+    """Run the server of the review pages, and give its address.
+
+    Args:
+        settings: Which port is wanted.
+        environment: Lets it reach the Prefect server.
+
+    Raises:
+        SetUpError: No port is free, or the pages of this data folder are served already.
+    """
+    try:
+        with exclusive(settings.root / "review.lock", wait=False):
+            port = _port(settings)
+            command = [sys.executable, "-m", "flows.review_server", str(port)]
+            log = settings.root / "logs" / "review.log"
+            with kept_running("the review pages", command, log=log, env=environment):
+                yield f"http://{HOST}:{port}/"
+    except Held:
+        raise SetUpError("flows.review_running", {"root": str(settings.root)}) from None
+
+
+def _port(settings: Settings) -> int:
+    try:
+        return free_port(HOST, settings.review.port)
+    except OSError as failure:
+        raise ProgramMissing("flows.no_port") from failure

@@ -27,7 +27,7 @@ from pipeline.ports import Progress
 from pipeline.process import HearingStage
 from pipeline.serial import from_json
 from pipeline.speech import SpeechOptions
-from pipeline.types import AudioFile, Diarization, Recognition, Session
+from pipeline.types import AudioFile, Diarization, Recognition, Session, Transcript
 
 HOST: Final = "127.0.0.1"
 
@@ -78,8 +78,16 @@ class Diarize:
     known: tuple[EnrolledVoice, ...]
 
 
-Request = Recognize | Diarize
-Answer = Recognition | Diarization | TribuneError
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Align:
+    """Asks where new words are heard; see :class:`pipeline.process.Engines`."""
+
+    audio: AudioFile
+    transcript: Transcript
+
+
+Request = Recognize | Diarize | Align
+Answer = Recognition | Diarization | Transcript | TribuneError
 """What ends a request; before it come any number of shares done."""
 
 
@@ -136,7 +144,15 @@ class SharedEngines:
         request = Diarize(audio=audio, session=session, known=tuple(known))
         return cast("Diarization", self._ask("speakers", request, progress))
 
-    def _ask(self, stage: HearingStage, request: Request, progress: Progress) -> Recognition | Diarization:
+    def align(self, audio: AudioFile, transcript: Transcript, progress: Progress) -> Transcript:
+        """Return a transcript with its new words where they are heard; see :class:`pipeline.process.Engines`.
+
+        Raises:
+            EngineUnavailable: The engine process is away, or was lost each time it was asked.
+        """
+        return cast("Transcript", self._ask("align", Align(audio=audio, transcript=transcript), progress))
+
+    def _ask(self, stage: HearingStage, request: Request, progress: Progress) -> object:
         furthest = 0.0
         for _ in range(_ASKED):
             self._line = self._line or self._stand_in_line(stage)
@@ -152,7 +168,7 @@ class SharedEngines:
                 self._leave()
             if isinstance(answer, TribuneError):
                 raise answer
-            return cast("Recognition | Diarization", answer)
+            return answer
         raise EngineUnavailable("flows.engines_lost")
 
     def _stand_in_line(self, stage: HearingStage) -> _Line:

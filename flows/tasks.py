@@ -46,6 +46,7 @@ POLICIES: Final[dict[Stage, Policy]] = {
     "media": Policy(name="Read the sound", timeout_s=2 * _HOUR),
     "speech": Policy(name="Transcribe", timeout_s=12 * _HOUR, retries=2),
     "speakers": Policy(name="Tell speakers apart", timeout_s=12 * _HOUR, retries=2),
+    "align": Policy(name="Find new words in the sound", timeout_s=6 * _HOUR, retries=2),
     "captions": Policy(name="Write captions and documents", timeout_s=_HOUR),
     "video": Policy(name="Make the captioned video", timeout_s=12 * _HOUR),
     "publish": Policy(name="Publish", timeout_s=6 * _HOUR, retries=6),

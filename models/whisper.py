@@ -207,6 +207,24 @@ class WhisperRecognizer:
                     break
         yield from best
 
+    def align(self, waveform: Waveform, span: Span, texts: Sequence[str], *, language: str) -> tuple[Span, ...]:
+        """Return where in a stretch of at most 30 s each of some words is heard: one span a word, in order.
+
+        Raises:
+            ValueError: The stretch is longer than 30 s.
+            OutOfMemory: The device is too small.
+            RecognitionFailed: The engine failed otherwise, or the words are too many for the stretch.
+        """
+        if span.duration_ms > WINDOW_MS:
+            raise ValueError("a stretch longer than 30 s would lose its end")
+        with _failures():
+            tokenizer = self._tokenizer(language)
+            tokens = tokenizer.encode(" " + " ".join(texts))
+            frames = min(_FRAMES, -(-span.duration_ms // _FRAME_MS))
+            encoded = self._encode([self._features(_cut(waveform, span), _padded_frames(frames))])
+            pieces = self._engine.find_alignment(tokenizer, [tokens], encoded, [frames])[0]
+        return spans_of(texts, [(piece["word"], piece["start"], piece["end"]) for piece in pieces], span)
+
     def to_cpu(self) -> Self:
         """Return the same model on the CPU; itself where it runs there already."""
         if self._model.device == "cpu":
@@ -265,8 +283,7 @@ class WhisperRecognizer:
     ) -> list[Decoded]:
         """Encode, generate and align one batch."""
         frames = [min(_FRAMES, -(-span.duration_ms // _FRAME_MS)) for span in spans]
-        # With half the padding the words are as good and the encoder does half the work; with none the model loops.
-        padded = _SHORT_FRAMES if max(frames) + _PADDING_FRAMES <= _SHORT_FRAMES else _FRAMES
+        padded = _padded_frames(max(frames))
         encoded = self._encode([self._features(_cut(waveform, span), padded) for span in spans])
         prompt = self._engine.get_prompt(tokenizer, [], without_timestamps=True, hotwords=hotwords)
         results = self._engine.model.generate(
@@ -393,6 +410,39 @@ def join_pieces(pieces: Iterable[tuple[str, float, float, float]], offset_ms: in
     )
 
 
+def spans_of(texts: Sequence[str], pieces: Iterable[tuple[str, float, float]], within: Span) -> tuple[Span, ...]:
+    """Return where each word is, from where the aligner's pieces of them are.
+
+    The aligner cuts a text into pieces of its own: at spaces, and before punctuation. Letters are what both have in
+    common, so a word is where the pieces with its letters are; one without any is where the word before it ends.
+
+    Args:
+        texts: The words, in order.
+        pieces: Text, start and end in seconds; in order.
+        within: The stretch that was looked through.
+
+    Example:
+        >>> spans_of(["Oui,", "là"], [(" Oui", 0.0, 0.4), (",", 0.4, 0.9), (" là", 0.9, 1)], Span(start_ms=0, end_ms=9))
+        (Span(start_ms=0, end_ms=400), Span(start_ms=900, end_ms=1000))
+    """
+    places = [
+        (within.start_ms + round(start * 1000), within.start_ms + round(max(start, end) * 1000))
+        for text, start, end in pieces
+        for sign in text
+        if sign.isalnum()
+    ]
+    found: list[Span] = []
+    at, ended_ms = 0, within.start_ms
+    for text in texts:
+        letters = sum(sign.isalnum() for sign in text)
+        own = places[at : at + letters]
+        at += letters
+        start_ms = own[0][0] if own else ended_ms
+        ended_ms = max(start_ms, own[-1][1] if own else ended_ms)
+        found.append(Span(start_ms=start_ms, end_ms=ended_ms))
+    return tuple(found)
+
+
 def compression_ratio(text: str) -> float:
     """Return how many times smaller a text gets when compressed: over 2.4 it repeats itself.
 
@@ -462,6 +512,11 @@ def _engine(folder: Path, options: WhisperOptions, device: str) -> WhisperModel:
             )
     except RecognitionFailed as error:
         raise SetUpError("speech.weights_unreadable", {"folder": str(folder), **error.data}) from error
+
+
+def _padded_frames(frames: int) -> int:
+    """Return how many frames to encode so many in: half the padding does as well in half the time, none makes loops."""
+    return _SHORT_FRAMES if frames + _PADDING_FRAMES <= _SHORT_FRAMES else _FRAMES
 
 
 def _padded(samples: int) -> int:

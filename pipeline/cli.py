@@ -19,6 +19,7 @@ from pipeline.errors import (
     EngineError,
     MediaError,
     RecordingRejected,
+    ReviewError,
     SetUpError,
     SidecarInvalid,
     StoreError,
@@ -30,6 +31,7 @@ from pipeline.types import Language
 EXIT_STATUS: Final[tuple[tuple[type[TribuneError], int], ...]] = (
     (RecordingRejected, 3),
     (SidecarInvalid, 3),
+    (ReviewError, 2),
     (SetUpError, 4),
     (StoreError, 5),
     (EngineError, 6),

@@ -10,6 +10,11 @@
     ├── RecordingRejected              the facilitator's file cannot be processed; becomes a reason beside it
     ├── SidecarInvalid                 the facilitator's sidecar cannot be read; becomes a reason beside it
     ├── TranscriptInvalid              a transcript file cannot be read; says which to choose
+    ├── ReviewError                    what a reviewer asks for cannot be done
+    │   ├── RevisionMissing            … there is no such revision, or nothing to review yet
+    │   ├── RevisionConflict           … somebody else saved first
+    │   ├── ReviewAwaited              … nothing is published before somebody has approved it
+    │   └── CorrectionInvalid          … the correction does not fit what it corrects
     ├── EngineError                    a model failed
     │   ├── OutOfMemory                … for lack of (GPU) memory; a smaller batch may do
     │   ├── RecognitionFailed
@@ -90,6 +95,26 @@ class SidecarInvalid(TribuneError):
 
 class TranscriptInvalid(TribuneError):
     """A transcript file cannot be read as one."""
+
+
+class ReviewError(TribuneError):
+    """What a reviewer asks for cannot be done."""
+
+
+class RevisionMissing(ReviewError):
+    """There is no such revision."""
+
+
+class RevisionConflict(ReviewError):
+    """Somebody else saved first; ``data`` says who and which: ``based_on``, ``latest``, ``author``, ``saved_at``."""
+
+
+class ReviewAwaited(ReviewError):
+    """Nothing of a session may be published before somebody has approved it."""
+
+
+class CorrectionInvalid(ReviewError):
+    """A correction does not fit the transcript that it corrects."""
 
 
 class EngineError(TribuneError):

@@ -13,7 +13,6 @@ import ctypes
 import errno
 import logging
 import os
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,14 +26,13 @@ from pipeline.details import Details, Tags
 from pipeline.locks import exclusive
 from pipeline.naming import printable
 from pipeline.serial import from_json, to_json
-from pipeline.types import Language, Notice, Recording, Session
+from pipeline.types import SESSION_ID, Language, Notice, Recording, Session
 
 _logger = logging.getLogger(__name__)
 
 _STATE: Final = "state.json"
 _PLAN: Final = ".plan.json"
 _LOCK: Final = ".journal.lock"
-_SESSION_FOLDER: Final = re.compile(r"[0-9a-f]{16}\Z")
 _NAME_BYTES: Final = 255
 _SUFFIX_BYTES: Final = 20
 _NO_REPLACE: Final = 1
@@ -47,9 +45,11 @@ class Claimed:
 
     Attributes:
         updated: Whether only its details have changed since an earlier attempt.
+        reviewed: Whether only what a person approved is to be published; nothing is to be recognised.
     """
 
     updated: bool = False
+    reviewed: bool = False
     kind: Literal["claimed"] = "claimed"
 
 
@@ -84,6 +84,13 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NeedsReview:
+    """It has been recognised, and nothing more is published before somebody has approved it."""
+
+    kind: Literal["needs_review"] = "needs_review"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rejected:
     """It cannot be processed as it is; it has gone back to the facilitator with the reasons."""
 
@@ -99,7 +106,7 @@ class Failed:
     kind: Literal["failed"] = "failed"
 
 
-State = Claimed | Processing | Published | Rejected | Failed
+State = Claimed | Processing | NeedsReview | Published | Rejected | Failed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,7 +297,7 @@ def _parse_record(content: bytes) -> SessionRecord:
 def read_records(work: Path) -> tuple[SessionRecord, ...]:
     """Return every record, in order of session id."""
     names = sorted(entry.name for entry in os.scandir(work)) if work.is_dir() else []
-    found = (read_record(work, name) for name in names if _SESSION_FOLDER.match(name))
+    found = (read_record(work, name) for name in names if SESSION_ID.match(name))
     return tuple(record for record in found if record is not None)
 
 
@@ -332,6 +339,27 @@ def record_state(work: Path, session_id: str, attempt: int, state: State) -> Ses
         if changed != record:
             write_record(work, changed)
         return changed
+
+
+def request_publication(work: Path, session_id: str) -> bool:
+    """Ask for a run that publishes what was approved of a session.
+
+    Args:
+        work: The work area.
+        session_id: Whose; something of it has been approved.
+
+    Returns:
+        Whether there will be one: not where the recording was never dropped, or has been given back.
+    """
+    with journal(work):
+        record = read_record(work, session_id)
+        if record is None or isinstance(record.state, Rejected):
+            return False
+        # A run that has not begun publishes what is approved anyway.
+        if not isinstance(record.state, Claimed):
+            state = Claimed(reviewed=True)
+            write_record(work, replace(record, state=state, when_ms=now_ms(), attempt=record.attempt + 1))
+        return True
 
 
 def commit(work: Path, plan: Plan) -> None:

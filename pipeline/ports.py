@@ -1,4 +1,4 @@
-"""The three doors to the outside: a recogniser, a diarizer and an object store.
+"""The doors to the outside: a recogniser, an aligner, a diarizer and an object store.
 
 A stage takes one of these as an argument and knows nothing of what stands behind it. The real ones live in ``models/``
 and ``pipeline/publishing.py``; each Protocol is small, so that a test can bring a real class of its own where a fault
@@ -103,6 +103,19 @@ class Recognizer(Protocol):
 
     def to_cpu(self) -> Recognizer:
         """Return the same model on the CPU, for when the GPU's memory does not do."""
+        ...
+
+
+class Aligner(Protocol):
+    """Words that are known to where they are heard. Opened once in a process, used by one thread at a time."""
+
+    def align(self, waveform: Waveform, span: Span, texts: Sequence[str], *, language: str) -> tuple[Span, ...]:
+        """Return where in a stretch of at most 30 s each of some words is heard: one span a word, in order.
+
+        Raises:
+            OutOfMemory: The device is too small.
+            RecognitionFailed: The engine failed otherwise.
+        """
         ...
 
 

@@ -7,6 +7,7 @@ run a stage, which is where checkpoints, progress and retries come in. Read :fun
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,11 +22,13 @@ from pipeline.artifacts import read_artifact
 from pipeline.caption_rules import CaptionRules
 from pipeline.captions import make_cues
 from pipeline.checkpoints import Checkpoints, Finished, Turn
+from pipeline.cuts import Timeline, apply_cuts
 from pipeline.details import Tags
 from pipeline.editing import Edited, edit
 from pipeline.enrolment import EnrolledVoice, enrolled_for
-from pipeline.errors import EngineError, RecordingRejected, SetUpError
+from pipeline.errors import EngineError, RecordingRejected, ReviewAwaited, SetUpError
 from pipeline.ffmpeg import MediaLimits, find_programs
+from pipeline.footage import write_cut
 from pipeline.formatting import format_date
 from pipeline.intake import verify_recording
 from pipeline.introductions import proposal_notices
@@ -33,8 +36,10 @@ from pipeline.media import choose_audio, probe, read_waveform, stream_at, write_
 from pipeline.messages import message
 from pipeline.naming import printable
 from pipeline.ports import Progress, Store
-from pipeline.publishing import publish
+from pipeline.publishing import publish, withdraw_earlier
 from pipeline.render import FORMATS, Document, Format
+from pipeline.review import Desk
+from pipeline.revisions import Cut, Revision
 from pipeline.serial import to_json
 from pipeline.site.render import LearnerSite
 from pipeline.speakers import SpeakerOptions, attribute, without_speakers
@@ -52,6 +57,7 @@ from pipeline.types import (
     Publication,
     Recognition,
     Recording,
+    Review,
     Session,
     Timing,
     Transcript,
@@ -69,11 +75,11 @@ _logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-Stage = Literal["media", "speech", "speakers", "captions", "video", "publish"]
+Stage = Literal["media", "speech", "speakers", "align", "captions", "video", "publish"]
 STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
 """Every stage, in order."""
 
-HearingStage = Literal["speech", "speakers"]
+HearingStage = Literal["speech", "speakers", "align"]
 """The stages that engines do."""
 
 TOOL: Final = f"tribune {version('tribune-sessions')}"
@@ -148,6 +154,16 @@ class Engines(Protocol):
         """
         ...
 
+    def align(self, audio: AudioFile, transcript: Transcript, progress: Progress) -> Transcript:
+        """Return a transcript with its interpolated words where they are heard; see :func:`pipeline.realign.realign`.
+
+        Raises:
+            SetUpError: The weights are not to be had.
+            EngineError: The engine failed.
+            MediaError: The audio file cannot be read.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessOptions:
@@ -161,6 +177,7 @@ class ProcessOptions:
         loudness_lufs: Loudness that published sound is brought to, or ``None`` to leave it.
         without_speech: Whether a recording in which nobody speaks is published or set aside.
         voices: Where voices that may be recognised are kept; ``None`` where none are looked for.
+        review_required: Whether nothing is published before somebody has approved it.
     """
 
     media: MediaLimits
@@ -170,6 +187,33 @@ class ProcessOptions:
     loudness_lufs: float | None = None
     without_speech: Literal["publish", "set_aside"] = "publish"
     voices: Path | None = None
+    review_required: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One recording on its way.
+
+    Attributes:
+        recording: The file; only read.
+        folder: For intermediate files and revisions; exists.
+        engines: What hears.
+        open_store: Gives the bucket to publish to.
+        options: How.
+        run: How a stage is run; see :func:`checkpointed`.
+    """
+
+    recording: Recording
+    folder: Path
+    engines: Engines
+    open_store: Callable[[], Store]
+    options: ProcessOptions
+    run: RunStage
+
+    @property
+    def desk(self) -> Desk:
+        """Where its transcript is reviewed."""
+        return Desk(folder=self.folder / "review", session_id=self.recording.session_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,20 +234,20 @@ class Sound:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """Everything that was heard, with what is known of the session by then.
+class Text:
+    """What is to be published of what was said, recognised or reviewed: everything after it is one way.
 
     Attributes:
-        session: Its languages in the order of what was heard.
-        recognition: The words.
-        diarization: The voices.
-        provenance: What found them.
+        session: With the title that it is published under; its languages in the order of what was heard.
+        transcript: On the clock of the recording.
+        provenance: What found the words, and who stands by them.
+        cuts: What learners do not get.
     """
 
     session: Session
-    recognition: Recognition
-    diarization: Diarization
+    transcript: Transcript
     provenance: Provenance
+    cuts: tuple[Cut, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,73 +278,128 @@ class Pictures:
     files: tuple[Artifact, ...]
 
 
-def process(
-    recording: Recording,
-    session: Session,
-    *,
-    folder: Path,
-    complete: Callable[[Tags], Session],
-    engines: Engines,
-    open_store: Callable[[], Store],
-    options: ProcessOptions,
-    run: RunStage,
-) -> Publication:
+def process(work: Work, session: Session, *, complete: Callable[[Tags], Session]) -> Publication:
     """Publish a recording as a session.
 
+    What is recognised is laid on the desk for review. Where somebody has approved a revision, that is what is
+    published, and what was recognised now only stands beside it.
+
     Args:
-        recording: The file; only read.
+        work: The recording, and with what.
         session: What is known of it before it has been opened.
-        folder: For intermediate files; exists.
         complete: Gives the session with what the media's own tags add.
-        engines: The recogniser and the diarizer.
-        open_store: Gives the bucket to publish to.
-        options: How.
-        run: How a stage is run; see :func:`checkpointed`.
 
     Raises:
         RecordingRejected: The file cannot be processed as it is.
+        ReviewAwaited: Nothing may be published before it is approved, and nothing has been.
         TribuneError: A stage failed; see ``pipeline.errors``.
     """
-    sound = run(
+    sound = _take_sound(work, session)
+    session = complete(sound.result.media.tags)
+    recognition, diarization = _hear(work, session, sound.result)
+    session = _with_languages_heard(session, recognition.result)
+    duration_ms, speakers = sound.result.media.duration_ms, work.options.speakers
+    said = attribute(recognition.result, diarization.result, session, duration_ms=duration_ms, options=speakers)
+    provenance = _provenance(recognition.result, diarization.result, work.options)
+    work.desk.keep_recognition(said, provenance, now=dt.datetime.now(dt.UTC))
+    approved = work.desk.approved()
+    if approved is None and work.options.review_required:
+        raise ReviewAwaited("review.awaited", {"session": session.id})
+    timings = (sound.timing, recognition.timing, diarization.timing)
+    if approved is not None:
+        return _publish_reviewed(work, session, sound.result, approved, timings)
+    text = Text(session=session, transcript=said, provenance=provenance)
+    return _publish_text(work, sound.result, text, timings)
+
+
+def republish(work: Work, session: Session, *, complete: Callable[[Tags], Session]) -> Publication:
+    """Publish a session anew from the revision that was approved last; nothing is recognised.
+
+    Args:
+        work: The recording, and with what.
+        session: What is known of it before it has been opened.
+        complete: Gives the session with what the media's own tags add.
+
+    Raises:
+        ReviewAwaited: Nothing has been approved.
+        TribuneError: A stage failed; see ``pipeline.errors``.
+    """
+    approved = work.desk.approved()
+    if approved is None:
+        raise ReviewAwaited("review.awaited", {"session": session.id})
+    sound = _take_sound(work, session)
+    return _publish_reviewed(work, complete(sound.result.media.tags), sound.result, approved, (sound.timing,))
+
+
+def _take_sound(work: Work, session: Session) -> Finished[Sound]:
+    recording, options = work.recording, work.options
+    return work.run(
         "media",
         Sound,
         (recording.sha256, session.language, session.audio_track, _limits(options.media), *_tracks(recording, session)),
-        lambda progress: _read_sound(recording, session, folder, options, progress),
+        lambda progress: _read_sound(recording, session, work.folder, options, progress),
     )
-    session = complete(sound.result.media.tags)
-    recognition, diarization = _hear(recording, session, sound.result, engines, options, run)
-    session = _with_languages_heard(session, recognition.result)
-    provenance = _provenance(recognition.result, diarization.result, options)
-    said = Said(session=session, recognition=recognition.result, diarization=diarization.result, provenance=provenance)
-    written = run(
-        "captions",
-        Written,
-        (said, sound.result.media.duration_ms, options.speakers, _figures(options.captions)),
-        lambda _: _write(said, sound.result.media, folder, options),
+
+
+def _publish_reviewed(
+    work: Work, session: Session, sound: Sound, approved: Revision, timings: tuple[Timing, ...]
+) -> Publication:
+    """Publish what somebody stands by, its new words where they are heard."""
+    transcript = approved.transcript
+    if any(word.timed == "interpolated" for word in transcript.words):
+        aligned = work.run(
+            "align",
+            Transcript,
+            (work.recording.sha256, sound.stream, work.engines.identity, transcript),
+            lambda progress: _align(sound, transcript, work.engines, progress),
+            keep=lambda found: found != transcript,
+            turn=lambda: work.engines.turn("align"),
+        )
+        transcript, timings = aligned.result, (*timings, aligned.timing)
+    languages = dict.fromkeys((transcript.language, *session.languages))
+    text = Text(
+        session=replace(session, languages=tuple(languages), title=approved.title or session.title),
+        transcript=transcript,
+        provenance=replace(approved.provenance, review=_review(approved)),
+        cuts=approved.cuts,
     )
-    pictures = run(
+    return _publish_text(work, sound, text, timings)
+
+
+def _publish_text(work: Work, sound: Sound, text: Text, timings: tuple[Timing, ...]) -> Publication:
+    """Publish what was said, whoever says that it was."""
+    captions = _figures(work.options.captions)
+    written = work.run("captions", Written, (text, captions), lambda _: _write(text, work.folder, work.options))
+    pictures = work.run(
         "video",
         Pictures,
-        (recording.sha256, session, sound.result.stream, written.result.cues, options.loudness_lufs),
-        lambda progress: _make_pictures(session, sound.result, written.result, folder, options, progress),
+        (
+            work.recording.sha256,
+            text.session,
+            text.cuts,
+            sound.stream,
+            written.result.cues,
+            work.options.loudness_lufs,
+        ),
+        lambda progress: _make_pictures(text, sound, written.result, work, progress),
     )
     bundle = Bundle(
-        session=session,
-        recording=recording,
+        session=text.session,
+        recording=work.recording,
         transcript=written.result.transcript,
         artifacts=(*written.result.files, *pictures.result.files),
-        provenance=provenance,
-        timings=tuple(done.timing for done in (sound, recognition, diarization, written, pictures)),
+        provenance=text.provenance,
+        timings=(*timings, written.timing, pictures.timing),
     )
-    return run("publish", Publication, None, lambda _: _publish(bundle, written.result, open_store())).result
+    publish_it = partial(_publish, bundle, written.result, text.cuts)
+    return work.run("publish", Publication, None, lambda _: publish_it(work.open_store())).result
 
 
-def _hear(
-    recording: Recording, session: Session, sound: Sound, engines: Engines, options: ProcessOptions, run: RunStage
-) -> tuple[Finished[Recognition], Finished[Diarization]]:
+def _hear(work: Work, session: Session, sound: Sound) -> tuple[Finished[Recognition], Finished[Diarization]]:
     """Find out what was said and who was heard when."""
+    recording, engines, options = work.recording, work.engines, work.options
     heard = (recording.sha256, sound.stream, engines.identity, *_tracks(recording, session))
-    recognition = run(
+    recognition = work.run(
         "speech",
         Recognition,
         (*heard, _expectations(session), options.speech),
@@ -308,9 +407,9 @@ def _hear(
         turn=lambda: engines.turn("speech"),
     )
     if session.tracks:
-        return recognition, _hear_tracks(recording, session, sound, recognition.result, run)
+        return recognition, _hear_tracks(recording, session, sound, recognition.result, work.run)
     known = enrolled_for(options.voices, session.programme)
-    diarization = run(
+    diarization = work.run(
         "speakers",
         Diarization,
         (*heard, session.speaker_count, *(voice.digest for voice in known)),
@@ -426,14 +525,26 @@ def _with_languages_heard(session: Session, recognition: Recognition) -> Session
     return replace(session, languages=(main, *(language for language in session.languages if language != main)))
 
 
-def _write(said: Said, media: Media, folder: Path, options: ProcessOptions) -> Written:
-    session = said.session
-    transcript = attribute(
-        said.recognition, said.diarization, session, duration_ms=media.duration_ms, options=options.speakers
-    )
+def _align(sound: Sound, transcript: Transcript, engines: Engines, progress: Progress) -> Transcript:
+    try:
+        return engines.align(sound.audio, transcript, progress)
+    except (SetUpError, EngineError) as failure:
+        _logger.warning("session %s: new words keep the times between others: %s", transcript.session_id, failure)
+        return transcript
+
+
+def _review(approved: Revision) -> Review | None:
+    approval = approved.entry.approval
+    return None if approval is None else Review(revision=approved.number, day=approval.approved_at.date())
+
+
+def _write(text: Text, folder: Path, options: ProcessOptions) -> Written:
+    transcript = apply_cuts(text.transcript, text.cuts)
     cues = make_cues(transcript, options.captions)
-    edited = edit(transcript, session.glossary)
-    document = Document(session=session, transcript=transcript, edited=edited, cues=cues, provenance=said.provenance)
+    edited = edit(transcript, text.session.glossary)
+    document = Document(
+        session=text.session, transcript=transcript, edited=edited, cues=cues, provenance=text.provenance
+    )
     files = tuple(_write_document(document, each, folder) for each in FORMATS.values())
     return Written(transcript=transcript, edited=edited, cues=cues, files=files)
 
@@ -450,18 +561,18 @@ def _write_document(document: Document, written_as: Format, folder: Path) -> Art
     )
 
 
-def _make_pictures(
-    session: Session, sound: Sound, written: Written, folder: Path, options: ProcessOptions, progress: Progress
-) -> Pictures:
+def _make_pictures(text: Text, sound: Sound, written: Written, work: Work, progress: Progress) -> Pictures:
+    session, folder, options = text.session, work.folder, work.options
+    media, stream = _without_cuts(text, sound, work)
     language, title = session.language, session.title.get(session.language)
     video, audio, poster = folder / "video.mp4", folder / "audio.m4a", folder / "poster.jpg"
     srt = next(file.path for file in written.files if file.path.suffix == FORMATS["srt"].extension)
     track = CaptionTrack(srt=srt, language=language, title=message("video.track", language))
     label = Label(title=title, language=language, details=_card_details(session))
-    if sound.media.video:
+    if media.video:
         write_video(
-            sound.media,
-            sound.stream,
+            media,
+            stream,
             [track],
             video,
             label,
@@ -470,22 +581,29 @@ def _make_pictures(
             progress=progress,
         )
     else:
-        write_listening_audio(
-            sound.media, sound.stream, audio, label, options.media, loudness_lufs=options.loudness_lufs
-        )
+        write_listening_audio(media, stream, audio, label, options.media, loudness_lufs=options.loudness_lufs)
         # Encoded once: the video takes the very same sound.
         listening = probe(audio, options.media)
         write_title_card_video(listening, listening.audio[0], [track], video, label, options.media, progress=progress)
-    write_poster(video, poster, duration_ms=sound.media.duration_ms, limits=options.media)
+    write_poster(video, poster, duration_ms=media.duration_ms, limits=options.media)
     read = partial(read_artifact, title=title, language=language)
     files = [
         read(video, role="video", content_type="video/mp4"),
         read(poster, role="poster", content_type="image/jpeg", language=None),
     ]
-    if not sound.media.video:
+    if not media.video:
         files.append(read(audio, role="audio", content_type="audio/mp4"))
     progress(1.0)
     return Pictures(files=tuple(files))
+
+
+def _without_cuts(text: Text, sound: Sound, work: Work) -> tuple[Media, AudioStream]:
+    """Return the recording that may be seen and heard."""
+    if not text.cuts:
+        return sound.media, sound.stream
+    timeline = Timeline(duration_ms=sound.media.duration_ms, cuts=text.cuts)
+    media = write_cut(sound.media, sound.stream, timeline, work.folder / "cut.mkv", work.options.media)
+    return media, media.audio[0]
 
 
 def _card_details(session: Session) -> tuple[str, ...]:
@@ -499,9 +617,11 @@ def _card_details(session: Session) -> tuple[str, ...]:
     return tuple(detail for detail in found if detail)
 
 
-def _publish(bundle: Bundle, written: Written, store: Store) -> Publication:
+def _publish(bundle: Bundle, written: Written, cuts: tuple[Cut, ...], store: Store) -> Publication:
     verify_recording(bundle.recording)
     done = publish(bundle, store, views=LearnerSite(), cues=written.cues, edited=written.edited.transcript)
+    if cuts:
+        withdraw_earlier(bundle.session.id, store)
     return replace(done, notes=proposal_notices(bundle.transcript))
 
 

@@ -237,6 +237,26 @@ def publish(
     )
 
 
+def withdraw_earlier(session_id: str, store: Store) -> None:
+    """Remove the files of every revision of a session but the one that is published.
+
+    For a session of which a passage was cut: whoever kept an address must not find it there. A page that a learner has
+    open may have to be loaded anew.
+
+    Raises:
+        StoreError: See :class:`Store`.
+    """
+    manifest = read_manifest(session_id, store)
+    if manifest is None:
+        return
+    inside = re.compile(rf"{re.escape(_folder(session_id))}(r[1-9][0-9]*-[0-9a-f]{{8}})/")
+    found = ((item.key, inside.match(item.key)) for item in store.list(_folder(session_id)))
+    earlier = [key for key, revision in found if revision and revision[1] != manifest.revision]
+    if earlier:
+        _logger.info("session %s: %d files of earlier revisions are withdrawn", session_id, len(earlier))
+        store.delete(earlier)
+
+
 def published_session(
     manifest: Manifest,
     record: SessionDetails,

@@ -20,7 +20,17 @@ from typing import Final
 from jinja2 import Environment, StrictUndefined, Template
 
 from pipeline.intake import REJECTED, STATUS_PAGES, IntakeOptions, SweepResult
-from pipeline.journal import Claimed, Drop, Failed, Processing, Published, SessionRecord, decode_name, write_changed
+from pipeline.journal import (
+    Claimed,
+    Drop,
+    Failed,
+    NeedsReview,
+    Processing,
+    Published,
+    SessionRecord,
+    decode_name,
+    write_changed,
+)
 from pipeline.messages import catalogue, message
 from pipeline.naming import printable
 from pipeline.types import LANGUAGES, Language, Notice
@@ -112,7 +122,10 @@ def render_status(
     view = _View(options, language, zone)
     latest = sorted(records, key=lambda record: (-record.when_ms, record.session.id))
     groups = (
-        _Group(key="attention", rows=[*view.waiting(result), *view.failed(latest), *view.set_aside(latest)]),
+        _Group(
+            key="attention",
+            rows=[*view.waiting(result), *view.failed(latest), *view.to_review(latest), *view.set_aside(latest)],
+        ),
         _Group(key="progress", rows=[*view.settling(result), *view.under_way(latest)]),
         _Group(key="published", rows=[*view.published(latest)][:_PUBLISHED_SHOWN]),
     )
@@ -147,6 +160,11 @@ class _View:
                 notes = (*self._notes(record.state.reasons), self.say("failed_note"))
                 yield self._row(record, self.say("failed"), notes=notes)
 
+    def to_review(self, records: Iterable[SessionRecord]) -> Iterator[_Row]:
+        for record in records:
+            if isinstance(record.state, NeedsReview):
+                yield self._row(record, self.say("needs_review"), notes=(self.say("needs_review_note"),))
+
     def set_aside(self, records: Iterable[SessionRecord]) -> Iterator[_Row]:
         drops = (drop for record in records for drop in record.drops)
         for drop in sorted(drops, key=lambda drop: (-drop.when_ms, drop.path)):
@@ -168,7 +186,7 @@ class _View:
                 share = max(0, min(100, int(record.state.share * 100)))
                 yield self._row(record, self._stage(record.state.stage), share=share)
             elif isinstance(record.state, Claimed):
-                yield self._row(record, self.say("updating" if record.state.updated else "claimed"))
+                yield self._row(record, self.say(_waits_for(record.state)))
 
     def published(self, records: Iterable[SessionRecord]) -> Iterator[_Row]:
         for record in records:
@@ -204,6 +222,10 @@ class _View:
         moment = dt.datetime.fromtimestamp(when_ms // 1000, self.zone)
         shown = self.say("moment", date=moment.date().isoformat(), hour=f"{moment:%H}", minute=f"{moment:%M}")
         return moment.isoformat(), shown
+
+
+def _waits_for(state: Claimed) -> str:
+    return "reviewing" if state.reviewed else "updating" if state.updated else "claimed"
 
 
 @cache

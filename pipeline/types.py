@@ -23,6 +23,9 @@ _SHA256: Final = re.compile(r"[0-9a-f]{64}\Z")
 SESSION_ID_LENGTH: Final = 16
 """Hexadecimal digits of the content's sha256 that make a session id: 64 bits."""
 
+SESSION_ID: Final = re.compile(rf"[0-9a-f]{{{SESSION_ID_LENGTH}}}\Z")
+"""What a session id looks like."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
@@ -64,21 +67,28 @@ class Span:
         return self.start_ms <= ms < self.end_ms
 
 
+Timed = Literal["recognised", "aligned", "interpolated"]
+"""Where a word's time comes from: it was recognised there, or a person wrote it and it was found in the sound, or a
+person wrote it and it was only laid between its neighbours."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Word(Span):
-    """One recognised word, as written, with its punctuation and without spaces around it.
+    """One word, as written, with its punctuation and without spaces around it.
 
     Attributes:
         text: What is shown; never empty, no white space at either end.
-        probability: The recogniser's own, 0 to 1.
+        probability: The recogniser's own, 0 to 1; 1 where a person wrote it.
         language: ISO 639-1 code of the language it was decoded in.
         overlapped: Whether two people spoke at that moment.
+        timed: Where its time comes from.
     """
 
     text: str
     probability: float
     language: str
     overlapped: bool = False
+    timed: Timed = "recognised"
 
     def __post_init__(self) -> None:
         # A slotted dataclass is a new class, so the zero-argument super() would not find the parent.
@@ -239,7 +249,7 @@ class Session:
     tracks: tuple[SpeakerTrack, ...] = ()
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(rf"[0-9a-f]{{{SESSION_ID_LENGTH}}}", self.id):
+        if not SESSION_ID.match(self.id):
             raise ValueError(f"not a session id: {self.id!r}")
         if not self.languages or len(set(self.languages)) != len(self.languages):
             raise ValueError(f"a session needs its languages, each once: {self.languages}")
@@ -662,6 +672,19 @@ class Artifact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """That a person has read a transcript and stands by it.
+
+    Attributes:
+        revision: Number of the revision that they approved.
+        day: When, where they are.
+    """
+
+    revision: int
+    day: dt.date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
     """What made a result: enough to make it again.
 
@@ -670,12 +693,14 @@ class Provenance:
         models: Weights used.
         settings: Sorted pairs of the settings that decide the result.
         engines: Sorted pairs of library and version.
+        review: By whom nothing is said; ``None`` where nobody has stood by it yet.
     """
 
     tool: str
     models: tuple[ModelUse, ...] = ()
     settings: tuple[tuple[str, str], ...] = ()
     engines: tuple[tuple[str, str], ...] = ()
+    review: Review | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,7 +44,7 @@ _AT_MOST_60: Final = "isnan(prev_selected_t)+gte(t-prev_selected_t,0.0155)"
 _SEEKABLE: Final = "expr:gte(t,n_forced*4)"
 """A picture that can be jumped to every 4 s, because learners jump by the transcript."""
 
-_ENCODE_PICTURE: Final[Mapping[str, object]] = {
+ENCODED: Final[Mapping[str, object]] = {
     "c:v": "libx264",
     "preset": "veryfast",
     "crf": 23,
@@ -56,6 +56,8 @@ _ENCODE_PICTURE: Final[Mapping[str, object]] = {
     # Not from the cores: the number changes the bytes.
     "threads:v": 4,
 }
+"""How pictures are encoded where they cannot be copied."""
+
 _PLAIN: Final[Mapping[str, object]] = {
     "map_metadata": -1,
     "map_metadata:s:v": -1,
@@ -131,7 +133,7 @@ def write_video(
         MediaError: ffmpeg failed, or went over a limit.
     """
     with _sound(media, stream, target, limits, loudness_lufs) as (sound, sound_options):
-        recording = _recording(media, limits)
+        recording = moved_recording(media, limits)
         picture, picture_options = _picture(media, recording)
         options = {**picture_options, **sound_options, "t": length_s(media)}
         with written(target) as part:
@@ -178,7 +180,7 @@ def write_title_card_video(
         picture = ffmpeg.input(file_url(card), f="image2", pattern_type="none", framerate=rate)
         # Decoded once, then shown again and again.
         picture = picture.filter("format", "yuv420p").filter("loop", pictures - 1, 1).filter("setpts", "N")
-        still = {**_ENCODE_PICTURE, "tune": "stillimage", "g": 30, "force_key_frames": "0"}
+        still = {**ENCODED, "tune": "stillimage", "g": 30, "force_key_frames": "0"}
         with written(target) as part:
             output = _mp4(picture, sound, tracks, part, label=label, options={**still, **options})
             run_ffmpeg(output, limits, duration_ms=media.duration_ms, progress=progress)
@@ -262,7 +264,7 @@ def _plain_picture() -> Mapping[str, object]:
     return {key: _PLAIN[key] for key in ("map_metadata", "fflags", "flags")}
 
 
-def _recording(media: Media, limits: MediaLimits) -> Node:
+def moved_recording(media: Media, limits: MediaLimits) -> Node:
     """Return the recording as an input moved to the clock whose zero is the first picture."""
     return open_recording(media.path, itsoffset=f"{-media.clock_zero_ms / 1000:.3f}", threads=limits.threads)
 
@@ -276,11 +278,18 @@ def _picture(media: Media, recording: Node) -> tuple[Node, Mapping[str, object]]
     # What these containers say of time stamps and parameter sets can be carried over as it is.
     if copied and media.container.startswith(("mov", "matroska", "mpegts", "flv")):
         return picture, {"c:v": "copy"}
+    return encodable(media, recording), ENCODED
+
+
+def encodable(media: Media, recording: Node) -> Node:
+    """Return the pictures of a recording fit to be encoded: of one even size, at most so large and so many."""
+    if media.video is None:
+        raise ValueError("the recording has no pictures")
     width, height = _fitting(media.video.width, media.video.height)
     # The size is fixed because shared screens change theirs while they are recorded.
-    steady = picture.filter("select", _AT_MOST_60).filter("yadif", deint="interlaced")
+    steady = recording["V:0"].filter("select", _AT_MOST_60).filter("yadif", deint="interlaced")
     fitted = steady.filter("scale", width, height, force_original_aspect_ratio="decrease", force_divisible_by=2)
-    return fitted.filter("pad", width, height, -1, -1), _ENCODE_PICTURE
+    return fitted.filter("pad", width, height, -1, -1)
 
 
 def _fitting(width: int, height: int) -> tuple[int, int]:
@@ -314,7 +323,7 @@ def _sound(
     weights = measure_mix(media, stream, target, limits) if stream.channels == 2 else ()
     even = len(set(weights)) <= 1
     if fits and in_place and even and loudness_lufs is None:
-        yield _recording(media, limits)[f"a:{stream.index}"], {"c:a": "copy"}
+        yield moved_recording(media, limits)[f"a:{stream.index}"], {"c:a": "copy"}
         return
     channels = min(2, stream.channels)
     with written(target, ".pcm") as raw:

@@ -1,5 +1,6 @@
 """The command line: what it says, in which language, and what it tells a script."""
 
+import datetime as dt
 import hashlib
 import os
 import platform
@@ -21,10 +22,13 @@ from pipeline.ffmpeg import find_programs
 from pipeline.journal import session_folder
 from pipeline.locks import exclusive, is_held
 from pipeline.messages import message
-from pipeline.types import LANGUAGES, SESSION_ID_LENGTH, Language
+from pipeline.review import Desk
+from pipeline.revisions import Correction
+from pipeline.types import LANGUAGES, SESSION_ID_LENGTH, Language, Provenance
+from tests.test_corrections import revision, typed
 
 SAMPLES = Path(__file__).parent.parent / "samples"
-COMMANDS = ("up", "demo", "process", "doctor", "models", "voices")
+COMMANDS = ("up", "demo", "process", "doctor", "models", "voices", "revisions")
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +54,8 @@ def test_every_command_explains_itself() -> None:
         assert CliRunner().invoke(app, ["models", command, "--help"]).exit_code == 0
     for command in ("add", "list", "remove"):
         assert CliRunner().invoke(app, ["voices", command, "--help"]).exit_code == 0
+    for command in ("list", "show", "approve"):
+        assert CliRunner().invoke(app, ["revisions", command, "--help"]).exit_code == 0
 
 
 def test_help_speaks_the_language_of_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -333,3 +339,31 @@ def test_a_clip_of_several_voices_is_refused(monkeypatch: pytest.MonkeyPatch, tm
     assert done.returncode == 3
     assert message("voices.several", "en") in done.stderr
     assert not (tmp_path / "var" / "voices").exists()
+
+
+def test_revisions_are_listed_shown_and_approved(tmp_path: Path) -> None:
+    session = "a" * 16
+    desk = Desk.of(tmp_path / "var" / "work", session)
+    now = dt.datetime(2026, 3, 1, 9, 0, tzinfo=dt.UTC)
+    desk.keep_recognition(revision(("S1", "the rough [bold]holds[/bold]")).transcript, Provenance(tool="t 1"), now=now)
+    desk.save(
+        Correction(turns=(typed("the roof holds"),), names=(("S1", "Ada"),)), author="[Anna]", based_on=1, now=now
+    )
+    app = build()
+    assert CliRunner().invoke(app, ["revisions", "show", session]).output == "0:00  Ada  the roof holds\n"
+    assert "[bold]" in CliRunner().invoke(app, ["revisions", "show", session, "1"]).output
+    told = CliRunner().invoke(app, ["revisions", "approve", session, "2", "--author", "Ben"]).output
+    assert "Process the recording again" in told
+    approved = desk.approved()
+    assert approved is not None
+    assert approved.number == 2
+    listed = CliRunner().invoke(app, ["revisions", "list", session]).output
+    assert "[Anna]" in listed
+    assert "Ben" in listed
+
+
+@pytest.mark.parametrize("session", ["b" * 16, "../../etc"])
+def test_a_session_that_is_not_there_ends_with_its_own_status(session: str) -> None:
+    done = run("revisions", "list", session)
+    assert done.returncode == 2
+    assert session in done.stderr

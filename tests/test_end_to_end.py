@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import re
@@ -21,8 +22,11 @@ import pytest
 import webvtt
 
 from flows.runs import MOST_TRIES, lock_path
-from pipeline.journal import Failed, Processing, Published, Rejected, SessionRecord, read_records
+from pipeline.ffmpeg import find_programs
+from pipeline.journal import Failed, Processing, Published, Rejected, SessionRecord, read_records, request_publication
 from pipeline.locks import is_held
+from pipeline.review import Desk
+from pipeline.revisions import CorrectedTurn, Correction, Token
 from tests.browser import open_browser, until, watch
 from tests.clips import cut
 
@@ -198,6 +202,33 @@ def test_the_operator_sees_one_completed_run_a_recording_with_tags_links_and_tas
     assert "progress" in {artifact["type"] for artifact in artifacts}
 
 
+def test_what_somebody_approves_is_published_by_a_run_of_its_own(running: Running) -> None:
+    record = one(running.records(), "Semaine 2 - Le tigre.flac")
+    desk = Desk.of(running.work, record.session.id)
+    turns = tuple(
+        CorrectedTurn(speaker=turn.speaker, tokens=tuple(Token(text=word.text) for word in turn.words))
+        for turn in desk.latest().transcript.turns
+    )
+    first = turns[0].speaker
+    assert first is not None
+    now = dt.datetime(2026, 3, 1, 9, 0, tzinfo=dt.UTC)
+    desk.save(Correction(turns=turns, names=((first, "Ada Byron"),)), author="Anna", based_on=1, now=now)
+    desk.approve(2, author="Anna", now=now)
+    assert request_publication(running.work, record.session.id)
+
+    def reviewed() -> bool:
+        state = one(running.records(), "Semaine 2 - Le tigre.flac").state
+        return isinstance(state, Published) and state.revision.startswith("r2-")
+
+    running.wait(reviewed, "the reviewed session")
+    publication = one(running.records(), "Semaine 2 - Le tigre.flac").publication
+    assert publication is not None
+    pages = dict(publication.pages)
+    page = fetch(pages["fr"]).decode()
+    assert "Ada Byron" in page
+    assert "révisés par une personne le 1er\u00a0mars 2026" in page
+
+
 def test_the_same_recording_dropped_again_is_answered_and_not_published_again(running: Running) -> None:
     before = one(running.records(), "council.mp4")
     shutil.copy(before.recording.path, running.inbox / "again.mp4")
@@ -228,6 +259,65 @@ def test_a_learner_plays_the_page_sees_a_caption_and_follows_a_click_in_the_tran
         until(page, f"document.querySelector('#video').currentTime >= {start_s - 0.05}")
         until(page, "document.querySelector('#pane [aria-current]')")
         assert faults == []
+
+
+@pytest.mark.browser
+def test_learners_get_what_a_person_corrected_named_split_cut_and_approved(running: Running) -> None:
+    before = one(running.records(), "council.mp4")
+    assert isinstance(before.state, Published)
+    length_s = seconds(published(before, "video.mp4"))
+    log = (running.root / "up.log").read_text()
+    review = re.search(r"http://127\.0\.0\.1:\d+/(?=\s)", log[log.index("Review") :])
+    assert review
+    with open_browser() as browser:
+        page = browser.new_page()
+        page.add_init_script("localStorage.setItem('tribune.author', 'Zoé Roy')")
+        page.goto(f"{review[0]}en/sessions/{before.session.id}")
+        until(page, "document.body.dataset.ready === 'all'")
+        page.evaluate(
+            "text = document.querySelector('#pane .text'); text.focus(); getSelection().collapse(text.firstChild, 0)"
+        )
+        page.keyboard.type("Ladies ")
+        page.keyboard.press("Enter")
+        page.keyboard.press("ArrowLeft")
+        page.keyboard.press("F4")
+        page.get_by_label("Name of this voice").fill("Zoé Roy")
+        page.get_by_label("Name of this voice").press("Enter")
+        page.keyboard.press("Control+Shift+X")
+        page.get_by_label("From", exact=True).fill("0:10")
+        page.get_by_label("To", exact=True).fill("0:20")
+        page.get_by_label("To", exact=True).press("Enter")
+        page.get_by_role("button", name="Approve…").click()
+        page.get_by_role("button", name="Approve and publish").click()
+        until(page, "document.getElementById('notice').textContent.startsWith('Approved')")
+
+    def again() -> bool:
+        state = one(running.records(), "council.mp4").state
+        return isinstance(state, Published) and state != before.state
+
+    running.wait(again, "published again")
+    after = one(running.records(), "council.mp4")
+    cues = webvtt.from_string(fetch(published(after, "captions.en.vtt")).decode())
+    assert cues[0].voice == "Zoé Roy"
+    assert cues[0].text.split()[-1] == "Ladies"
+    assert seconds(published(after, "video.mp4")) == pytest.approx(length_s - 10, abs=0.5)
+    assert cues[-1].end_in_seconds <= length_s - 10 + 0.5
+    assert "Ladies" in fetch(published(after, "transcript.en.txt")).decode()
+    assert isinstance(after.state, Published)
+    assert "Ladies" in fetch(dict(after.state.pages)["en"]).decode()
+
+
+def published(record: SessionRecord, name: str) -> str:
+    """Return the address of a published file."""
+    assert isinstance(record.state, Published)
+    return f"{record.state.pages[0][1].rpartition('/')[0]}/{record.state.revision}/{name}"
+
+
+def seconds(address: str) -> float:
+    """Return how long a published video plays."""
+    asked = ["-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", address]
+    told = subprocess.run([find_programs().ffprobe, *asked], capture_output=True, text=True, check=True)
+    return float(told.stdout)
 
 
 KILLED_IN = ("speech", "speakers", "video", "publish")

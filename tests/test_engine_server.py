@@ -33,7 +33,7 @@ from pipeline.ports import Progress, no_progress
 from pipeline.process import HearingStage
 from pipeline.serial import from_json, to_json
 from pipeline.speech import SpeechOptions
-from pipeline.types import AudioFile, Diarization, Recognition, Session
+from pipeline.types import AudioFile, Diarization, Recognition, Session, Transcript, Turn
 from tests.clips import cut, listen, session
 
 SAMPLES = Path(__file__).parent.parent / "samples"
@@ -153,6 +153,13 @@ def test_the_result_is_that_of_the_same_engines_in_the_same_process(
         voices = engines.diarize(clip, FRENCH, (), no_progress)
     assert voices == here.diarize(clip, FRENCH, (), no_progress)
     assert len({span.speaker for span in voices.spans}) == 2
+    typed = tuple(replace(word, timed="interpolated") if at % 5 == 4 else word for at, word in enumerate(words.words))
+    turns = (Turn(speaker=None, words=typed),)
+    corrected = Transcript(session_id=FRENCH.id, language="fr", duration_ms=clip.duration_ms, turns=turns)
+    with engines.turn("align"):
+        aligned = engines.align(clip, corrected, no_progress)
+    assert aligned == here.align(clip, corrected, no_progress)
+    assert {word.timed for word in aligned.words} == {"recognised", "aligned"}
 
 
 def test_only_its_owner_may_read_how_to_get_in(server: Kept, settings: Settings) -> None:
@@ -316,6 +323,9 @@ class Failing:
     def diarize(
         self, audio: AudioFile, session: Session, known: Sequence[EnrolledVoice], progress: Progress
     ) -> Diarization:
+        raise IndexError(f"what was said in {audio.path}")
+
+    def align(self, audio: AudioFile, transcript: Transcript, progress: Progress) -> Transcript:
         raise IndexError(f"what was said in {audio.path}")
 
 

@@ -18,6 +18,7 @@ from pipeline.journal import (
     Claimed,
     Drop,
     Failed,
+    NeedsReview,
     Plan,
     Processing,
     Published,
@@ -37,6 +38,7 @@ from pipeline.journal import (
     read_records,
     record_state,
     rename_new,
+    request_publication,
     session_folder,
     sync_folder,
     write_changed,
@@ -261,3 +263,31 @@ def test_free_names_are_numbered_before_the_extension(tmp_path: Path) -> None:
         file(tmp_path / name)
     assert free_path(tmp_path / "a.mp4").name == "a (3).mp4"
     assert free_path(tmp_path / "b.mp4").name == "b.mp4"
+
+
+@pytest.mark.parametrize(
+    ("state", "after", "attempt"),
+    [
+        (Published(revision="r1-00000000"), Claimed(reviewed=True), 2),
+        (NeedsReview(), Claimed(reviewed=True), 2),
+        (Processing(stage="video"), Claimed(reviewed=True), 2),
+        (Failed(reasons=()), Claimed(reviewed=True), 2),
+        (Claimed(updated=True), Claimed(updated=True), 1),
+    ],
+)
+def test_what_is_approved_is_published_by_the_next_run(
+    tmp_path: Path, record: SessionRecord, state: State, after: State, attempt: int
+) -> None:
+    with journal(tmp_path):
+        write_record(tmp_path, replace(record, state=state))
+    assert request_publication(tmp_path, ID)
+    found = read_record(tmp_path, ID)
+    assert found is not None
+    assert (found.state, found.attempt) == (after, attempt)
+
+
+def test_what_is_not_there_any_more_cannot_be_published(tmp_path: Path, record: SessionRecord) -> None:
+    assert not request_publication(tmp_path, ID)
+    with journal(tmp_path):
+        write_record(tmp_path, replace(record, state=Rejected(reasons=())))
+    assert not request_publication(tmp_path, ID)

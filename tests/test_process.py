@@ -24,14 +24,25 @@ from pipeline.enrolment import EnrolledVoice
 from pipeline.errors import DiarizationFailed, RecordingRejected, WeightsUnavailable
 from pipeline.ffmpeg import MediaLimits
 from pipeline.media import read_waveform
-from pipeline.ports import Diarizer, Progress, Recognizer, Waveform
-from pipeline.process import HearingStage, ProcessOptions, Stage, checkpointed, process
+from pipeline.ports import Diarizer, Progress, Waveform
+from pipeline.process import HearingStage, ProcessOptions, Stage, Work, checkpointed, process
 from pipeline.publishing import verify
+from pipeline.realign import realign
 from pipeline.render.json import read_transcript
 from pipeline.s3 import S3Store
 from pipeline.speakers import SpeakerOptions, diarize
 from pipeline.speech import SpeechOptions, recognize
-from pipeline.types import AudioFile, Diarization, ModelUse, Publication, Recognition, Recording, Session, SpeakerCount
+from pipeline.types import (
+    AudioFile,
+    Diarization,
+    ModelUse,
+    Publication,
+    Recognition,
+    Recording,
+    Session,
+    SpeakerCount,
+    Transcript,
+)
 from tests.clips import cut
 
 T = TypeVar("T")
@@ -43,7 +54,7 @@ OPTIONS = ProcessOptions(media=MediaLimits(), speech=SpeechOptions(), speakers=S
 class RealEngines:
     """The default engines, with a diarizer to choose."""
 
-    def __init__(self, recognizer: Recognizer, diarizer: Callable[[], Diarizer]) -> None:
+    def __init__(self, recognizer: WhisperRecognizer, diarizer: Callable[[], Diarizer]) -> None:
         self._recognizer = recognizer
         self._diarizer = diarizer
 
@@ -61,6 +72,9 @@ class RealEngines:
         self, audio: AudioFile, session: Session, known: Sequence[EnrolledVoice], progress: Progress
     ) -> Diarization:
         return diarize(read_waveform(audio), session, self._diarizer(), progress, known)
+
+    def align(self, audio: AudioFile, transcript: Transcript, progress: Progress) -> Transcript:
+        return realign(transcript, read_waveform(audio), self._recognizer, progress)
 
 
 class BrokenDiarizer:
@@ -86,6 +100,19 @@ def take(path: Path) -> Recording:
     )
 
 
+def at_work(
+    recording: Recording, folder: Path, engines: RealEngines, store: S3Store, options: ProcessOptions = OPTIONS
+) -> Work:
+    return Work(
+        recording=recording,
+        folder=folder,
+        engines=engines,
+        open_store=lambda: store,
+        options=options,
+        run=checkpointed(folder / "finished"),
+    )
+
+
 def go(
     recording: Recording,
     folder: Path,
@@ -95,16 +122,8 @@ def go(
     options: ProcessOptions = OPTIONS,
 ) -> Publication:
     folder.mkdir(exist_ok=True)
-    return process(
-        recording,
-        session_for(recording, details),
-        folder=folder,
-        complete=lambda tags: session_for(recording, details, tags),
-        engines=engines,
-        open_store=lambda: store,
-        options=options,
-        run=checkpointed(folder / "finished"),
-    )
+    work = at_work(recording, folder, engines, store, options)
+    return process(work, session_for(recording, details), complete=lambda tags: session_for(recording, details, tags))
 
 
 @pytest.fixture(scope="module")
@@ -245,15 +264,11 @@ def test_progress_is_told_for_every_stage_in_order(
     told: list[tuple[Stage, float]] = []
     folder = tmp_path / "a"
     folder.mkdir()
+    run = checkpointed(folder / "finished", lambda stage, share: told.append((stage, share)))
     process(
-        clip,
+        replace(at_work(clip, folder, engines, store), run=run),
         session_for(clip, FRENCH),
-        folder=folder,
         complete=lambda tags: session_for(clip, FRENCH, tags),
-        engines=engines,
-        open_store=lambda: store,
-        options=OPTIONS,
-        run=checkpointed(folder / "finished", lambda stage, share: told.append((stage, share))),
     )
     stages = list(dict.fromkeys(stage for stage, _ in told))
     assert stages == ["media", "speech", "speakers", "captions", "video", "publish"]

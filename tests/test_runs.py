@@ -20,7 +20,16 @@ from config.settings import load_settings
 from flows.prefect_server import PrefectAddress, apply_deployments, prefect_server
 from flows.runs import GRACE, MOST_TRIES, lock_path, retire_watchers, run_key, tend_runs
 from flows.watch_inbox import watch_inbox
-from pipeline.journal import Claimed, SessionRecord, journal, read_record, write_record
+from pipeline.journal import (
+    Claimed,
+    NeedsReview,
+    SessionRecord,
+    journal,
+    read_record,
+    record_state,
+    request_publication,
+    write_record,
+)
 from pipeline.journal import Failed as GivenUp
 from pipeline.locks import exclusive
 from pipeline.types import Bilingual, Recording, Session
@@ -91,6 +100,18 @@ def test_a_claimed_recording_gets_one_run_with_its_name_and_tags(
     assert run.parameters == {"session_id": record.session.id, "attempt": 1, "title": "Éthique"}
     assert {"fr", "Été"} <= set(run.tags)
     assert state_of(client, record).type is StateType.SCHEDULED
+
+
+def test_what_was_approved_gets_a_run_that_recognises_nothing(
+    client: SyncPrefectClient, record: SessionRecord, tmp_path: Path
+) -> None:
+    record_state(tmp_path, record.session.id, 1, NeedsReview())
+    assert request_publication(tmp_path, record.session.id)
+    tend_runs(tmp_path)
+    approved = read_record(tmp_path, record.session.id)
+    assert approved is not None
+    (run,) = runs_of(client, approved)
+    assert client.read_flow(run.flow_id).name == "publish-revision"
 
 
 @pytest.mark.parametrize("died", [Crashed(), Running()], ids=["crashed", "still running"])

@@ -16,7 +16,17 @@ from hypothesis import strategies as st
 
 from pipeline.errors import RecordingRejected
 from pipeline.intake import IntakeOptions, SweepResult, Waiting, prepare, recover, reject, sweep
-from pipeline.journal import Failed, Processing, Published, SessionRecord, State, read_records, record_state
+from pipeline.journal import (
+    Claimed,
+    Failed,
+    NeedsReview,
+    Processing,
+    Published,
+    SessionRecord,
+    State,
+    read_records,
+    record_state,
+)
 from pipeline.messages import catalogue
 from pipeline.status import render_status, write_status
 from pipeline.types import LANGUAGES, Bilingual, Language, Notice, Recording, Session
@@ -85,6 +95,8 @@ def test_every_state_is_told_in_the_pages_language(options: IntakeOptions) -> No
         Processing(stage="something new", share=7.0),
         Failed(reasons=(Notice(code="intake.unexpected"),)),
         Published(revision="r1-00000000", pages=PAGES, notes=(INTRODUCED,)),
+        NeedsReview(),
+        Claimed(reviewed=True),
     ]
     records = [record(state, number=number) for number, state in enumerate(states)]
     english = Page(render_status(options, result, records, "en"))
@@ -97,6 +109,8 @@ def test_every_state_is_told_in_the_pages_language(options: IntakeOptions) -> No
         "Processing",
         "drop it once",
         "Speaker 2 may be Anna Roy",
+        "Needs review",
+        "Approved, waiting",
     ):
         assert said in english.text
     for said in ("copying.mp4", "attend son enregistrement", "Reconnaissance des paroles", "42\u00a0%", "Publié"):

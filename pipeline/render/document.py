@@ -70,8 +70,10 @@ class Document:
         Args:
             kind: ``captions``, ``verbatim`` or ``edited``.
         """
-        verbatim = f"transcript.{self.language}.txt"
-        return message(f"render.note_{kind}", self.language, made_by=self.made_by, verbatim=verbatim)
+        verbatim, review = f"transcript.{self.language}.txt", self.provenance.review
+        code = f"render.note_{kind}_reviewed" if review else f"render.note_{kind}"
+        day = format_date(review.day, self.language) if review else ""
+        return message(code, self.language, made_by=self.made_by, verbatim=verbatim, day=day)
 
 
 def _weights(use: ModelUse) -> str:

@@ -81,6 +81,8 @@ def _words(turn: Turn) -> Iterator[str]:
         fields = asdict(word)
         if not word.overlapped:
             del fields["overlapped"]
+        if word.timed == "recognised":
+            del fields["timed"]
         yield _dump(fields)
 
 

@@ -26,7 +26,7 @@ from pipeline.checkpoints import Finished, Turn
 from pipeline.details import Details, session_for
 from pipeline.objectstore import ObjectStore, start_object_store
 from pipeline.ports import Progress, Store, no_progress
-from pipeline.process import HearingStage, Stage, process
+from pipeline.process import HearingStage, Stage, Work, process
 from pipeline.s3 import open_store
 from pipeline.types import Recording, Timing
 from tests.benchmarks.bars import Bar, at_most
@@ -158,16 +158,15 @@ def _processed(
         return Finished(result=result, timing=Timing(stage=stage, seconds=stages[stage][0]), resumed=False)
 
     started = time.perf_counter()
-    process(
-        recording,
-        session_for(recording, details),
+    work = Work(
+        recording=recording,
         folder=folder,
-        complete=lambda tags: session_for(recording, details, tags),
         engines=engines,
         open_store=to_store,
         options=process_options(settings),
         run=run,
     )
+    process(work, session_for(recording, details), complete=lambda tags: session_for(recording, details, tags))
     spent_s = time.perf_counter() - started
     minutes = (recording.size // 2) / SAMPLE_RATE / 60
     peak = max(peak for _, peak in stages.values())

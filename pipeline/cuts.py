@@ -1,0 +1,151 @@
+"""What learners do not get: how cuts move time, and what they leave of the words.
+
+Cuts and a transcript go in, the transcript that may be published comes out: removed passages are gone and everything
+after them is earlier, masked passages read "[…]". The film and the sound follow the same :class:`Timeline` in
+``pipeline.video``. Pure time and text; stands alone so that every medium is cut in the same place.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate, groupby
+from typing import Final
+
+from pipeline.revisions import Cut
+from pipeline.types import NameProposal, Notice, Span, Speaker, Transcript, Turn, Word
+
+HIDDEN: Final = "[…]"
+"""What stands in the text for words that are masked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline:
+    """The time of a recording before and after its cuts.
+
+    Attributes:
+        duration_ms: Of the recording.
+        cuts: In order, apart.
+    """
+
+    duration_ms: int
+    cuts: tuple[Cut, ...]
+
+    @property
+    def removed(self) -> tuple[Span, ...]:
+        """What is taken out, as far as the recording goes."""
+        taken = (
+            Span(start_ms=cut.start_ms, end_ms=min(cut.end_ms, self.duration_ms))
+            for cut in self.cuts
+            if cut.kind == "remove" and cut.start_ms < self.duration_ms
+        )
+        return tuple(taken)
+
+    @property
+    def masked(self) -> tuple[Cut, ...]:
+        """What is hidden where it stands."""
+        return tuple(cut for cut in self.cuts if cut.kind == "mask" and cut.start_ms < self.duration_ms)
+
+    @property
+    def kept(self) -> tuple[Span, ...]:
+        """What stays, in order, apart; on the clock of the recording."""
+        edges = [0, *(ms for span in self.removed for ms in (span.start_ms, span.end_ms)), self.duration_ms]
+        spans = (Span(start_ms=first, end_ms=last) for first, last in zip(edges[::2], edges[1::2], strict=True))
+        return tuple(span for span in spans if span.duration_ms)
+
+    @property
+    def kept_ms(self) -> int:
+        """How long what stays is."""
+        return sum(span.duration_ms for span in self.kept)
+
+    def map_ms(self, moments: Sequence[int]) -> tuple[int, ...]:
+        """Return where moments of the recording are after the cuts; one that is taken out, where that was.
+
+        Args:
+            moments: In any order.
+
+        Example:
+            >>> Timeline(duration_ms=100, cuts=(Cut(start_ms=10, end_ms=30, kind="remove"),)).map_ms([5, 20, 50])
+            (5, 10, 30)
+        """
+        removed = self.removed
+        starts = [span.start_ms for span in removed]
+        gone = [0, *accumulate(span.duration_ms for span in removed)]
+        return tuple(_mapped(ms, bisect_right(starts, ms), removed, gone) for ms in moments)
+
+
+def apply_cuts(transcript: Transcript, cuts: tuple[Cut, ...]) -> Transcript:
+    """Return what of a transcript may be published, on the clock of what is left.
+
+    A word that a cut only touches goes too: what is not to be heard is not to be read.
+
+    Args:
+        transcript: On the clock of the recording.
+        cuts: In order, apart.
+    """
+    if not cuts:
+        return transcript
+    timeline = Timeline(duration_ms=transcript.duration_ms, cuts=cuts)
+    turns = tuple(Turn(speaker=turn.speaker, words=words) for turn in transcript.turns if (words := _left(turn, cuts)))
+    heard = {turn.speaker for turn in turns}
+    return replace(
+        transcript,
+        duration_ms=timeline.kept_ms,
+        turns=tuple(replace(turn, words=_moved(turn.words, timeline)) for turn in turns),
+        speakers=tuple(_speaker(each, timeline) for each in transcript.speakers if each.key in heard),
+        notices=tuple(_notices(transcript.notices, timeline)),
+    )
+
+
+def _mapped(ms: int, after: int, removed: Sequence[Span], gone: Sequence[int]) -> int:
+    """Return where a moment is that lies after the start of so many removed spans."""
+    return max(ms, removed[after - 1].end_ms) - gone[after] if after else ms
+
+
+def _touched(span: Span, cuts: Sequence[Cut]) -> Cut | None:
+    """Return the cut that a span meets."""
+    after = bisect_right(cuts, span.start_ms, key=lambda cut: cut.end_ms)
+    if after < len(cuts) and cuts[after].start_ms < max(span.end_ms, span.start_ms + 1):
+        return cuts[after]
+    return None
+
+
+def _left(turn: Turn, cuts: Sequence[Cut]) -> tuple[Word, ...]:
+    """Return what a turn has left, on the clock of the recording."""
+    found: list[Word] = []
+    for cut, run in groupby(turn.words, key=lambda word: _touched(word, cuts)):
+        words = list(run)
+        if cut is None:
+            found += words
+        elif cut.kind == "mask":
+            found.append(replace(words[0], end_ms=words[-1].end_ms, text=HIDDEN, probability=1.0))
+    return tuple(found)
+
+
+def _moved(words: Sequence[Word], timeline: Timeline) -> tuple[Word, ...]:
+    starts = timeline.map_ms([word.start_ms for word in words])
+    ends = timeline.map_ms([word.end_ms for word in words])
+    return tuple(replace(word, start_ms=a, end_ms=b) for word, a, b in zip(words, starts, ends, strict=True))
+
+
+def _speaker(speaker: Speaker, timeline: Timeline) -> Speaker:
+    return replace(speaker, proposals=tuple(_proposals(speaker.proposals, timeline)))
+
+
+def _proposals(proposals: Sequence[NameProposal], timeline: Timeline) -> Iterator[NameProposal]:
+    """Yield what a name rests on, unless the words that it quotes are cut."""
+    for proposal in proposals:
+        if _touched(proposal, timeline.cuts) is None:
+            start_ms, end_ms = timeline.map_ms([proposal.start_ms, proposal.end_ms])
+            yield replace(proposal, start_ms=start_ms, end_ms=end_ms)
+
+
+def _notices(notices: Sequence[Notice], timeline: Timeline) -> Iterator[Notice]:
+    """Yield what is to be known of what is left."""
+    for notice in notices:
+        if notice.span is None:
+            yield notice
+        elif _touched(notice.span, timeline.cuts) is None:
+            start_ms, end_ms = timeline.map_ms([notice.span.start_ms, notice.span.end_ms])
+            yield replace(notice, span=Span(start_ms=start_ms, end_ms=end_ms))

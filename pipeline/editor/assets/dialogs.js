@@ -1,0 +1,160 @@
+/* The dialogs: who speaks, what is cut, who you are, what others changed, what the keys do. */
+
+import { clock, exactClock, readClock } from "./format.js";
+
+export const byId = (id) => document.getElementById(id);
+
+/** Make an element with properties and children; what a person wrote is only ever text. */
+export function make(name, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(name), properties);
+  made.append(...children.filter((child) => child !== null));
+  return made;
+}
+
+export function button(text, onClick, properties = {}) {
+  const made = make("button", { type: "button", ...properties }, text);
+  made.addEventListener("click", onClick);
+  return made;
+}
+
+/** Do something at the Enter key. The key does nothing else: it would press the button that has the focus by then. */
+function onEnter(field, act) {
+  field.onkeydown = (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault();
+    act();
+  };
+}
+
+/** Show a dialog until it is closed; gives the value of the button that closed it, "" where it was left. */
+export function ask(dialog) {
+  dialog.returnValue = "";
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue), { once: true });
+    dialog.showModal();
+  });
+}
+
+/** Let buttons with a value close the dialog that they are in, as a form would that could be sent nowhere. */
+export function wireDialogs() {
+  for (const dialog of document.querySelectorAll("dialog")) {
+    dialog.addEventListener("click", (event) => {
+      const chosen = event.target.closest("button[value]");
+      if (chosen) dialog.close(chosen.value);
+    });
+  }
+}
+
+/** Ask who the person is, until there is a name. */
+export async function askAuthor(known) {
+  const [dialog, field] = [byId("author-dialog"), byId("author-name")];
+  field.value = known;
+  const form = byId("author-ok");
+  form.disabled = !known;
+  field.oninput = () => {
+    form.disabled = !field.value.trim();
+  };
+  onEnter(field, () => field.value.trim() && dialog.close("ok"));
+  for (;;) {
+    const answer = await ask(dialog);
+    if (field.value.trim() && (answer === "ok" || known)) return answer === "ok" ? field.value.trim() : known;
+  }
+}
+
+/** Ask who speaks in a turn. Gives {key}, {added: true}, {rename: name} or null. */
+export async function askWho({ speakers, current, label, proposals, say }) {
+  const dialog = byId("who-dialog");
+  let chosen = null;
+  const choose = (value) => {
+    chosen = value;
+    dialog.close("chosen");
+  };
+  byId("who-list").replaceChildren(
+    ...speakers.map(({ key }, at) => {
+      const number = at < 9 ? make("kbd", {}, `Alt+${at + 1}`) : null;
+      const made = button("", () => choose({ key }));
+      made.replaceChildren(make("bdi", {}, label(key)), " ", number ?? "");
+      if (key === current) made.setAttribute("aria-current", "true");
+      return make("li", {}, made);
+    }),
+    make("li", {}, button(say("somebody_else"), () => choose({ added: true }))),
+  );
+  byId("who-naming").hidden = current === null;
+  const field = byId("who-name");
+  field.value = speakers.find(({ key }) => key === current)?.name ?? "";
+  byId("who-rename").onclick = () => choose({ rename: field.value });
+  onEnter(field, () => choose({ rename: field.value }));
+  byId("who-proposals").replaceChildren(...proposals.map((each) => proposalItem(each, () => choose({ rename: each.name }), say)));
+  await ask(dialog);
+  return chosen;
+}
+
+export function proposalItem({ name, quote, start_ms: start }, accept, say, refuse = null) {
+  return make(
+    "li",
+    {},
+    make("p", {}, make("strong", {}, make("bdi", {}, name)), " ", say("proposal", { quote, time: clock(start) })),
+    button(say("accept_name", { name }), accept),
+    refuse && button(say("refuse_name", { name }), refuse),
+  );
+}
+
+/** Ask for a cut. Gives the cut, or null. */
+export async function askCut(start, { say, cuts, total, now }) {
+  const dialog = byId("cut-dialog");
+  const fields = { from: byId("cut-from"), to: byId("cut-to"), sound: byId("cut-sound"), picture: byId("cut-picture") };
+  const kinds = [...dialog.querySelectorAll("input[name=cut-kind]")];
+  fields.from.value = exactClock(start.start_ms);
+  fields.to.value = exactClock(start.end_ms);
+  for (const kind of kinds) kind.checked = kind.value === (start.kind ?? "remove");
+  fields.sound.value = start.sound ?? "tone";
+  fields.picture.value = start.picture ?? "untouched";
+  byId("cut-error").textContent = "";
+  const showMask = () => {
+    byId("cut-mask").hidden = kinds.find((kind) => kind.checked).value !== "mask";
+  };
+  for (const kind of kinds) kind.onchange = showMask;
+  showMask();
+  byId("cut-from-now").onclick = () => (fields.from.value = exactClock(now()));
+  byId("cut-to-now").onclick = () => (fields.to.value = exactClock(now()));
+  let made = null;
+  const accept = () => {
+    const [from, to] = [readClock(fields.from.value), readClock(fields.to.value)];
+    const wrong = from === null || to === null ? "cut_not_a_time" : wrongCut(from, to, cuts, total);
+    byId("cut-error").textContent = wrong ? say(wrong) : "";
+    if (wrong) return;
+    const kind = kinds.find((each) => each.checked).value;
+    made = { start_ms: from, end_ms: Math.min(to, total), kind, sound: fields.sound.value, picture: fields.picture.value };
+    dialog.close("ok");
+  };
+  byId("cut-ok").onclick = accept;
+  for (const field of [fields.from, fields.to]) onEnter(field, accept);
+  await ask(dialog);
+  return made;
+}
+
+function wrongCut(from, to, cuts, total) {
+  if (from >= to || from >= total) return "cut_backwards";
+  return cuts.some((cut) => from < cut.end_ms && cut.start_ms < to) ? "cut_overlaps" : "";
+}
+
+/** Say what somebody else saved meanwhile; gives "merge" or "". */
+export function askConflict({ text, changes }, say) {
+  byId("conflict-text").textContent = text;
+  byId("conflict-changes").replaceChildren(...changeItems(changes, say));
+  return ask(byId("conflict-dialog"));
+}
+
+/** Differences as a list: what was there struck out, what is there now marked. */
+export function changeItems(changes, say, most = 60) {
+  const items = changes.slice(0, most).map(({ before, after, start_ms: start, kind }) =>
+    make(
+      "li",
+      {},
+      make("span", { className: "small" }, `${clock(start)} · ${say(`change_${kind}`)}`),
+      make("p", {}, before ? make("del", {}, before) : null, " ", after ? make("ins", {}, after) : null),
+    ),
+  );
+  if (changes.length > most) items.push(make("li", {}, say("more_changes", { count: changes.length - most })));
+  return items.length ? items : [make("li", {}, say("no_changes"))];
+}

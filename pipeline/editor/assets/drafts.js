@@ -1,0 +1,112 @@
+/* What is typed and not saved, kept where neither a closed browser nor a killed server can lose it.
+
+   Each change goes to the server within a third of a second, where it lies on disk before it is acknowledged, and at
+   the same time into the browser's own store, for while the server is away. */
+
+import { toPayload } from "./model.js";
+
+const SOON_MS = 300;
+const AGAIN_MS = 1500;
+
+export class Drafts {
+  /** @param options server, session, author, basedOn; onState(name) is told kept, keeping, unreachable or elsewhere. */
+  constructor({ server, session, author, basedOn, onState }) {
+    Object.assign(this, { server, author, basedOn, onState });
+    this.place = `tribune.draft.${session}`;
+    this.writer = crypto.randomUUID();
+    this.follows = [];
+    this.waiting = null;
+    this.timer = 0;
+    this.sending = null;
+    this.ended = false;
+  }
+
+  /** The newest draft of this person, from the server or from this browser; null where there is none. */
+  async find() {
+    const [there, here] = [await this.server.get("/draft", { author: this.author }), this.#stored()];
+    const newest = here && (!there || here.at_ms > there.at_ms) ? here : there;
+    this.follows = [here?.writer, there?.writer].filter(Boolean);
+    return newest;
+  }
+
+  #stored() {
+    try {
+      const kept = JSON.parse(localStorage.getItem(this.place));
+      return kept?.author === this.author ? kept : null;
+    } catch {
+      return null;
+    }
+  }
+
+  /** Keep a document soon; several changes at once are kept together. */
+  keep(document) {
+    this.waiting = document;
+    if (this.ended) return;
+    this.onState("keeping");
+    if (!this.timer) this.timer = setTimeout(() => this.flush(), SOON_MS);
+  }
+
+  /** Keep what is waiting now. */
+  async flush({ last = false } = {}) {
+    clearTimeout(this.timer);
+    this.timer = 0;
+    if (this.sending && !last) await this.sending;
+    if (!this.waiting || this.ended) return;
+    const [document, draft] = [this.waiting, this.#draft(this.waiting)];
+    this.waiting = null;
+    this.#store(draft);
+    this.sending = this.#send(draft, document, last);
+    await this.sending;
+    this.sending = null;
+  }
+
+  #draft(document) {
+    const { author, basedOn, writer, follows } = this;
+    return { author, based_on: basedOn, writer, follows, at_ms: Date.now(), session: toPayload(document) };
+  }
+
+  #store(draft) {
+    try {
+      localStorage.setItem(this.place, JSON.stringify(draft));
+    } catch {
+      // Full, or forbidden here: the server has it.
+    }
+  }
+
+  async #send(draft, document, last) {
+    try {
+      await this.server.send("PUT", "/draft", draft, { last });
+      if (!this.waiting) this.onState("kept");
+    } catch (refusal) {
+      if (refusal.said?.code === "editor.elsewhere") this.#end();
+      else this.#retry(document);
+    }
+  }
+
+  #retry(document) {
+    if (this.ended) return;
+    this.waiting ??= document;
+    this.onState("unreachable");
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.flush(), AGAIN_MS);
+  }
+
+  #end() {
+    this.ended = true;
+    this.onState("elsewhere");
+  }
+
+  /** Wait for what is under way and send no more: the document is about to become a revision. */
+  async pause() {
+    clearTimeout(this.timer);
+    this.timer = 0;
+    this.waiting = null;
+    await this.sending;
+  }
+
+  /** Send nothing more: what was typed has become a revision, or another hand keeps it. */
+  forget() {
+    this.ended = true;
+    clearTimeout(this.timer);
+  }
+}

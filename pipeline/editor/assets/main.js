@@ -1,0 +1,623 @@
+/* The review editor: puts the text, the recording, the drafts and the dialogs together. */
+
+import { askAuthor, askConflict, askCut, askWho, button, byId, changeItems, make, proposalItem, ask, wireDialogs } from "./dialogs.js";
+import { Drafts } from "./drafts.js";
+import { clock } from "./format.js";
+import { History } from "./history.js";
+import { rebase } from "./merge.js";
+import * as model from "./model.js";
+import { Player } from "./player.js";
+import { Refusal, Server } from "./server.js";
+import { TextView } from "./text.js";
+
+const PEAKS_PER_SECOND = 50;
+const LOOK_EVERY_MS = 10_000;
+const CUT_MS = 10_000;
+const IDLE_MS = 250;
+
+const texts = JSON.parse(byId("messages").textContent);
+const language = document.documentElement.lang;
+
+function say(key, data = {}) {
+  return texts[key].replace(/\{(\w+)\}/gu, (_, name) => data[name]);
+}
+
+class Editor {
+  constructor(id, key) {
+    this.id = id;
+    this.server = new Server(id, key);
+    this.view = new TextView(byId("pane"), this);
+    this.player = new Player(byId("media"), byId("wave"), { say, tick: (ms) => this.#tick(ms) });
+    this.refused = new Set();
+    this.say = say;
+    this.searching = { places: [], at: -1 };
+  }
+
+  get document() {
+    return this.history.present;
+  }
+
+  get changed() {
+    return this.document !== this.opened;
+  }
+
+  /* Opening */
+
+  async open() {
+    this.author = localStorage.getItem("tribune.author") ?? "";
+    const session = await this.server.get();
+    this.#take(session);
+    this.player.setLength(session.duration_ms);
+    this.#wire();
+    byId("loading").hidden = true;
+    document.body.dataset.ready = "text";
+    if (!this.author) await this.#changeAuthor();
+    byId("author").textContent = this.author;
+    await this.#findDraft();
+    document.body.dataset.ready = "all";
+    this.#look();
+    setInterval(() => this.#look(), LOOK_EVERY_MS);
+    this.server.bytes("/peaks").then((peaks) => this.player.setPeaks(peaks, PEAKS_PER_SECOND), () => byId("wave").classList.add("flat"));
+  }
+
+  /** Show a revision, with nothing typed on it. */
+  #take(session) {
+    this.session = session;
+    this.opened = model.openDocument(session, new model.Base(session));
+    this.history = new History(this.opened, () => this.#onChange());
+    this.#startDrafts();
+    this.#show();
+  }
+
+  #startDrafts() {
+    this.drafts?.forget();
+    const { server, id, author } = this;
+    const onState = (state) => this.#tell(state);
+    this.drafts = new Drafts({ server, session: id, author, basedOn: this.session.revision, onState });
+  }
+
+  async #changeAuthor() {
+    this.author = await askAuthor(this.author);
+    localStorage.setItem("tribune.author", this.author);
+    byId("author").textContent = this.author;
+    this.#startDrafts();
+  }
+
+  /** Take up what this person typed and did not save. */
+  async #findDraft() {
+    const draft = await this.drafts.find();
+    if (!draft) return;
+    if (draft.based_on !== this.session.revision) {
+      await this.#takeOldDraft(draft);
+      return;
+    }
+    this.history.apply(model.fromPayload(draft.session, this.opened));
+    if (this.changed) this.#notice(say("draft_back"), [say("draft_drop"), () => this.#dropDraft()]);
+  }
+
+  /** What was typed on an older revision: put it on the newest, as after a conflict. */
+  async #takeOldDraft(draft) {
+    const newest = this.session;
+    const old = await this.server.get("", { revision: draft.based_on });
+    this.#take(old);
+    this.history.apply(model.fromPayload(draft.session, this.opened));
+    await this.#conflict(newest);
+  }
+
+  #dropDraft() {
+    this.history.apply(this.opened);
+    byId("notice").hidden = true;
+  }
+
+  /* Showing */
+
+  #onChange() {
+    this.#show();
+    if (this.drafts) this.drafts.keep(this.document);
+  }
+
+  #show() {
+    const { document: now } = this;
+    this.view.show(now);
+    this.player.setCuts(now.cuts);
+    for (const [id, list] of [["undo", this.history.past], ["redo", this.history.future]]) byId(id).disabled = !list.length;
+    clearTimeout(this.idle);
+    this.idle = setTimeout(() => this.#showAside(), IDLE_MS);
+  }
+
+  /** What stands beside the text, once nobody types. */
+  #showAside() {
+    const { document: now } = this;
+    const doubts = model.allDoubts(now).length;
+    byId("doubts").textContent = say(doubts === 1 ? "one_doubt" : "many_doubts", { count: doubts });
+    byId("next-doubt").disabled = byId("previous-doubt").disabled = !doubts;
+    const title = now.title ?? this.session.title;
+    byId("title").textContent = title[language] ?? title.en ?? title.fr;
+    for (const each of ["en", "fr"]) if (document.activeElement !== byId(`title-${each}`)) byId(`title-${each}`).value = title[each] ?? "";
+    this.#showSpeakers();
+    this.#showCuts();
+  }
+
+  labelOf(key, shown = this.document) {
+    const speaker = shown.speakers.find((each) => each.key === key);
+    if (!speaker) return say("nobody");
+    return speaker.name ?? say("unnamed", { number: key.slice(1) });
+  }
+
+  #proposals(key) {
+    const named = this.document.speakers.find((each) => each.key === key)?.name;
+    const found = this.session.speakers.find((each) => each.key === key)?.proposals ?? [];
+    return named ? [] : found.filter((each) => !this.refused.has(`${key} ${each.name}`));
+  }
+
+  #showSpeakers() {
+    const { document: now } = this;
+    if (byId("speakers").contains(document.activeElement)) return;
+    byId("speakers").replaceChildren(...now.speakers.map(({ key, name }) => this.#speakerItem(key, name)));
+  }
+
+  #speakerItem(key, name) {
+    const field = make("input", { value: name ?? "", placeholder: say("unnamed", { number: key.slice(1) }), autocomplete: "off" });
+    field.setAttribute("list", "people");
+    field.setAttribute("aria-label", say("name_of", { name: this.labelOf(key) }));
+    field.addEventListener("change", () => this.#name(key, field.value));
+    const hear = button(say("hear"), () => this.#hear(key));
+    hear.setAttribute("aria-label", say("hear_somebody", { name: this.labelOf(key) }));
+    const proposals = this.#proposals(key).map((each) =>
+      proposalItem(each, () => this.#name(key, each.name), say, () => {
+        this.refused.add(`${key} ${each.name}`);
+        byId("speakers-title").focus();
+        this.#showSpeakers();
+      }),
+    );
+    return make("li", {}, make("div", { className: "row" }, field, hear), proposals.length ? make("ul", { className: "proposals" }, ...proposals) : null);
+  }
+
+  #showCuts() {
+    const { cuts } = this.document;
+    byId("cuts-none").hidden = cuts.length > 0;
+    byId("cuts").replaceChildren(
+      ...cuts.map((cut, at) => {
+        const time = `${clock(cut.start_ms)} – ${clock(cut.end_ms)}`;
+        const change = button(say("cut_change"), () => this.#cut(cut));
+        const remove = button(say("cut_undo"), () => {
+          this.history.apply(model.withCuts(this.document, cuts.toSpliced(at, 1)));
+          byId("cut").focus();
+        });
+        for (const each of [change, remove]) each.setAttribute("aria-label", `${each.textContent} ${time}`);
+        return make("li", { className: "row" }, make("span", {}, `${time} · ${say(`cut_${cut.kind}`)}`), change, remove);
+      }),
+    );
+  }
+
+  #tell(state) {
+    if (this.told === state) return;
+    this.told = state;
+    byId("kept").textContent = say(`state_${state}`);
+    byId("kept").dataset.state = state;
+    if (state === "elsewhere") this.#notice(say("elsewhere"), [say("reload"), () => location.reload()]);
+  }
+
+  #notice(text, ...actions) {
+    byId("notice").hidden = false;
+    byId("notice").replaceChildren(make("p", {}, text), ...actions.map(([label, act]) => button(label, act)));
+  }
+
+  #announce(text) {
+    byId("said").textContent = text;
+  }
+
+  /* The text asks */
+
+  typed(id, text) {
+    this.history.apply(model.setText(this.document, id, text), `typed ${id}`);
+  }
+
+  split(id, offset) {
+    const [next, made] = model.splitBlock(this.document, id, offset);
+    if (made === null) return;
+    this.history.apply(next);
+    this.view.select(made, 0);
+    this.#announce(say("was_split"));
+  }
+
+  merge(id) {
+    const [next, into, offset] = model.mergeBlock(this.document, id);
+    if (into === null) return;
+    this.history.apply(next);
+    this.view.select(into, offset);
+    this.#announce(say("was_merged"));
+  }
+
+  undo() {
+    this.#back(() => this.history.undo());
+  }
+
+  redo() {
+    this.#back(() => this.history.redo());
+  }
+
+  #back(move) {
+    const here = this.view.selection();
+    if (!move()) return;
+    if (here && model.indexOfBlock(this.document, here.id) >= 0) this.view.select(here.id, here.from);
+  }
+
+  seek(ms) {
+    this.player.playFrom(ms ?? this.#caretMs());
+  }
+
+  async who(id) {
+    const block = this.document.blocks[model.indexOfBlock(this.document, id)];
+    const label = (key) => this.labelOf(key);
+    const chosen = await askWho({
+      speakers: this.document.speakers,
+      current: block.speaker,
+      label,
+      proposals: this.#proposals(block.speaker),
+      say,
+    });
+    if (chosen?.key) this.#assign(id, chosen.key);
+    else if (chosen?.added) {
+      const [next, key] = model.addSpeaker(this.document);
+      this.history.apply(model.assignTurn(next, id, key));
+    } else if (chosen) this.#name(block.speaker, chosen.rename);
+  }
+
+  #assign(id, key) {
+    this.history.apply(model.assignTurn(this.document, id, key));
+    this.#announce(say("was_assigned", { name: this.labelOf(key) }));
+  }
+
+  #name(key, name) {
+    this.history.apply(model.nameSpeaker(this.document, key, name));
+    this.#announce(say("was_named", { name: this.labelOf(key) }));
+    this.#showSpeakers();
+  }
+
+  #hear(key) {
+    const block = this.document.blocks.find((each) => each.speaker === key);
+    if (block) this.player.playFrom(model.startOf(this.document, block));
+  }
+
+  /* Where the caret is */
+
+  #here() {
+    const place = this.view.selection() ?? this.lastPlace;
+    return place && model.indexOfBlock(this.document, place.id) >= 0 ? place : null;
+  }
+
+  /** Index of the token at an offset of a block. */
+  #tokenAt(block, offset) {
+    const at = model.tokenSpans(block).findIndex(([, end]) => offset <= end);
+    return at < 0 ? block.tokens.length - 1 : at;
+  }
+
+  #caretMs() {
+    const here = this.#here();
+    if (!here) return this.player.now;
+    const block = this.document.blocks[model.indexOfBlock(this.document, here.id)];
+    return model.timeOf(this.document, block, this.#tokenAt(block, here.from));
+  }
+
+  #doubt(step) {
+    const here = this.#here();
+    const at = here ? model.indexOfBlock(this.document, here.id) : -1;
+    const block = this.document.blocks[at];
+    const token = block ? this.#tokenAt(block, step > 0 ? here.to : here.from) : -1;
+    const doubt = model.nextDoubt(this.document, at, token, step);
+    if (!doubt) return;
+    const found = this.document.blocks[doubt.block];
+    const spans = model.tokenSpans(found);
+    const [from, to] = [spans[doubt.from][0], spans[doubt.to - 1][1]];
+    this.view.select(found.id, from, to);
+    const ms = model.timeOf(this.document, found, doubt.from);
+    this.player.seek(ms);
+    this.#announce(say("doubt_at", { text: found.text.slice(from, to), time: clock(ms), name: this.labelOf(found.speaker) }));
+  }
+
+  /* Cuts */
+
+  async #cut(changed = null) {
+    const start = changed ?? this.#chosenStretch();
+    const others = this.document.cuts.filter((cut) => cut !== changed);
+    this.player.setCuts(this.document.cuts, start);
+    const made = await askCut(start, { say, cuts: others, total: this.session.duration_ms, now: () => this.player.now });
+    this.player.setCuts(this.document.cuts);
+    if (made) this.history.apply(model.withCuts(this.document, [...others, made]));
+  }
+
+  /** The time of the selected words; without any, ten seconds from what is heard now. */
+  #chosenStretch() {
+    const here = this.#here();
+    const block = here && here.to > here.from && this.document.blocks[model.indexOfBlock(this.document, here.id)];
+    const { base } = this.document;
+    const chosen = block ? model.tokenSpans(block).flatMap(([from, to], at) => (from < here.to && to > here.from ? [block.tokens[at].word] : [])) : [];
+    const words = chosen.filter((word) => word !== null);
+    if (words.length) return { start_ms: base.start[words[0]], end_ms: base.end[words.at(-1)] };
+    const from = this.player.now;
+    return { start_ms: from, end_ms: Math.min(from + CUT_MS, this.session.duration_ms) };
+  }
+
+  /* Search */
+
+  #search() {
+    const options = { exact: byId("find-exact").checked, whole: byId("find-whole").checked };
+    const places = model.findAll(this.document, byId("find-what").value, options);
+    this.searching = { places, at: -1 };
+    this.view.markFound(places);
+    byId("find-count").textContent = say("found", { count: places.length });
+  }
+
+  #nextFound(step) {
+    const { places, at } = this.searching;
+    if (!places.length) return;
+    const next = (at + step + places.length) % places.length;
+    this.searching.at = at < 0 && step < 0 ? places.length - 1 : next;
+    const { id, from, to } = places[this.searching.at];
+    this.view.select(id, from, to, { focus: false });
+    byId("find-count").textContent = say("found_at", { number: this.searching.at + 1, count: places.length });
+  }
+
+  #replace(places) {
+    if (!places.length) return;
+    this.history.apply(model.replaceAll(this.document, places, byId("find-with").value));
+    this.#search();
+  }
+
+  #openSearch() {
+    const chosen = getSelection().toString();
+    byId("find").hidden = false;
+    byId("find-toggle").setAttribute("aria-expanded", "true");
+    if (chosen && chosen.length < 80) byId("find-what").value = chosen;
+    byId("find-what").select();
+    byId("find-what").focus();
+    this.#search();
+  }
+
+  #closeSearch() {
+    byId("find").hidden = true;
+    byId("find-toggle").setAttribute("aria-expanded", "false");
+    this.view.markFound([]);
+    byId("find-toggle").focus();
+  }
+
+  /* Saving */
+
+  /** Save what was typed as a revision. Says whether there is nothing left to save. */
+  async save() {
+    if (!this.changed) return true;
+    await this.drafts.pause();
+    const document = this.document;
+    try {
+      const sent = { author: this.author, based_on: this.session.revision, session: model.toPayload(document) };
+      const saved = await this.server.send("POST", "/revisions", sent);
+      this.#onSaved(saved, document);
+      return true;
+    } catch (refusal) {
+      this.drafts.keep(this.document);
+      await this.#onRefused(refusal);
+      return false;
+    }
+  }
+
+  /** Go on from the saved revision; what was typed while it was being saved is still there. */
+  #onSaved(saved, document) {
+    const settled = model.settle(document, this.document, new model.Base(saved));
+    if (settled) {
+      const [opened, now] = settled;
+      Object.assign(this, { session: saved, opened });
+      this.#startDrafts();
+      this.history = new History(opened, () => this.#onChange());
+      this.history.apply(now);
+      this.#show();
+    } else this.#take(saved);
+    this.#tell("saved_now");
+    this.#look();
+  }
+
+  async #onRefused(refusal) {
+    if (!(refusal instanceof Refusal)) throw refusal;
+    if (refusal.said.code === "review.conflict") await this.#conflict(await this.server.get());
+    else this.#notice(refusal.said[language] ?? say("unreachable"));
+  }
+
+  /** Somebody else saved first: show what they changed, and put mine on top when asked to. */
+  async #conflict(newest) {
+    const { revision } = this.session;
+    const { changes, same } = await this.server.get("/changes", { from: revision, to: newest.revision });
+    const data = { author: newest.saved.author, number: newest.revision, based_on: revision };
+    const answer = await askConflict({ text: say("conflict", data), changes }, say);
+    if (answer !== "merge") {
+      this.#notice(say("conflict_open", data), [say("conflict_show"), () => this.#conflict(newest)]);
+      return;
+    }
+    const { document, clashes } = rebase(this.document, this.opened, newest, new model.Base(newest), same);
+    const drafts = this.drafts;
+    this.#take(newest);
+    this.drafts.follows = [drafts.writer, ...drafts.follows];
+    this.history.apply(document);
+    if (!clashes.length) this.#notice(say("merged", data));
+    else this.#notice(say("merged_clashes", { ...data, count: clashes.length }), ...clashes.map((each) => this.#clashAction(each)));
+  }
+
+  #clashAction({ mine, theirs, block }) {
+    const shown = `${mine.slice(0, 80)} ↔ ${theirs.slice(0, 80)}`;
+    return [shown, () => block !== null && this.view.select(block, 0)];
+  }
+
+  async #approve() {
+    if (!(await this.save())) return;
+    byId("approve-text").textContent = say("approve_text", { number: this.session.revision, author: this.author });
+    if ((await ask(byId("approve-dialog"))) !== "ok") return;
+    try {
+      const state = await this.server.send("POST", "/approval", { author: this.author, revision: this.session.revision });
+      this.#showState(state);
+      this.#notice(say("approved"));
+    } catch (refusal) {
+      await this.#onRefused(refusal);
+    }
+  }
+
+  /* What others do */
+
+  async #look() {
+    try {
+      const state = await this.server.get("/state", { author: this.author, writer: this.drafts.writer });
+      this.#showState(state);
+    } catch (refusal) {
+      if (!(refusal instanceof Refusal)) throw refusal;
+    }
+  }
+
+  #showState(state) {
+    byId("state").textContent = state[`text_${language}`];
+    byId("others").textContent = state.others.length ? say("others", { names: state.others.join(", ") }) : "";
+    byId("revision").textContent = say("revision", { number: this.session.revision });
+    if (state.latest.number <= this.session.revision || this.warned === state.latest.number) return;
+    this.warned = state.latest.number;
+    const data = { author: state.latest.author, number: state.latest.number };
+    const action = this.changed
+      ? [say("conflict_show"), async () => this.#conflict(await this.server.get())]
+      : [say("reload"), () => location.reload()];
+    this.#notice(say("newer", data), action);
+  }
+
+  async #showHistory() {
+    const history = await this.server.get("/history");
+    const format = new Intl.DateTimeFormat(`${language}-CA`, { dateStyle: "medium", timeStyle: "short" });
+    byId("history").replaceChildren(
+      ...history.toReversed().map((entry) => {
+        const data = { number: entry.number, author: entry.author, when: format.format(new Date(entry.saved_at)) };
+        const shown = make("ul", { className: "changes" });
+        const differences = button(say("differences"), async () => {
+          const { changes } = await this.server.get("/changes", { from: entry.based_on, to: entry.number });
+          shown.replaceChildren(...changeItems(changes, say));
+        });
+        differences.setAttribute("aria-label", say("differences_of", data));
+        const approval = entry.approval && make("p", { className: "small" }, say("approved_by", { author: entry.approval.author }));
+        return make("li", {}, make("p", {}, say("history_item", data)), approval, entry.based_on && differences, shown);
+      }),
+    );
+  }
+
+  /* The recording */
+
+  #tick(ms) {
+    if (!this.history) return;
+    const place = model.spokenAt(this.document, ms);
+    const section = this.view.markSpoken(place);
+    const typing = byId("pane").contains(document.activeElement) && performance.now() - (this.typedAt ?? -1e9) < 4000;
+    if (section && byId("follow").checked && !this.player.media.paused && !typing) this.view.reveal(section);
+  }
+
+  /* Keys and buttons */
+
+  #wire() {
+    const actions = {
+      save: () => this.save(),
+      approve: () => this.#approve(),
+      undo: () => this.undo(),
+      redo: () => this.redo(),
+      "next-doubt": () => this.#doubt(1),
+      "previous-doubt": () => this.#doubt(-1),
+      "find-toggle": () => (byId("find").hidden ? this.#openSearch() : this.#closeSearch()),
+      "find-next": () => this.#nextFound(1),
+      "find-previous": () => this.#nextFound(-1),
+      "find-replace": () => this.#replace(this.searching.places.slice(Math.max(this.searching.at, 0)).slice(0, 1)),
+      "find-replace-all": () => this.#replace(this.searching.places),
+      "find-close": () => this.#closeSearch(),
+      cut: () => this.#cut(),
+      help: () => ask(byId("help-dialog")),
+      "change-author": () => this.#changeAuthor(),
+      back: () => this.player.step(-1),
+      forward: () => this.player.step(1),
+      play: () => this.player.toggle(),
+      "zoom-in": () => this.player.zoom(1),
+      "zoom-out": () => this.player.zoom(-1),
+    };
+    for (const [id, act] of Object.entries(actions)) byId(id).addEventListener("click", act);
+    byId("speed").addEventListener("change", (event) => (byId("media").playbackRate = Number(event.target.value)));
+    for (const id of ["find-what", "find-exact", "find-whole"]) byId(id).addEventListener("input", () => this.#search());
+    byId("find").addEventListener("keydown", (event) => this.#onFindKey(event));
+    byId("history-part").addEventListener("toggle", (event) => event.target.open && this.#showHistory());
+    for (const each of ["en", "fr"]) byId(`title-${each}`).addEventListener("change", () => this.#retitle());
+    byId("people").replaceChildren(...this.session.people.map((name) => make("option", { value: name })));
+    for (const event of ["play", "pause"]) byId("media").addEventListener(event, () => this.#showPlaying());
+    this.#showPlaying();
+    document.addEventListener("keydown", (event) => this.#onKey(event));
+    document.addEventListener("selectionchange", () => (this.lastPlace = this.view.selection() ?? this.lastPlace));
+    byId("pane").addEventListener("input", () => (this.typedAt = performance.now()));
+    document.addEventListener("visibilitychange", () => document.hidden && this.drafts.flush({ last: true }));
+    addEventListener("pagehide", () => this.drafts.flush({ last: true }));
+  }
+
+  #showPlaying() {
+    byId("play").textContent = say(byId("media").paused ? "play" : "pause");
+  }
+
+  #retitle() {
+    const title = { en: byId("title-en").value.trim() || null, fr: byId("title-fr").value.trim() || null };
+    this.history.apply(model.withTitle(this.document, title.en || title.fr ? title : null));
+  }
+
+  #onFindKey(event) {
+    if (event.key === "Escape") this.#closeSearch();
+    else if (event.key === "Enter" && event.target.matches("input[type=text]")) this.#nextFound(event.shiftKey ? -1 : 1);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  #onKey(event) {
+    if (document.querySelector("dialog[open]")) return;
+    const act = this.#keyAction(event);
+    if (!act) return;
+    event.preventDefault();
+    act();
+  }
+
+  #keyAction(event) {
+    const typing = event.target.isContentEditable || event.target.matches("input, select, textarea");
+    const control = event.ctrlKey || event.metaKey;
+    const name = [control && "Ctrl", event.altKey && "Alt", event.shiftKey && "Shift", event.key.length === 1 ? event.key.toUpperCase() : event.key];
+    const inField = typing && !event.target.isContentEditable;
+    const speaker = /^Digit([1-9])$/u.exec(event.code);
+    if (event.altKey && !control && speaker) return () => this.#assignHere(Number(speaker[1]));
+    if (!typing && (event.key === "?" || event.key === "h")) return () => ask(byId("help-dialog"));
+    const keys = {
+      "Ctrl+S": () => this.save(),
+      "Ctrl+Z": inField ? null : () => this.undo(),
+      "Ctrl+Shift+Z": inField ? null : () => this.redo(),
+      "Ctrl+Y": inField ? null : () => this.redo(),
+      "Ctrl+F": () => this.#openSearch(),
+      "Ctrl+Enter": () => this.seek(null),
+      "Ctrl+Shift+X": () => this.#cut(),
+      "Ctrl+,": () => this.player.step(-1),
+      "Ctrl+.": () => this.player.step(1),
+      Escape: () => this.player.toggle(),
+      F1: () => ask(byId("help-dialog")),
+      F2: () => this.#doubt(1),
+      "Shift+F2": () => this.#doubt(-1),
+      F4: () => this.#whoHere(),
+    };
+    return keys[name.filter(Boolean).join("+")] ?? null;
+  }
+
+  #assignHere(number) {
+    const [here, speaker] = [this.#here(), this.document.speakers[number - 1]];
+    if (here && speaker) this.#assign(here.id, speaker.key);
+  }
+
+  #whoHere() {
+    const here = this.#here();
+    if (here) this.who(here.id).then(() => this.view.select(here.id, here.from));
+  }
+}
+
+wireDialogs();
+const editor = new Editor(document.body.dataset.session, document.body.dataset.key);
+editor.open().catch((failure) => {
+  byId("loading").textContent = failure instanceof Refusal ? (failure.said[language] ?? say("unreachable")) : say("broken");
+  throw failure;
+});

@@ -1,0 +1,104 @@
+/* Two people's changes to one text, put together.
+
+   In go the revision that both began with, the one that the other person saved, and my document; out comes my document
+   on top of theirs. Paragraphs that only one of us changed read as that one wrote them. Where both did, mine stands and
+   theirs is listed, so that a person decides. */
+
+import { openDocument, partBlocks } from "./model.js";
+
+/**
+ * @param mine My document, on the old base.
+ * @param opened The document as I found it.
+ * @param theirs The other's session, as the server gives it.
+ * @param base Its words, as a Base.
+ * @param pairs Runs of words that are the same in both revisions: [index before, index now, how many].
+ * @returns The document on their base, and the passages that both changed: {mine, theirs, block}.
+ */
+export function rebase(mine, opened, theirs, base, pairs) {
+  const now = wordMap(mine.base.text.length, pairs);
+  const before = openDocument(theirs, base);
+  const original = new Map(opened.blocks.map((block) => [block.id, block]));
+  const clashes = [];
+  let blocks = before.blocks;
+  for (const hunk of hunks(mine, opened, original)) {
+    const [from, to] = placed(hunk, now, base.text.length);
+    blocks = partBlocks(partBlocks(blocks, from), to);
+    const [first, last] = covering(blocks, from, to);
+    const replaced = blocks.slice(first, last);
+    const moved = hunk.blocks.map((block) => onBase(block, now));
+    const same = text(replaced) === text(hunk.before) && replaced.every((block, at) => block.speaker === hunk.before[at]?.speaker);
+    if (!same && text(replaced) !== text(moved)) clashes.push({ mine: text(moved), theirs: text(replaced), block: moved[0]?.id ?? null });
+    blocks = [...blocks.slice(0, first), ...moved, ...blocks.slice(last)];
+  }
+  const document = Object.freeze({ ...before, blocks, ...apart(mine, opened, before) });
+  return { document, clashes };
+}
+
+function wordMap(count, pairs) {
+  const map = new Array(count).fill(null);
+  for (const [from, to, length] of pairs) for (let at = 0; at < length; at += 1) map[from + at] = to + at;
+  return map;
+}
+
+/** My changes: runs of blocks that are not as they were, with the blocks that they stand for. */
+function hunks(mine, opened, original) {
+  const kept = mine.blocks.filter((block) => original.get(block.id) === block);
+  const found = [];
+  let [here, there] = [0, 0];
+  for (const anchor of [...kept, null]) {
+    const to = anchor ? mine.blocks.indexOf(anchor, here) : mine.blocks.length;
+    const until = anchor ? opened.blocks.indexOf(anchor, there) : opened.blocks.length;
+    if (to > here || until > there) {
+      const [blocks, before] = [mine.blocks.slice(here, to), opened.blocks.slice(there, until)];
+      const words = before.flatMap((block) => block.tokens.map((token) => token.word));
+      found.push({ blocks, before, words });
+    }
+    [here, there] = [to + 1, until + 1];
+  }
+  return found;
+}
+
+/** Which of their words a change of mine stands for. */
+function placed({ words }, now, count) {
+  const [first, last] = [words[0] ?? 0, words.at(-1) ?? 0];
+  let [from, to] = [null, null];
+  for (let at = first; at >= 0 && from === null; at -= 1) from = now[at] === null ? null : now[at] + (at < first ? 1 : 0);
+  for (let at = last; at < now.length && to === null; at += 1) to = now[at] === null ? null : now[at] + (at > last ? 0 : 1);
+  return [from ?? 0, Math.max(to ?? count, from ?? 0)];
+}
+
+/** The blocks that hold any of some words. */
+function covering(blocks, from, to) {
+  const holds = (block) => block.tokens.some(({ word }) => word >= from && word < to);
+  const first = blocks.findIndex(holds);
+  if (first < 0) {
+    const after = blocks.findIndex((block) => block.tokens.some(({ word }) => word >= from));
+    return after < 0 ? [blocks.length, blocks.length] : [after, after];
+  }
+  return [first, blocks.findLastIndex(holds) + 1];
+}
+
+function onBase(block, now) {
+  const tokens = block.tokens.map((token) => ({ text: token.text, word: token.word === null ? null : now[token.word] }));
+  return Object.freeze({ ...block, tokens });
+}
+
+function text(blocks) {
+  return blocks.map((block) => block.text.trim()).join(" ");
+}
+
+/** Names, cuts and title: mine where I changed them, else theirs. */
+function apart(mine, opened, theirs) {
+  const was = new Map(opened.speakers.map((each) => [each.key, each.name]));
+  const own = new Map(mine.speakers.map((each) => [each.key, each]));
+  const speakers = theirs.speakers.map((each) => {
+    const ours = own.get(each.key);
+    own.delete(each.key);
+    return ours && ours.name !== was.get(each.key) ? ours : each;
+  });
+  return {
+    speakers: [...speakers, ...own.values()],
+    cuts: mine.cuts === opened.cuts ? theirs.cuts : mine.cuts,
+    title: mine.title === opened.title ? theirs.title : mine.title,
+  };
+}

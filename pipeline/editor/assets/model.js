@@ -1,0 +1,414 @@
+/* The document while somebody works on it: values that are never changed, and functions that make the next one.
+
+   In goes what the server sent (words with their times), out come documents that can be shown, undone, kept and saved.
+   A document is a list of blocks; a block is one paragraph of one person, a list of tokens; a token is a word as it is
+   written now, with the index of the recognised word that it was, where it was one. Nothing here knows the page. */
+
+const LONG_BLOCK = 90;
+const SENTENCE_END = /[.?!…]["»”’)]*$/u;
+const LOW = 0.5;
+
+let lastId = 0;
+
+/** The words as they were recognised or last saved, column by column. */
+export class Base {
+  constructor(session) {
+    const words = session.turns.flatMap((turn) => turn.words);
+    this.text = words.map((word) => word[0]);
+    this.start = words.map((word) => word[1]);
+    this.end = words.map((word) => word[2]);
+    this.probability = words.map((word) => word[3]);
+    this.language = words.map((word) => word[4]);
+    this.overlapped = words.map((word) => Boolean(word[5]));
+    this.duration = session.duration_ms;
+    this.main = session.language;
+  }
+
+  /** Whether the recogniser was unsure of a token that nobody has changed. */
+  isLow(token) {
+    return this.isUntouched(token) && this.probability[token.word] < LOW;
+  }
+
+  isOverlapped(token) {
+    return this.isUntouched(token) && this.overlapped[token.word];
+  }
+
+  isDoubtful(token) {
+    return this.isLow(token) || this.isOverlapped(token);
+  }
+
+  isUntouched(token) {
+    return token.word !== null && token.text === this.text[token.word];
+  }
+
+  languageOf(token) {
+    return token.word === null ? null : this.language[token.word];
+  }
+}
+
+function makeBlock(speaker, joined, tokens, text = null, id = null) {
+  const shown = text ?? tokens.map((token) => token.text).join(" ");
+  return Object.freeze({ id: id ?? (lastId += 1), speaker, joined, tokens, text: shown });
+}
+
+/** The document of a session as the server has it. */
+export function openDocument(session, base) {
+  let next = 0;
+  const blocks = [];
+  for (const turn of session.turns) {
+    const tokens = turn.words.map((word) => ({ text: word[0], word: next++ }));
+    blocks.push(...paragraphs(turn.speaker, tokens));
+  }
+  return Object.freeze({
+    blocks,
+    speakers: session.speakers.map(({ key, name }) => Object.freeze({ key, name })),
+    cuts: session.cuts.map((cut) => Object.freeze(cut)),
+    title: session.own_title ? Object.freeze(session.title) : null,
+    base,
+  });
+}
+
+/** Cut one turn into paragraphs that are quick to show; only the first opens the turn. */
+function paragraphs(speaker, tokens) {
+  const found = [];
+  let from = 0;
+  for (let at = 0; at < tokens.length; at += 1) {
+    const length = at + 1 - from;
+    const ends = length >= LONG_BLOCK / 2 && SENTENCE_END.test(tokens[at].text);
+    if (ends || length === LONG_BLOCK || at + 1 === tokens.length) {
+      found.push(makeBlock(speaker, found.length > 0, tokens.slice(from, at + 1)));
+      from = at + 1;
+    }
+  }
+  return found;
+}
+
+function withBlocks(document, from, count, ...blocks) {
+  const all = document.blocks.slice();
+  all.splice(from, count, ...blocks);
+  return Object.freeze({ ...document, blocks: all });
+}
+
+export function indexOfBlock(document, id) {
+  return document.blocks.findIndex((block) => block.id === id);
+}
+
+/* Text */
+
+/** Words are parted by white space; a no-break space belongs to its word, as French punctuation has it. */
+function splitWords(text) {
+  return text.split(/[ \t\r\n]+/u).filter(Boolean);
+}
+
+function commonStart(one, other) {
+  const most = Math.min(one.length, other.length);
+  let at = 0;
+  while (at < most && one[at] === other[at]) at += 1;
+  return at;
+}
+
+function commonEnd(one, other, most) {
+  let count = 0;
+  while (count < most && one[one.length - 1 - count] === other[other.length - 1 - count]) count += 1;
+  return count;
+}
+
+/** Tokens of a changed text: whoever is still there keeps the word that it was. */
+export function retokenise(tokens, text) {
+  const before = tokens.map((token) => token.text);
+  const now = splitWords(text);
+  const head = commonStart(before, now);
+  const tail = commonEnd(before, now, Math.min(before.length, now.length) - head);
+  const old = tokens.slice(head, before.length - tail);
+  const changed = now.slice(head, now.length - tail);
+  return [...tokens.slice(0, head), ...matched(old, changed), ...tokens.slice(before.length - tail)];
+}
+
+/** As many words as before are the same words written otherwise; else only equal ones in order are. */
+function matched(old, changed) {
+  if (old.length === changed.length) return changed.map((text, at) => ({ text, word: old[at].word }));
+  let from = 0;
+  return changed.map((text) => {
+    const found = old.findIndex((token, at) => at >= from && token.text === text);
+    if (found < 0) return { text, word: null };
+    from = found + 1;
+    return { text, word: old[found].word };
+  });
+}
+
+/** Put another text into a block. */
+export function setText(document, id, text) {
+  const at = indexOfBlock(document, id);
+  const block = document.blocks[at];
+  if (block.text === text) return document;
+  return withBlocks(document, at, 1, makeBlock(block.speaker, block.joined, retokenise(block.tokens, text), text, id));
+}
+
+/** Return where each token of a block begins and ends in its text. */
+export function tokenSpans(block) {
+  let from = 0;
+  return block.tokens.map((token) => {
+    const start = block.text.indexOf(token.text, from);
+    from = start + token.text.length;
+    return [start, from];
+  });
+}
+
+/* Turns */
+
+/** Split a block at a place in its text: what follows is a turn of its own. Gives the document and the new id. */
+export function splitBlock(document, id, offset) {
+  const at = indexOfBlock(document, id);
+  const block = document.blocks[at];
+  const [head, tail] = [block.text.slice(0, offset).trimEnd(), block.text.slice(offset).trimStart()];
+  if (!head || !tail) return [document, null];
+  // A place inside a word makes two words of it, before the turn is cut.
+  const tokens = retokenise(block.tokens, `${head} ${tail}`);
+  const count = splitWords(head).length;
+  const first = makeBlock(block.speaker, block.joined, tokens.slice(0, count), head, id);
+  const second = makeBlock(block.speaker, false, tokens.slice(count), tail);
+  return [withBlocks(document, at, 1, first, second), second.id];
+}
+
+/** Part the block that a word lies within, so that it begins one; the turn stays whole. */
+export function partBlocks(blocks, word) {
+  const at = blocks.findIndex(({ tokens }) => tokens[0]?.word < word && tokens.at(-1).word >= word);
+  if (at < 0) return blocks;
+  const { speaker, joined, tokens } = blocks[at];
+  const place = tokens.findIndex((token) => token.word >= word);
+  const parts = [makeBlock(speaker, joined, tokens.slice(0, place)), makeBlock(speaker, true, tokens.slice(place))];
+  return [...blocks.slice(0, at), ...parts, ...blocks.slice(at + 1)];
+}
+
+/** Let a block go on in the one before it: the turn takes that one's speaker. Gives the document, id and offset. */
+export function mergeBlock(document, id) {
+  const at = indexOfBlock(document, id);
+  if (at < 1) return [document, null, 0];
+  const [before, block] = [document.blocks[at - 1], document.blocks[at]];
+  const head = before.text.trimEnd();
+  const text = head && block.text ? `${head} ${block.text.trimStart()}` : head || block.text;
+  const merged = makeBlock(before.speaker, before.joined, [...before.tokens, ...block.tokens], text, before.id);
+  let next = withBlocks(document, at - 1, 2, merged);
+  // The rest of the turn that was taken in follows its first paragraph.
+  for (let rest = at; next.blocks[rest]?.joined && next.blocks[rest].speaker !== before.speaker; rest += 1) {
+    next = withBlocks(next, rest, 1, restated(next.blocks[rest], { speaker: before.speaker }));
+  }
+  return [next, before.id, head && block.text ? head.length + 1 : head.length];
+}
+
+function restated(block, { speaker = block.speaker, joined = block.joined }) {
+  return makeBlock(speaker, joined, block.tokens, block.text, block.id);
+}
+
+/** Give the whole turn that a block is part of to somebody. */
+export function assignTurn(document, id, speaker) {
+  const at = indexOfBlock(document, id);
+  let first = at;
+  while (document.blocks[first].joined) first -= 1;
+  let last = first;
+  while (document.blocks[last + 1]?.joined) last += 1;
+  const turn = document.blocks.slice(first, last + 1);
+  if (turn.every((block) => block.speaker === speaker)) return document;
+  return withBlocks(document, first, turn.length, ...turn.map((block) => restated(block, { speaker })));
+}
+
+/** Name somebody for the whole session; an empty name takes it away. */
+export function nameSpeaker(document, key, name) {
+  const said = name.trim() || null;
+  const speakers = document.speakers.map((each) => (each.key === key ? Object.freeze({ key, name: said }) : each));
+  return Object.freeze({ ...document, speakers });
+}
+
+/** Add somebody whom the program did not tell apart. Gives the document and the key. */
+export function addSpeaker(document, name = "") {
+  const taken = new Set(document.speakers.map((each) => each.key));
+  let number = document.speakers.length + 1;
+  while (taken.has(`S${number}`)) number += 1;
+  const added = Object.freeze({ key: `S${number}`, name: name.trim() || null });
+  return [Object.freeze({ ...document, speakers: [...document.speakers, added] }), added.key];
+}
+
+/* Cuts */
+
+export function withCuts(document, cuts) {
+  const ordered = [...cuts].sort((one, other) => one.start_ms - other.start_ms || one.end_ms - other.end_ms);
+  return Object.freeze({ ...document, cuts: ordered.map((cut) => Object.freeze(cut)) });
+}
+
+export function withTitle(document, title) {
+  return Object.freeze({ ...document, title: title && Object.freeze(title) });
+}
+
+/* Times */
+
+/** When a token is heard: its own time, else that of the nearest word before it in the block. */
+export function timeOf(document, block, at) {
+  for (let near = Math.min(at, block.tokens.length - 1); near >= 0; near -= 1) {
+    if (block.tokens[near].word !== null) return document.base.start[block.tokens[near].word];
+  }
+  return startOf(document, block);
+}
+
+/** When the first recognised word of a block is heard; for a block without one, where the text before it ends. */
+export function startOf(document, block) {
+  const known = block.tokens.find((token) => token.word !== null);
+  if (known) return document.base.start[known.word];
+  for (let at = document.blocks.indexOf(block) - 1; at >= 0; at -= 1) {
+    const before = document.blocks[at].tokens.findLast((token) => token.word !== null);
+    if (before) return document.base.end[before.word];
+  }
+  return 0;
+}
+
+/** Where the word is that is heard at a moment: index of the block and of the token, or null. */
+export function spokenAt(document, ms) {
+  const { base, blocks } = document;
+  let [low, high] = [0, blocks.length - 1];
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (startOf(document, blocks[middle]) <= ms) low = middle;
+    else high = middle - 1;
+  }
+  const tokens = blocks[low]?.tokens ?? [];
+  for (let at = tokens.length - 1; at >= 0; at -= 1) {
+    const word = tokens[at].word;
+    if (word !== null && base.start[word] <= ms) return { block: low, token: at, over: base.end[word] <= ms };
+  }
+  return null;
+}
+
+/* Search */
+
+/** Every place where a text is written: block and offset. */
+export function findAll(document, wanted, { exact = false, whole = false } = {}) {
+  if (!wanted) return [];
+  const literal = wanted.replace(/[.*+?^${}()|[\]\\]/gu, "\\$&");
+  const pattern = whole ? `(?<![\\p{L}\\p{N}])${literal}(?![\\p{L}\\p{N}])` : literal;
+  const regex = new RegExp(pattern, exact ? "gu" : "giu");
+  return document.blocks.flatMap((block) =>
+    [...block.text.matchAll(regex)].map((match) => ({ id: block.id, from: match.index, to: match.index + match[0].length })),
+  );
+}
+
+/** Write something else in each of some places, which are in order. */
+export function replaceAll(document, places, text) {
+  const byBlock = Map.groupBy(places, (place) => place.id);
+  let next = document;
+  for (const [id, found] of byBlock) {
+    let written = next.blocks[indexOfBlock(next, id)].text;
+    for (const { from, to } of found.toReversed()) written = written.slice(0, from) + text + written.slice(to);
+    next = setText(next, id, written);
+  }
+  return next;
+}
+
+/** The next passage in doubt after a place, going round; null where there is none. */
+export function nextDoubt(document, blockIndex, tokenIndex, step = 1) {
+  const doubts = allDoubts(document);
+  const after = doubts.findIndex(({ block, from }) => block > blockIndex || (block === blockIndex && from > tokenIndex));
+  if (!doubts.length) return null;
+  if (step > 0) return doubts[after < 0 ? 0 : after];
+  const before = doubts.findLastIndex(({ block, to }) => block < blockIndex || (block === blockIndex && to <= tokenIndex));
+  return doubts.at(before);
+}
+
+/** Every run of doubtful tokens: index of the block, first token, token after the last. */
+export function allDoubts(document) {
+  const { base } = document;
+  return document.blocks.flatMap(({ tokens }, block) => {
+    const found = [];
+    tokens.forEach((token, at) => {
+      if (!base.isDoubtful(token)) return;
+      if (found.at(-1)?.to === at) found.at(-1).to = at + 1;
+      else found.push({ block, from: at, to: at + 1 });
+    });
+    return found;
+  });
+}
+
+/* What is sent and kept */
+
+/** The document as the server takes it: runs of untouched words as [from, to), changed ones as [word, text], new as text. */
+export function toPayload(document) {
+  const turns = document.blocks.map((block) => ({
+    ...(block.joined ? { joined: true } : {}),
+    speaker: block.speaker,
+    words: toRuns(block.tokens, document.base),
+  }));
+  return { turns, speakers: document.speakers, cuts: document.cuts, title: document.title };
+}
+
+function toRuns(tokens, base) {
+  const runs = [];
+  for (const token of tokens) {
+    const last = runs.at(-1);
+    if (!base.isUntouched(token)) runs.push(token.word === null ? token.text : [token.word, token.text]);
+    else if (Array.isArray(last) && last[1] === token.word) last[1] += 1;
+    else runs.push([token.word, token.word + 1]);
+  }
+  return runs;
+}
+
+/** The document that {@link toPayload} wrote; what is as it was opened is that very document, or its very paragraphs. */
+export function fromPayload(payload, opened) {
+  const { base } = opened;
+  const known = new Map(opened.blocks.map((block) => [block.tokens[0].word, block]));
+  const blocks = payload.turns.map(({ speaker, joined = false, words }) => {
+    const made = makeBlock(speaker, joined, fromRuns(words, base));
+    const was = known.get(made.tokens[0]?.word);
+    const same = was && was.text === made.text && was.speaker === speaker && was.joined === joined;
+    return same && was.tokens.every((token, at) => token.word === made.tokens[at].word) ? was : made;
+  });
+  const read = Object.freeze({
+    blocks,
+    speakers: payload.speakers.map((each) => Object.freeze(each)),
+    cuts: payload.cuts.map((cut) => Object.freeze(cut)),
+    title: payload.title ?? null,
+    base,
+  });
+  const asOpened = blocks.length === opened.blocks.length && blocks.every((block, at) => block === opened.blocks[at]);
+  return asOpened && besidesText(read) === besidesText(opened) ? opened : read;
+}
+
+/** Names, cuts and title as one text that is the same for the same values. */
+function besidesText({ speakers, cuts, title }) {
+  return JSON.stringify([
+    speakers.map(({ key, name }) => [key, name]),
+    cuts.map((cut) => [cut.start_ms, cut.end_ms, cut.kind, cut.sound, cut.picture]),
+    title && [title.en, title.fr],
+  ]);
+}
+
+/** Once a document has been saved: the same paragraphs on the words of the new revision.
+    @param sent The document that was saved.
+    @param now The document as it is by now.
+    @returns Both on the new base; null where the server wrote a word otherwise. */
+export function settle(sent, now, base) {
+  const places = new Map();
+  const moved = new Map();
+  let next = 0;
+  for (const block of sent.blocks) {
+    const tokens = block.tokens.map((token) => {
+      if (token.word !== null) places.set(token.word, next);
+      return { text: token.text, word: next++ };
+    });
+    if (tokens.some((token) => token.text !== base.text[token.word])) return null;
+    moved.set(block, Object.freeze({ ...block, tokens }));
+  }
+  if (next !== base.text.length) return null;
+  const known = (block) => {
+    const tokens = block.tokens.map(({ text, word }) => ({ text, word: places.get(word) ?? null }));
+    return moved.get(block) ?? Object.freeze({ ...block, tokens });
+  };
+  const opened = Object.freeze({ ...sent, blocks: sent.blocks.map(known), base });
+  return [opened, now === sent ? opened : Object.freeze({ ...now, blocks: now.blocks.map(known), base })];
+}
+
+function fromRuns(runs, base) {
+  return runs.flatMap((run) => {
+    if (typeof run === "string") return [{ text: run, word: null }];
+    const [word, rest] = run;
+    if (typeof rest === "string") return [{ text: rest, word }];
+    return Array.from({ length: rest - word }, (_, at) => ({ text: base.text[word + at], word: word + at }));
+  });
+}

@@ -1,0 +1,165 @@
+/* The recording beside its text: what is heard now, and a picture of the sound to point into. */
+
+import { clock } from "./format.js";
+
+const SPANS_S = [15, 60, 300];
+const STEP_MS = 5000;
+
+export class Player {
+  /**
+   * @param media The video element.
+   * @param canvas Where the waveform is drawn; works as a slider.
+   * @param host tick(ms) is told about every moment that is shown; say(key, data) gives a text.
+   */
+  constructor(media, canvas, host) {
+    this.media = media;
+    this.canvas = canvas;
+    this.host = host;
+    this.peaks = null;
+    this.rate = 1;
+    this.span = 1;
+    this.cuts = [];
+    this.pending = null;
+    this.total = 0;
+    for (const event of ["timeupdate", "seeked", "loadedmetadata", "pause"]) media.addEventListener(event, () => this.#tick());
+    media.addEventListener("play", () => this.#follow());
+    canvas.addEventListener("pointerdown", (event) => this.#point(event));
+    canvas.addEventListener("keydown", (event) => this.#onKey(event));
+    new ResizeObserver(() => this.draw()).observe(canvas);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
+  }
+
+  get now() {
+    return Math.round(this.media.currentTime * 1000);
+  }
+
+  /** How loud it is, a byte a bin. */
+  setPeaks(peaks, perSecond) {
+    this.peaks = peaks;
+    this.rate = perSecond;
+    this.draw();
+  }
+
+  setLength(ms) {
+    this.total = ms;
+    this.canvas.setAttribute("aria-valuemax", String(Math.round(ms / 1000)));
+    this.draw();
+  }
+
+  /** Show the cuts, and the stretch that is about to become one. */
+  setCuts(cuts, pending = null) {
+    this.cuts = cuts;
+    this.pending = pending;
+    this.draw();
+  }
+
+  seek(ms) {
+    this.media.currentTime = Math.max(0, Math.min(ms, this.total)) / 1000;
+    this.#tick();
+  }
+
+  step(direction) {
+    this.seek(this.now + direction * STEP_MS);
+  }
+
+  toggle() {
+    if (this.media.paused) this.media.play().catch(() => {});
+    else this.media.pause();
+  }
+
+  playFrom(ms) {
+    this.seek(ms);
+    this.media.play().catch(() => {});
+  }
+
+  zoom(direction) {
+    this.span = Math.max(0, Math.min(SPANS_S.length, this.span - direction));
+    this.draw();
+  }
+
+  #follow() {
+    this.#tick();
+    if (!this.media.paused) requestAnimationFrame(() => this.#follow());
+  }
+
+  #tick() {
+    const { canvas, now, total } = this;
+    canvas.setAttribute("aria-valuenow", String(Math.round(now / 1000)));
+    canvas.setAttribute("aria-valuetext", this.host.say("moment_of", { time: clock(now), total: clock(total) }));
+    this.draw();
+    this.host.tick(now);
+  }
+
+  /** First moment shown and how long is shown, ms. */
+  #window() {
+    const length = this.span < SPANS_S.length ? Math.min(SPANS_S[this.span] * 1000, this.total) : this.total;
+    const from = Math.max(0, Math.min(this.now - length / 2, this.total - length));
+    return [from, Math.max(length, 1)];
+  }
+
+  #point(event) {
+    const [from, length] = this.#window();
+    this.seek(from + (event.offsetX / this.canvas.clientWidth) * length);
+  }
+
+  #onKey(event) {
+    const steps = { ArrowLeft: -1000, ArrowDown: -1000, ArrowRight: 1000, ArrowUp: 1000, PageUp: 30000, PageDown: -30000 };
+    if (event.key in steps) this.seek(this.now + steps[event.key]);
+    else if (event.key === "Home") this.seek(0);
+    else if (event.key === "End") this.seek(this.total);
+    else if (event.key === "+") this.zoom(1);
+    else if (event.key === "-") this.zoom(-1);
+    else return;
+    event.preventDefault();
+  }
+
+  draw() {
+    const { canvas } = this;
+    const [width, height, ratio] = [canvas.clientWidth, canvas.clientHeight, devicePixelRatio || 1];
+    if (!width || !height) return;
+    if (canvas.width !== Math.round(width * ratio)) [canvas.width, canvas.height] = [width, height].map((side) => Math.round(side * ratio));
+    const context = canvas.getContext("2d");
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, width, height);
+    const style = getComputedStyle(canvas);
+    const colour = (name) => style.getPropertyValue(name).trim();
+    const [from, length] = this.#window();
+    const x = (ms) => ((ms - from) / length) * width;
+    context.fillStyle = colour("--wave");
+    for (let at = 0; this.peaks && at < width; at += 1) {
+      const tall = Math.max(1, this.#loudest(from + (at / width) * length, length / width) * height);
+      context.fillRect(at, (height - tall) / 2, 1, tall);
+    }
+    for (const cut of this.cuts) this.#shade(context, x(cut.start_ms), x(cut.end_ms), height, colour("--cut"));
+    if (this.pending) this.#shade(context, x(this.pending.start_ms), x(this.pending.end_ms), height, colour("--mark-line"));
+    context.fillStyle = colour("--accent");
+    context.fillRect(x(this.now) - 1, 0, 2, height);
+  }
+
+  #loudest(ms, stretch) {
+    const first = Math.floor((ms / 1000) * this.rate);
+    const last = Math.max(first + 1, Math.floor(((ms + stretch) / 1000) * this.rate));
+    let most = 0;
+    for (let at = first; at < last && at < this.peaks.length; at += 1) most = Math.max(most, this.peaks[at]);
+    return most / 255;
+  }
+
+  /** A cut is hatched, so that it is not told by colour alone. */
+  #shade(context, from, to, height, colour) {
+    const [left, right] = [Math.max(from, -1), Math.min(to, this.canvas.clientWidth + 1)];
+    if (right <= left) return;
+    context.save();
+    context.strokeStyle = colour;
+    context.strokeRect(left, 0.5, right - left, height - 1);
+    context.beginPath();
+    context.rect(left, 0, right - left, height);
+    context.clip();
+    context.beginPath();
+    for (let at = left - height; at < right; at += 7) {
+      context.moveTo(at, height);
+      context.lineTo(at + height, 0);
+    }
+    context.stroke();
+    context.restore();
+  }
+}

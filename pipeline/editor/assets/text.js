@@ -1,0 +1,343 @@
+/* The transcript as a text to type in: one editable paragraph a block, shown only where somebody looks.
+
+   In go documents, out come the changes that a person makes. Doubts, the word being spoken, cuts and what is searched
+   for are painted over the text as ranges, so a paragraph stays the plain text that it is and typing costs no more in
+   three hours than in three minutes. */
+
+import { assignLanguages, clock } from "./format.js";
+import { startOf, tokenSpans } from "./model.js";
+
+const PAINTS = ["low", "overlap", "cut", "found", "spoken"];
+
+export class TextView {
+  /**
+   * @param pane Where the paragraphs are put; it scrolls.
+   * @param host What is told: typed(id, text), split(id, offset), merge(id), undo(), redo(), who(id), seek(ms);
+   *   labelOf(speaker, document) gives a name to show, say(key, data) a text.
+   */
+  constructor(pane, host) {
+    this.pane = pane;
+    this.host = host;
+    this.entries = new Map();
+    this.document = null;
+    this.places = new Map();
+    this.paints = new Map(PAINTS.map((name) => [name, highlight(name)]));
+    this.seen = new IntersectionObserver((changes) => this.#look(changes), { root: pane, rootMargin: "300px 0px" });
+    pane.addEventListener("input", (event) => this.#onInput(event));
+    pane.addEventListener("beforeinput", (event) => this.#onBeforeInput(event));
+    pane.addEventListener("keydown", (event) => this.#onKey(event));
+    pane.addEventListener("click", (event) => this.#onClick(event));
+    pane.addEventListener("focusout", (event) => this.#tidy(event));
+  }
+
+  /** Show a document; only what differs from the one before is touched. */
+  show(document) {
+    const before = this.document;
+    this.document = document;
+    const kept = new Set();
+    let place = this.pane.firstElementChild;
+    for (const block of document.blocks) {
+      const entry = this.entries.get(block.id) ?? this.#make(block);
+      kept.add(block.id);
+      if (entry.section === place) place = place.nextElementSibling;
+      else this.pane.insertBefore(entry.section, place);
+      if (entry.block !== block || before?.speakers !== document.speakers) this.#fill(entry, block);
+    }
+    for (const [id, entry] of this.entries) if (!kept.has(id)) this.#drop(id, entry);
+    if (before?.cuts !== document.cuts) for (const entry of this.entries.values()) this.#paint(entry);
+  }
+
+  #make(block) {
+    const section = element("section", "block");
+    const who = element("button", "who");
+    const time = element("button", "time");
+    const text = element("p", "text");
+    for (const button of [who, time]) button.type = "button";
+    text.contentEditable = "plaintext-only";
+    text.setAttribute("role", "textbox");
+    text.setAttribute("aria-multiline", "true");
+    text.spellcheck = true;
+    section.dataset.id = block.id;
+    section.append(who, time, text);
+    const entry = { section, who, time, text, block: null, visible: false, ranges: [] };
+    this.entries.set(block.id, entry);
+    this.seen.observe(section);
+    return entry;
+  }
+
+  #fill(entry, block) {
+    const { document, host } = this;
+    const first = entry.block === null;
+    entry.block = block;
+    const label = host.labelOf(block.speaker, document);
+    const at = clock(startOf(document, block));
+    entry.section.classList.toggle("joined", block.joined);
+    entry.who.hidden = block.joined;
+    write(entry.who, label);
+    write(entry.time, at);
+    describe(entry.who, host.say("who_button", { name: label, time: at }));
+    describe(entry.time, host.say("play_from", { time: at }));
+    describe(entry.text, host.say("text_label", { name: label, time: at }));
+    if (first || entry.text.textContent !== block.text) this.#write(entry);
+    this.#paint(entry);
+  }
+
+  /** Put a block's text into its paragraph; words in another language than the paragraph's say so. */
+  #write(entry) {
+    const { base } = this.document;
+    const [main, runs] = assignLanguages(entry.block, base);
+    entry.text.lang = main;
+    entry.text.replaceChildren(
+      ...runs.map(({ language, text }) => {
+        if (language === main) return text;
+        const other = element("span");
+        other.lang = language;
+        other.textContent = text;
+        return other;
+      }),
+    );
+  }
+
+  #drop(id, entry) {
+    this.#unpaint(entry);
+    this.seen.unobserve(entry.section);
+    entry.section.remove();
+    this.entries.delete(id);
+  }
+
+  /* What is painted over the text */
+
+  #look(changes) {
+    for (const { target, isIntersecting } of changes) {
+      const entry = this.entries.get(Number(target.dataset.id));
+      if (!entry) continue;
+      entry.visible = isIntersecting;
+      this.#paint(entry);
+    }
+  }
+
+  #paint(entry) {
+    this.#unpaint(entry);
+    if (!entry.visible) return;
+    const { base, cuts } = this.document;
+    const points = textPoints(entry.text);
+    const spans = tokenSpans(entry.block);
+    entry.block.tokens.forEach((token, at) => {
+      if (base.isLow(token)) this.#add(entry, "low", points, spans[at]);
+      if (base.isOverlapped(token)) this.#add(entry, "overlap", points, spans[at]);
+      if (token.word !== null && cuts.some((cut) => cut.start_ms <= base.start[token.word] && base.start[token.word] < cut.end_ms)) {
+        this.#add(entry, "cut", points, spans[at]);
+      }
+    });
+    for (const { from, to } of this.places.get(entry.block.id) ?? []) this.#add(entry, "found", points, [from, to]);
+  }
+
+  #add(entry, name, points, [from, to]) {
+    const range = rangeOf(points, from, to);
+    if (!range) return;
+    entry.ranges.push([name, range]);
+    this.paints.get(name)?.add(range);
+  }
+
+  #unpaint(entry) {
+    for (const [name, range] of entry.ranges) this.paints.get(name)?.delete(range);
+    entry.ranges = [];
+  }
+
+  /** Mark the word that is heard; gives its paragraph, or null where there is none. */
+  markSpoken(place) {
+    const block = place && this.document.blocks[place.block];
+    const entry = block ? this.entries.get(block.id) : null;
+    if (this.speaking !== entry) {
+      this.speaking?.section.classList.remove("now");
+      entry?.section.classList.add("now");
+      this.speaking = entry;
+    }
+    this.paints.get("spoken")?.clear();
+    if (!entry) return null;
+    const range = rangeOf(textPoints(entry.text), ...tokenSpans(block)[place.token]);
+    if (range) this.paints.get("spoken")?.add(range);
+    return entry.section;
+  }
+
+  /** Mark places that were searched for. */
+  markFound(places) {
+    const touched = new Set([...this.places.keys(), ...places.map((place) => place.id)]);
+    this.places = Map.groupBy(places, (place) => place.id);
+    for (const id of touched) if (this.entries.has(id)) this.#paint(this.entries.get(id));
+  }
+
+  /* Where the person is */
+
+  /** The block and the stretch of its text that is selected, or null where the caret is elsewhere. */
+  selection() {
+    const chosen = getSelection();
+    const text = chosen.anchorNode && closest(chosen.anchorNode, ".text");
+    if (!text || !this.pane.contains(text) || !chosen.rangeCount) return null;
+    const range = chosen.getRangeAt(0);
+    return {
+      id: Number(text.parentElement.dataset.id),
+      from: offsetIn(text, range.startContainer, range.startOffset),
+      to: offsetIn(text, range.endContainer, range.endOffset),
+    };
+  }
+
+  /** Go to a place in the text and select what is there. */
+  select(id, from, to = from, { focus = true } = {}) {
+    const entry = this.entries.get(id);
+    if (!entry) return;
+    if (focus) entry.text.focus({ preventScroll: true });
+    const range = rangeOf(textPoints(entry.text), from, to);
+    const chosen = getSelection();
+    if (range) {
+      chosen.removeAllRanges();
+      chosen.addRange(range);
+    }
+    this.reveal(entry.section);
+  }
+
+  /** Scroll so that a paragraph is well in sight. */
+  reveal(section) {
+    const [box, pane] = [section.getBoundingClientRect(), this.pane.getBoundingClientRect()];
+    if (box.top >= pane.top && box.bottom <= pane.bottom) return;
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    section.scrollIntoView({ block: box.height < pane.height ? "center" : "start", behavior: still ? "instant" : "auto" });
+  }
+
+  /* What the person does */
+
+  #blockAt(node) {
+    const text = closest(node, ".text");
+    return text && this.entries.get(Number(text.parentElement.dataset.id));
+  }
+
+  #onInput(event) {
+    const entry = this.#blockAt(event.target);
+    if (entry) this.host.typed(entry.block.id, entry.text.textContent);
+  }
+
+  #onBeforeInput(event) {
+    const kind = event.inputType;
+    if (kind === "historyUndo" || kind === "historyRedo") {
+      event.preventDefault();
+      this.host[kind === "historyUndo" ? "undo" : "redo"]();
+    } else if (kind === "insertParagraph" || kind === "insertLineBreak") {
+      event.preventDefault();
+      const here = this.selection();
+      if (here && here.from === here.to) this.host.split(here.id, here.from);
+    }
+  }
+
+  #onKey(event) {
+    const entry = this.#blockAt(event.target);
+    const here = entry && this.selection();
+    if (!here || here.from !== here.to || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+    const [atStart, atEnd] = [here.from === 0, here.from >= entry.block.text.trimEnd().length];
+    const [before, after] = [entry.section.previousElementSibling, entry.section.nextElementSibling];
+    const to = (section, end) => section && this.#goTo(event, section, end);
+    if (event.key === "Backspace" && atStart && before) this.#join(event, here.id);
+    else if (event.key === "Delete" && atEnd && after) this.#join(event, Number(after.dataset.id));
+    else if (event.key === "ArrowLeft" && atStart) to(before, true);
+    else if (event.key === "ArrowRight" && atEnd) to(after, false);
+    else if (event.key === "ArrowUp" && this.#onEdgeLine(entry, "top")) to(before, true);
+    else if (event.key === "ArrowDown" && this.#onEdgeLine(entry, "bottom")) to(after, false);
+  }
+
+  #join(event, id) {
+    event.preventDefault();
+    this.host.merge(id);
+  }
+
+  #goTo(event, section, end) {
+    event.preventDefault();
+    const { block } = this.entries.get(Number(section.dataset.id));
+    const offset = end ? block.text.length : 0;
+    this.select(block.id, offset);
+  }
+
+  #onEdgeLine(entry, edge) {
+    const caret = getSelection().getRangeAt(0).getClientRects()[0];
+    if (!caret) return true;
+    const box = entry.text.getBoundingClientRect();
+    return Math.abs(caret[edge] - box[edge]) < caret.height;
+  }
+
+  #onClick(event) {
+    const section = closest(event.target, ".block");
+    if (!section) return;
+    const { block } = this.entries.get(Number(section.dataset.id));
+    if (closest(event.target, ".who")) this.host.who(block.id);
+    else if (closest(event.target, ".time")) this.host.seek(startOf(this.document, block));
+    else if (event.altKey && this.selection()) this.host.seek(null);
+  }
+
+  /** A paragraph that was left has its words written in order again: one space between two. */
+  #tidy(event) {
+    const entry = this.#blockAt(event.target);
+    if (!entry) return;
+    const tidy = entry.block.tokens.map((token) => token.text).join(" ");
+    if (entry.text.textContent !== tidy && this.entries.has(entry.block.id)) {
+      this.host.typed(entry.block.id, tidy);
+      this.#write(entry);
+      this.#paint(entry);
+    }
+  }
+}
+
+function element(name, className = "") {
+  const made = document.createElement(name);
+  if (className) made.className = className;
+  return made;
+}
+
+function write(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+function describe(node, label) {
+  if (node.getAttribute("aria-label") !== label) node.setAttribute("aria-label", label);
+}
+
+function closest(node, selector) {
+  return (node.nodeType === Node.ELEMENT_NODE ? node : node.parentElement)?.closest(selector) ?? null;
+}
+
+/** A set of painted ranges that the style sheet knows by name; undefined where the browser cannot paint. */
+function highlight(name) {
+  if (!CSS.highlights) return undefined;
+  const made = new Highlight();
+  made.priority = PAINTS.indexOf(name);
+  CSS.highlights.set(name, made);
+  return made;
+}
+
+/** Every text node of a paragraph with the offset that it begins at. */
+function textPoints(text) {
+  const walker = document.createTreeWalker(text, NodeFilter.SHOW_TEXT);
+  const points = [];
+  for (let from = 0; walker.nextNode(); from += walker.currentNode.length) points.push([walker.currentNode, from]);
+  return points;
+}
+
+function rangeOf(points, from, to) {
+  const start = pointAt(points, from);
+  const end = pointAt(points, to);
+  if (!start || !end) return null;
+  const range = new Range();
+  range.setStart(...start);
+  range.setEnd(...end);
+  return range;
+}
+
+function pointAt(points, offset) {
+  for (const [node, from] of points) if (offset <= from + node.length) return [node, Math.max(0, offset - from)];
+  const last = points.at(-1);
+  return last ? [last[0], last[0].length] : null;
+}
+
+function offsetIn(text, node, offset) {
+  const range = new Range();
+  range.selectNodeContents(text);
+  range.setEnd(node, offset);
+  return range.toString().length;
+}

@@ -1,0 +1,356 @@
+"""What the review page is told of a session, and what it sends back.
+
+Records and revisions go in, small values that become JSON come out; the other way, what a browser sent becomes a
+:class:`pipeline.revisions.Correction`. Whatever can be seen has been made visible; whatever comes in is checked by its
+types before anything believes it. Stands alone so that the page's language on the wire is written down in one place.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from pipeline.corrections import changes
+from pipeline.errors import CorrectionInvalid
+from pipeline.journal import Claimed, Failed, NeedsReview, Processing, SessionRecord
+from pipeline.matching import match
+from pipeline.messages import message
+from pipeline.revisions import CorrectedTurn, Correction, Cut, Entry, Revision, Token
+from pipeline.types import LANGUAGES, Bilingual, Language, Speaker, Transcript, Turn, Word
+from pipeline.visible import visible, visible_word
+
+Run = str | tuple[int, int] | tuple[int, str]
+"""A word typed anew, untouched words from the first index up to the second, or a word that reads otherwise now."""
+
+WordView = tuple[str, int, int, float, str, bool]
+"""Text, start and end in ms, probability, language, overlapped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnView:
+    """A turn as the page shows it."""
+
+    speaker: str | None
+    words: tuple[WordView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalView:
+    """Who a voice may be, and what that rests on."""
+
+    name: str
+    quote: str
+    start_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeakerView:
+    """A voice as the page shows it."""
+
+    key: str
+    name: str | None
+    proposals: tuple[ProposalView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionView:
+    """All that the page needs to open a session.
+
+    Attributes:
+        title: As it is shown now.
+        own_title: Whether a reviewer gave it.
+        people: Names of those announced, to choose from.
+        terms: Spellings that the session's details give.
+    """
+
+    id: str
+    revision: int
+    saved: Entry
+    language: Language
+    duration_ms: int
+    title: Bilingual
+    own_title: bool
+    turns: tuple[TurnView, ...]
+    speakers: tuple[SpeakerView, ...]
+    cuts: tuple[Cut, ...]
+    people: tuple[str, ...]
+    terms: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentTurn:
+    """A paragraph as the page sends it.
+
+    Attributes:
+        speaker: Whose.
+        words: In order.
+        joined: Whether it goes on with the turn of the paragraph before it.
+    """
+
+    speaker: str | None
+    words: tuple[Run, ...]
+    joined: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentSpeaker:
+    """A voice as the page sends it."""
+
+    key: str
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """A whole session as the page sends it.
+
+    Attributes:
+        turns: In order.
+        speakers: Everyone, named or not.
+        cuts: In order.
+        title: What the reviewer calls the session; ``None`` to leave its name.
+    """
+
+    turns: tuple[SentTurn, ...]
+    speakers: tuple[SentSpeaker, ...]
+    cuts: tuple[Cut, ...]
+    title: Bilingual | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentRevision:
+    """What is to become a revision.
+
+    Attributes:
+        author: Who made it.
+        based_on: Number of the revision that was corrected.
+        session: The session as it is to be.
+    """
+
+    author: str
+    based_on: int
+    session: Sent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentDraft:
+    """What has been typed and not saved.
+
+    Attributes:
+        author: Who typed it.
+        based_on: Number of the revision that is being corrected.
+        writer: Names one opening of the page: each has its own.
+        follows: The writers of the drafts that this one goes on from.
+        at_ms: Unix time by the browser's clock.
+        session: The session as it is now.
+    """
+
+    author: str
+    based_on: int
+    writer: str
+    follows: tuple[str, ...]
+    at_ms: int
+    session: Sent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentApproval:
+    """That somebody approves a revision."""
+
+    author: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeView:
+    """A difference between two revisions as the page shows it."""
+
+    kind: str
+    before: str
+    after: str
+    start_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DifferenceView:
+    """How two revisions differ.
+
+    Attributes:
+        changes: Each difference, in order of time.
+        same: Runs of words that are in both: index of the first in each, and how many.
+    """
+
+    changes: tuple[ChangeView, ...]
+    same: tuple[tuple[int, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateView:
+    """Where a session stands.
+
+    Attributes:
+        latest: The newest revision.
+        approved: The revision that was approved last.
+        pages: Address of the page in each language.
+        others: Names of other people who have the session open.
+        text_en: Where it stands, in words.
+        text_fr: The same in French.
+    """
+
+    latest: Entry
+    approved: Entry | None
+    pages: tuple[tuple[Language, str], ...]
+    others: tuple[str, ...]
+    text_en: str
+    text_fr: str
+
+
+def view_session(record: SessionRecord, revision: Revision) -> SessionView:
+    """Return what the page needs to show a revision."""
+    session, transcript = record.session, revision.transcript
+    people = (*((session.host,) if session.host else ()), *session.guests)
+    return SessionView(
+        id=session.id,
+        revision=revision.number,
+        saved=revision.entry,
+        language=transcript.language,
+        duration_ms=transcript.duration_ms,
+        title=_visible_text(revision.title or session.title),
+        own_title=revision.title is not None,
+        turns=tuple(map(_view_turn, transcript.turns)),
+        speakers=tuple(map(_view_speaker, transcript.speakers)),
+        cuts=revision.cuts,
+        people=tuple(visible(person.name) for person in people),
+        terms=tuple(map(visible, session.glossary)),
+    )
+
+
+def view_state(record: SessionRecord, history: Sequence[Entry], zone: dt.tzinfo) -> StateView | None:
+    """Return where a session stands, or ``None`` where there is nothing to review yet."""
+    if not history:
+        return None
+    approved = max((entry for entry in history if entry.approval), key=_when_approved, default=None)
+    publication = record.publication
+    text_en, text_fr = (_say_state(record, history[-1], approved, language, zone) for language in LANGUAGES)
+    return StateView(
+        latest=history[-1],
+        approved=approved,
+        pages=publication.pages if publication else (),
+        others=(),
+        text_en=text_en,
+        text_fr=text_fr,
+    )
+
+
+def view_difference(before: Transcript, after: Transcript) -> DifferenceView:
+    """Return how two revisions differ, as it can be shown and as changes can be carried from one to the other."""
+    shown = tuple(
+        ChangeView(kind=each.kind, before=visible(each.before), after=visible(each.after), start_ms=each.start_ms)
+        for each in changes(before, after)
+    )
+    pairs = match([word.text for word in before.words], [word.text for word in after.words])
+    return DifferenceView(changes=shown, same=tuple(_runs(pairs)))
+
+
+def _runs(pairs: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int, int]]:
+    for _, run in groupby(enumerate(pairs), lambda each: (each[1][0] - each[0], each[1][1] - each[0])):
+        pairs_of_run = [pair for _, pair in run]
+        yield (*pairs_of_run[0], len(pairs_of_run))
+
+
+def read_correction(sent: Sent, words: Sequence[Word]) -> Correction:
+    """Return the correction that a page sent.
+
+    Args:
+        sent: What it sent.
+        words: Of the revision that it showed.
+
+    Raises:
+        CorrectionInvalid: It says something that cannot be.
+    """
+    try:
+        return Correction(
+            turns=tuple(_read_turns(sent.turns, words)),
+            names=tuple((each.key, name) for each in sent.speakers if (name := visible(each.name or ""))),
+            cuts=sent.cuts,
+            title=_visible_text(sent.title) if sent.title else None,
+        )
+    except ValueError as wrong:
+        raise CorrectionInvalid("review.correction_invalid", {"detail": str(wrong)}) from wrong
+
+
+def moment(when: dt.datetime, language: Language, zone: dt.tzinfo) -> str:
+    """Return a day and time as people read them."""
+    there = when.astimezone(zone)
+    data = {"date": there.date().isoformat(), "hour": f"{there:%H}", "minute": f"{there:%M}"}
+    return message("status.moment", language, **data)
+
+
+def _when_approved(entry: Entry) -> dt.datetime:
+    return entry.approval.approved_at if entry.approval else dt.datetime.min.replace(tzinfo=dt.UTC)
+
+
+def _say_state(
+    record: SessionRecord, latest: Entry, approved: Entry | None, language: Language, zone: dt.tzinfo
+) -> str:
+    if isinstance(record.state, Claimed | Processing):
+        return message("editor.state_working", language)
+    if isinstance(record.state, NeedsReview) and latest.origin == "recognition":
+        return message("editor.state_awaited", language)
+    if isinstance(record.state, Failed):
+        return message("editor.state_failed", language)
+    if approved and approved.approval and approved.number == latest.number:
+        data = {"author": approved.approval.author, "when": moment(approved.approval.approved_at, language, zone)}
+        return message("editor.state_approved", language, number=approved.number, **data)
+    if latest.origin == "recognition":
+        return message("editor.state_automatic", language)
+    data = {"author": latest.author, "when": moment(latest.saved_at, language, zone)}
+    return message("editor.state_saved", language, number=latest.number, **data)
+
+
+def _view_turn(turn: Turn) -> TurnView:
+    words = tuple(
+        (visible_word(word), word.start_ms, word.end_ms, round(word.probability, 3), word.language, word.overlapped)
+        for word in turn.words
+    )
+    return TurnView(speaker=turn.speaker, words=words)
+
+
+def _view_speaker(speaker: Speaker) -> SpeakerView:
+    proposals = tuple(
+        ProposalView(name=visible(each.name), quote=visible(each.quote), start_ms=each.start_ms)
+        for each in speaker.proposals
+    )
+    return SpeakerView(key=speaker.key, name=visible(speaker.name) if speaker.name else None, proposals=proposals)
+
+
+def _visible_text(text: Bilingual) -> Bilingual:
+    return Bilingual(en=None if text.en is None else visible(text.en), fr=None if text.fr is None else visible(text.fr))
+
+
+def _read_turns(sent: Sequence[SentTurn], words: Sequence[Word]) -> Iterator[CorrectedTurn]:
+    """Put the paragraphs of one turn together again."""
+    turns: list[tuple[str | None, list[Token]]] = []
+    for each in sent:
+        tokens = [token for run in each.words for token in _read_run(run, words)]
+        if each.joined and turns:
+            turns[-1][1].extend(tokens)
+        else:
+            turns.append((each.speaker, tokens))
+    return (CorrectedTurn(speaker=speaker, tokens=tuple(tokens)) for speaker, tokens in turns)
+
+
+def _read_run(run: Run, words: Sequence[Word]) -> Iterator[Token]:
+    if isinstance(run, str):
+        yield Token(text=visible(run))
+        return
+    first, then = run
+    if isinstance(then, str):
+        yield Token(text=visible(then), was=first)
+        return
+    if not 0 <= first < then <= len(words):
+        raise ValueError(f"no such words: {first} to {then}")
+    for index in range(first, then):
+        yield Token(text=words[index].text, was=index)

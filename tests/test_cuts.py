@@ -1,0 +1,88 @@
+"""Cuts move time without folding it, and leave nothing of what they take."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config.caption_rules import load_all
+from pipeline.captions import make_cues
+from pipeline.cuts import HIDDEN, Timeline, apply_cuts
+from pipeline.revisions import Cut
+from pipeline.types import NameProposal, Notice, Span, Speaker, Transcript
+from tests.test_corrections import revision
+
+DURATION_MS = 10_000
+
+
+@st.composite
+def cut_lists(draw: st.DrawFn) -> tuple[Cut, ...]:
+    edges = sorted(draw(st.lists(st.integers(0, DURATION_MS + 500), min_size=2, max_size=10, unique=True)))
+    spans = zip(edges[::2], edges[1::2], strict=False)
+    kinds = st.sampled_from(["remove", "mask"])
+    return tuple(Cut(start_ms=first, end_ms=last, kind=draw(kinds)) for first, last in spans)
+
+
+@given(cut_lists(), st.lists(st.integers(0, DURATION_MS), min_size=2))
+def test_time_never_goes_back_and_only_what_is_removed_is_missing(cuts: tuple[Cut, ...], moments: list[int]) -> None:
+    timeline = Timeline(duration_ms=DURATION_MS, cuts=cuts)
+    assert timeline.kept_ms + sum(span.duration_ms for span in timeline.removed) == DURATION_MS
+    ordered = timeline.map_ms(sorted(moments))
+    assert list(ordered) == sorted(ordered)
+    assert all(0 <= ms <= timeline.kept_ms for ms in ordered)
+    for span in timeline.kept:
+        first, last = timeline.map_ms([span.start_ms, span.end_ms])
+        assert last - first == span.duration_ms
+    for one, other in pairwise(timeline.kept):
+        assert timeline.map_ms([one.end_ms]) == timeline.map_ms([other.start_ms])
+
+
+@given(cut_lists())
+def test_no_word_that_a_cut_touches_is_left_and_every_other_is(cuts: tuple[Cut, ...]) -> None:
+    said = revision(("S1", " ".join(f"a{n}" for n in range(12))), ("S2", " ".join(f"b{n}" for n in range(13))))
+    before = said.transcript
+    after = apply_cuts(before, cuts)
+    touched = {word.text for word in before.words if any(cut.overlap_ms(word) for cut in cuts)}
+    assert [w.text for w in after.words if w.text != HIDDEN] == [w.text for w in before.words if w.text not in touched]
+    starts = [word.start_ms for word in after.words]
+    assert starts == sorted(starts)
+    assert {speaker.key for speaker in after.speakers} == {turn.speaker for turn in after.turns}
+    cues = make_cues(after, load_all())
+    assert [word.text for cue in cues for word in cue.words] == [word.text for word in after.words]
+
+
+def test_a_masked_passage_reads_as_one_mark_and_keeps_its_time() -> None:
+    before = revision(("S1", "my number is one two three thanks")).transcript
+    after = apply_cuts(before, (Cut(start_ms=1_200, end_ms=2_300, kind="mask"),))
+    assert after.turns[0].text == f"my number is {HIDDEN} thanks"
+    assert (after.words[3].start_ms, after.words[3].end_ms) == (1_200, 2_300)
+    assert after.duration_ms == before.duration_ms
+
+
+def test_a_removed_passage_makes_everything_after_it_earlier() -> None:
+    before = revision(("S1", "one two three four")).transcript
+    after = apply_cuts(before, (Cut(start_ms=400, end_ms=1_200, kind="remove"),))
+    assert [(word.text, word.start_ms) for word in after.words] == [("one", 0), ("four", 400)]
+    assert after.duration_ms == before.duration_ms - 800
+
+
+def test_nothing_quotes_what_was_cut() -> None:
+    said = revision(("S1", "I am Ada Byron and"), ("S2", "welcome")).transcript
+    proposal = NameProposal(start_ms=0, end_ms=1_500, name="Ada Byron", evidence="introduced", quote="I am Ada Byron")
+    doubt = Notice(code="speech.doubtful", data=(("text", "Byron"),), span=Span(start_ms=1_200, end_ms=1_500))
+    later = Notice(code="speech.doubtful", span=Span(start_ms=2_000, end_ms=2_300))
+    whole = Notice(code="speakers.failed")
+    before = Transcript(
+        session_id=said.session_id,
+        language="en",
+        duration_ms=said.duration_ms,
+        turns=said.turns,
+        speakers=(Speaker(key="S1", proposals=(proposal,)), Speaker(key="S2")),
+        notices=(doubt, later, whole),
+    )
+    after = apply_cuts(before, (Cut(start_ms=800, end_ms=1_500, kind="remove"),))
+    assert [notice.span and notice.span.start_ms for notice in after.notices] == [1_300, None]
+    assert after.speakers == (Speaker(key="S1"), Speaker(key="S2"))
+    assert apply_cuts(before, ()) is before

@@ -1,0 +1,150 @@
+"""What a person approves is what learners get: words, names, cuts; what is recognised later only proposes."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from models.whisper import WhisperRecognizer
+from pipeline.details import Details, session_for
+from pipeline.errors import ReviewAwaited
+from pipeline.media import probe
+from pipeline.ports import Diarizer
+from pipeline.process import Work, process, republish
+from pipeline.publishing import verify
+from pipeline.render.json import read_transcript
+from pipeline.revisions import CorrectedTurn, Correction, Cut, Revision, Token
+from pipeline.s3 import S3Store
+from pipeline.types import Bilingual, Publication, Recording
+from tests.clips import LIMITS, cut
+from tests.test_process import OPTIONS, SAMPLES, RealEngines, at_work, body, take
+
+NOW = dt.datetime(2026, 3, 1, 22, 30, tzinfo=dt.timezone(dt.timedelta(hours=-5)))
+GIVEN = Details(languages=("en",), title="Council")
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Recording:
+    """12 s of a meeting, with pictures."""
+    path = tmp_path_factory.mktemp("film") / "film.mp4"
+    cut(SAMPLES / "en" / "council_meeting.mp4", path, start_s=20, length_s=12)
+    return take(path)
+
+
+@pytest.fixture
+def work(film: Recording, tmp_path: Path, recognizer: WhisperRecognizer, diarizer: Diarizer, store: S3Store) -> Work:
+    return at_work(film, tmp_path, RealEngines(recognizer, lambda: diarizer), store)
+
+
+def go(work: Work, given: Details = GIVEN) -> Publication:
+    return process(
+        work, session_for(work.recording, given), complete=lambda tags: session_for(work.recording, given, tags)
+    )
+
+
+def as_it_is(revision: Revision) -> list[list[Token]]:
+    """Return every word as an editor would send it untouched, turn by turn."""
+    numbers = iter(range(len(revision.transcript.words)))
+    return [[Token(text=word.text, was=next(numbers)) for word in turn.words] for turn in revision.transcript.turns]
+
+
+def corrected(revision: Revision, turns: list[list[Token]], **more: object) -> Correction:
+    speakers = [turn.speaker for turn in revision.transcript.turns]
+    return replace(
+        Correction(
+            turns=tuple(
+                CorrectedTurn(speaker=speaker, tokens=tuple(tokens))
+                for speaker, tokens in zip(speakers, turns, strict=True)
+            )
+        ),
+        **more,
+    )
+
+
+def test_what_is_approved_replaces_what_was_recognised_everywhere(work: Work, store: S3Store) -> None:
+    first = go(work)
+    page = store.read(f"sessions/{first.session_id}/en.html")
+    assert page is not None
+    assert b"Nobody has reviewed them yet" in page[0]
+    recognised = work.desk.latest()
+    words, turns = recognised.transcript.words, as_it_is(recognised)
+    turns[0][1] = Token(text="Zanzibar")
+    hidden, last = words[5], words[-1]
+    cuts = (
+        Cut(start_ms=hidden.start_ms, end_ms=hidden.end_ms, kind="mask", picture="black"),
+        Cut(start_ms=words[-4].start_ms, end_ms=last.end_ms, kind="remove"),
+    )
+    key = recognised.transcript.turns[0].speaker
+    assert key is not None
+    correction = corrected(
+        recognised, turns, names=((key, "Ada Byron"),), cuts=cuts, title=Bilingual(en="Council, reviewed")
+    )
+    saved = work.desk.save(correction, author="Anna", based_on=1, now=NOW)
+    work.desk.approve(saved.number, author="Anna", now=NOW)
+
+    second = republish(work, session_for(work.recording, GIVEN), complete=lambda _: session_for(work.recording, GIVEN))
+    assert second.revision.startswith("r2-")
+    assert verify(second.session_id, store, thorough=True) == ()
+    published = read_transcript(body(store, second, "transcript.en.json"))
+    texts = [word.text for word in published.words]
+    assert texts[1] == "Zanzibar"
+    assert published.words[1].timed == "aligned"
+    assert texts[5] == "[…]"
+    assert texts[6:] == [word.text for word in words[6:-4]]
+    assert published.speakers[0].name == "Ada Byron"
+    vtt = body(store, second, "captions.en.vtt")
+    assert "Zanzibar" in vtt
+    assert "Ada Byron" in vtt
+    assert "reviewed by a person on March\u00a01, 2026" in vtt
+    page = store.read(f"sessions/{second.session_id}/fr.html")
+    assert page is not None
+    html = page[0].decode()
+    assert "révisés par une personne le 1er\u00a0mars 2026" in html
+    assert "Council, reviewed" in html
+    assert "Zanzibar" in html
+    duration_ms = probe(work.folder / "video.mp4", LIMITS).duration_ms
+    whole_ms = probe(work.recording.path, LIMITS).duration_ms
+    assert abs(whole_ms - cuts[1].duration_ms - duration_ms) < 100
+    assert abs(published.duration_ms - duration_ms) < 100
+    # What was cut is nowhere any more.
+    left = [item.key for item in store.list(f"sessions/{second.session_id}/")]
+    assert not any(f"/{first.revision}/" in key for key in left)
+
+    again = go(work)
+    assert again.revision == second.revision
+    assert again.written == 0
+
+
+def test_nothing_is_published_before_it_is_approved_where_that_is_required(work: Work, store: S3Store) -> None:
+    strict = replace(work, options=replace(OPTIONS, review_required=True))
+    with pytest.raises(ReviewAwaited):
+        go(strict)
+    with pytest.raises(ReviewAwaited):
+        republish(strict, session_for(work.recording, GIVEN), complete=lambda _: session_for(work.recording, GIVEN))
+    assert list(store.list("")) == []
+    strict.desk.approve(1, author="Anna", now=NOW)
+    assert go(strict).revision.startswith("r1-")
+
+
+def test_what_is_recognised_later_is_a_proposal_and_changes_nothing_that_is_published(
+    work: Work, store: S3Store
+) -> None:
+    go(work)
+    recognised = work.desk.latest()
+    turns = as_it_is(recognised)
+    turns[0][0] = Token(text="Reviewed", was=0)
+    saved = work.desk.save(corrected(recognised, turns), author="Anna", based_on=1, now=NOW)
+    work.desk.approve(saved.number, author="Anna", now=NOW)
+    published = go(work)
+    # As another model would: other words, the same recording.
+    other = replace(work.options, speakers=replace(work.options.speakers, tolerance_ms=0, paragraph_ms=1))
+    work.desk.keep_recognition(
+        replace(recognised.transcript, turns=recognised.transcript.turns[:-1] or ()), recognised.provenance, now=NOW
+    )
+    assert work.desk.proposal() is not None
+    again = go(replace(work, options=other))
+    assert again.revision == published.revision
+    assert work.desk.latest() == work.desk.approved() == work.desk.revision(2)

@@ -1,0 +1,333 @@
+"""What the review server gives, to whom, and what it refuses."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import httpx2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.testclient import TestClient
+
+from flows.review_server import ReviewOptions, make_app, read_key
+from pipeline.corrections import revise
+from pipeline.editor.wire import Run, Sent, SentSpeaker, SentTurn, read_correction, view_difference, view_session
+from pipeline.errors import CorrectionInvalid, MediaError
+from pipeline.journal import read_record
+from pipeline.messages import catalogue
+from pipeline.peaks import PEAKS_PER_SECOND, read_peaks
+from pipeline.review import Desk
+from pipeline.revisions import Cut, Entry, Revision
+from pipeline.types import LANGUAGES, Transcript
+from tests.desk import NOW, PROVENANCE, lay_out, reviewable, said, write_sound
+
+KEY: Final = "k" * 64
+ADDRESS: Final = "http://127.0.0.1:8340"
+OURS: Final = {"origin": ADDRESS, "x-tribune-key": KEY}
+ROOT: Final = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    session, transcript = reviewable("en")
+    (tmp_path / "video.mp4").write_bytes(bytes(range(256)) * 40)
+    return lay_out(tmp_path / "work", session, transcript, media=tmp_path / "video.mp4")
+
+
+@pytest.fixture
+def approved() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def client(tmp_path: Path, desk: Desk, approved: list[str]) -> Iterator[TestClient]:
+    app = make_app(ReviewOptions(work=tmp_path / "work", key=KEY, approved=approved.append))
+    with TestClient(app, base_url=ADDRESS) as opened:
+        yield opened
+
+
+def api(desk: Desk, path: str = "") -> str:
+    return f"/api/sessions/{desk.session_id}{path}"
+
+
+def untouched(client: TestClient, desk: Desk) -> dict[str, Any]:
+    """Return the session as a page that changes nothing would send it."""
+    session = client.get(api(desk)).json()
+    turns, at = [], 0
+    for turn in session["turns"]:
+        count = len(turn["words"])
+        turns.append({"speaker": turn["speaker"], "words": [[at, at + count]]})
+        at += count
+    speakers = [{"key": each["key"], "name": each["name"]} for each in session["speakers"]]
+    return {"turns": turns, "speakers": speakers, "cuts": session["cuts"], "title": None}
+
+
+def save(client: TestClient, desk: Desk, session: dict[str, Any], based_on: int = 1) -> httpx2.Response:
+    sent = {"author": "Anna", "based_on": based_on, "session": session}
+    return client.post(api(desk, "/revisions"), json=sent, headers=OURS)
+
+
+def draft(client: TestClient, desk: Desk, writer: str, follows: tuple[str, ...] = ()) -> httpx2.Response:
+    sent = {
+        "author": "Anna",
+        "based_on": 1,
+        "writer": writer,
+        "follows": follows,
+        "at_ms": 5,
+        "session": untouched(client, desk),
+    }
+    return client.put(api(desk, "/draft"), json=sent, headers=OURS)
+
+
+def test_a_correction_becomes_a_revision(client: TestClient, desk: Desk) -> None:
+    session = untouched(client, desk)
+    first, count = session["turns"][0], session["turns"][0]["words"][0][1]
+    first["words"] = [[0, 1], [1, "evening,"], "dear", [2, count]]
+    session["speakers"][0]["name"] = "Ada\u202e Roy"
+    answer = save(client, desk, session)
+    assert answer.status_code == 200
+    assert answer.json()["revision"] == 2
+    assert said(desk)[0].startswith("Good evening, dear everyone,")
+    assert desk.latest().transcript.speaker("S1").name == "Ada Roy"
+
+
+def test_somebody_who_saves_second_is_told_and_nothing_is_overwritten(client: TestClient, desk: Desk) -> None:
+    session = untouched(client, desk)
+    assert save(client, desk, session).status_code == 200
+    answer = save(client, desk, session)
+    assert answer.status_code == 409
+    assert answer.json()["code"] == "review.conflict"
+    assert answer.json()["data"]["author"] == "Anna"
+    assert set(LANGUAGES) <= set(answer.json())
+    assert desk.latest().number == 2
+
+
+def test_an_approval_is_noted_and_passed_on(client: TestClient, desk: Desk, approved: list[str]) -> None:
+    answer = client.post(api(desk, "/approval"), json={"author": "Anna", "revision": 1}, headers=OURS)
+    assert answer.status_code == 200
+    assert "approved by Anna" in answer.json()["text_en"]
+    assert approved == [desk.session_id]
+    assert desk.approved() is not None
+
+
+def test_a_draft_is_kept_and_given_back(client: TestClient, desk: Desk) -> None:
+    assert client.get(api(desk, "/draft?author=Anna")).json() is None
+    assert draft(client, desk, "one").status_code == 204
+    assert client.get(api(desk, "/draft?author=Anna")).json()["writer"] == "one"
+    assert client.get(api(desk, "/draft?author=Ben")).json() is None
+
+
+def test_a_window_that_does_not_know_of_the_draft_cannot_replace_it(client: TestClient, desk: Desk) -> None:
+    draft(client, desk, "one")
+    refused = draft(client, desk, "two")
+    assert (refused.status_code, refused.json()["code"]) == (409, "editor.elsewhere")
+    assert draft(client, desk, "two", ("one",)).status_code == 204
+    assert draft(client, desk, "one").status_code == 409
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:8340", "192.0.2.7", ""])
+def test_a_strange_name_for_this_machine_gets_nothing(client: TestClient, desk: Desk, host: str) -> None:
+    for path in ("/en/", api(desk), f"/media/{desk.session_id}", "/assets/main.js"):
+        assert client.get(path, headers={"host": host}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"x-tribune-key": KEY},
+        {"origin": ADDRESS},
+        {"origin": "http://evil.example", "x-tribune-key": KEY},
+        {"origin": "null", "x-tribune-key": KEY},
+        {"origin": ADDRESS, "x-tribune-key": "k"},
+        {"origin": "http://127.0.0.1:9", "x-tribune-key": KEY},
+    ],
+)
+def test_a_page_that_is_not_ours_changes_nothing(client: TestClient, desk: Desk, headers: dict[str, str]) -> None:
+    sent = {"author": "Anna", "based_on": 1, "session": untouched(client, desk)}
+    assert client.post(api(desk, "/revisions"), json=sent, headers=headers).status_code == 403
+    assert desk.latest().number == 1
+
+
+def test_every_answer_tells_the_browser_to_keep_it_to_our_pages(client: TestClient, desk: Desk) -> None:
+    for path in ("/en/", api(desk), f"/media/{desk.session_id}", "/nowhere", "/assets/main.js"):
+        headers = client.get(path).headers
+        assert "default-src 'self'" in headers["content-security-policy"]
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert headers["cross-origin-resource-policy"] == "same-origin"
+        assert headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/sessions/..%2f..%2fetc",
+        "/api/sessions/0000000000000000",
+        "/media/..%2freview.key",
+        "/media/%2e%2e",
+        "/assets/..%2fpages.py",
+        "/assets/%2fetc%2fpasswd",
+        "/de/",
+        "/en/sessions/0123",
+    ],
+)
+def test_what_is_not_ours_to_show_is_not_found(client: TestClient, path: str) -> None:
+    assert client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"[1", b'{"author":1}', b"\xff\xfe", b'{"author":"A","revision":"1"}'])
+def test_a_request_that_makes_no_sense_is_refused_in_words(client: TestClient, desk: Desk, body: bytes) -> None:
+    answer = client.post(api(desk, "/approval"), content=body, headers=OURS)
+    assert answer.status_code == 400
+    assert answer.json()["code"] == "editor.not_understood"
+
+
+def test_words_that_are_not_there_are_refused(client: TestClient, desk: Desk) -> None:
+    for run in ([0, 9999], [5, 5], [-1, 2], [9999, "word"]):
+        session = untouched(client, desk)
+        session["turns"][0]["words"] = [run]
+        answer = save(client, desk, session)
+        assert (answer.status_code, answer.json()["code"]) == (422, "review.correction_invalid")
+    assert desk.latest().number == 1
+
+
+def test_nobody_saves_without_a_name(client: TestClient, desk: Desk) -> None:
+    sent = {"author": " \u202e ", "based_on": 1, "session": untouched(client, desk)}
+    answer = client.post(api(desk, "/revisions"), json=sent, headers=OURS)
+    assert (answer.status_code, answer.json()["code"]) == (400, "editor.no_author")
+
+
+def test_the_recording_is_given_in_ranges(client: TestClient, desk: Desk) -> None:
+    whole = client.get(f"/media/{desk.session_id}")
+    assert whole.headers["content-type"] == "video/mp4"
+    part = client.get(f"/media/{desk.session_id}", headers={"range": "bytes=256-511"})
+    assert (part.status_code, part.content) == (206, whole.content[256:512])
+
+
+def test_the_recording_stays_whole_after_a_cut_was_published(client: TestClient, desk: Desk, tmp_path: Path) -> None:
+    whole = client.get(f"/media/{desk.session_id}").content
+    desk.approve(1, author="Anna", now=desk.latest().entry.saved_at)
+    video = tmp_path / "work" / desk.session_id / "video.mp4"
+    video.unlink()
+    video.write_bytes(b"shorter")
+    assert client.get(f"/media/{desk.session_id}").content == whole
+
+
+def test_before_a_video_was_made_the_sound_is_heard(client: TestClient, desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "work" / desk.session_id / "video.mp4").unlink()
+    assert client.get(f"/media/{desk.session_id}").content[:4] == b"RIFF"
+
+
+def test_people_who_have_a_session_open_see_each_other(client: TestClient, desk: Desk) -> None:
+    for name in ("Anna", "Ben"):
+        client.get(api(desk, f"/state?author={name}&writer={name}"))
+    assert client.get(api(desk, "/state?author=Anna&writer=Anna")).json()["others"] == ["Ben"]
+
+
+def test_the_first_page_is_in_the_language_that_the_browser_asks_for(client: TestClient) -> None:
+    for wanted, language in (("fr-CA,en;q=0.5", "fr"), ("en-CA,fr;q=0.5", "en"), ("de", "en")):
+        answer = client.get("/", headers={"accept-language": wanted}, follow_redirects=False)
+        assert answer.headers["location"] == f"/{language}/"
+
+
+def test_a_session_without_words_is_listed_and_not_opened(client: TestClient, tmp_path: Path) -> None:
+    session, _ = reviewable("en", id="9" * 16)
+    work = tmp_path / "work"
+    lay_out(work, session, reviewable("en")[1])
+    (work / session.id / "review" / "revisions" / "000001.json").unlink()
+    assert "Nothing to review yet" in client.get("/en/").text
+    assert client.get(f"/en/sessions/{session.id}").status_code == 404
+
+
+def test_the_key_is_secret_and_outlives_the_server(tmp_path: Path) -> None:
+    key = read_key(tmp_path)
+    assert len(key) == 64
+    assert (tmp_path / "review.key").stat().st_mode & 0o777 == 0o600
+    assert read_key(tmp_path) == key
+
+
+def test_peaks_say_how_loud_each_fiftieth_of_a_second_is_and_are_read_once(tmp_path: Path) -> None:
+    sound, kept = tmp_path / "sound.wav", tmp_path / "kept" / "peaks.bin"
+    write_sound(sound, 2010)
+    peaks = read_peaks(sound, kept)
+    assert len(peaks) == 2 * PEAKS_PER_SECOND + 1
+    assert 15 < peaks[2] < 40
+    assert max(peaks) > 80
+    kept.write_bytes(b"kept")
+    assert read_peaks(sound, kept) == b"kept"
+
+
+def test_what_is_no_sound_has_no_peaks(tmp_path: Path) -> None:
+    (tmp_path / "text.wav").write_text("Not a sound.")
+    for name in ("text.wav", "absent.wav"):
+        with pytest.raises(MediaError):
+            read_peaks(tmp_path / name, tmp_path / "peaks.bin")
+
+
+@st.composite
+def cuttings(draw: st.DrawFn, count: int) -> list[int]:
+    """Draw where a row of words is cut into runs."""
+    return sorted({0, count, *draw(st.lists(st.integers(0, count), max_size=8))})
+
+
+@given(st.data())
+def test_however_a_page_parts_untouched_words_nothing_changes(data: st.DataObject) -> None:
+    _, transcript = reviewable("en")
+    at, turns = 0, []
+    for turn in transcript.turns:
+        places = data.draw(cuttings(len(turn.words)))
+        for first, last in pairwise(places):
+            runs: tuple[Run, ...] = ((at + first, at + last),)
+            turns.append(SentTurn(speaker=turn.speaker, words=runs, joined=first > 0))
+        at += len(turn.words)
+    speakers = tuple(SentSpeaker(key=each.key, name=None) for each in transcript.speakers)
+    sent = Sent(turns=tuple(turns), speakers=speakers, cuts=())
+    revised = revise(_revision(transcript), read_correction(sent, transcript.words))
+    assert revised.turns == transcript.turns
+
+
+def _revision(transcript: Transcript) -> Revision:
+    entry = Entry(number=1, author="tests", saved_at=NOW, origin="recognition")
+    return Revision(entry=entry, transcript=transcript, provenance=PROVENANCE)
+
+
+def test_cuts_that_meet_are_refused() -> None:
+    cuts = (Cut(start_ms=0, end_ms=50, kind="remove"), Cut(start_ms=40, end_ms=90, kind="mask"))
+    with pytest.raises(CorrectionInvalid):
+        read_correction(Sent(turns=(), speakers=(), cuts=cuts), ())
+
+
+def test_a_difference_says_which_words_are_still_the_same() -> None:
+    _, before = reviewable("en")
+    turn = before.turns[0]
+    changed = dataclasses.replace(turn, words=(*turn.words[:2], *turn.words[3:]))
+    after = dataclasses.replace(before, turns=(changed, *before.turns[1:]))
+    difference = view_difference(before, after)
+    assert difference.same == ((0, 0, 2), (3, 2, len(before.words) - 3))
+    assert [change.before for change in difference.changes] == [turn.words[2].text]
+
+
+def test_a_session_is_told_with_what_can_be_seen(tmp_path: Path, desk: Desk) -> None:
+    record = read_record(tmp_path / "work", desk.session_id)
+    assert record is not None
+    view = view_session(record, desk.latest())
+    assert view.turns[0].words[0][0] == "Good"
+    assert view.speakers[0].proposals[0].name == "Ada Roy"
+    assert view.people == tuple(person.name for person in record.session.guests) or view.people
+
+
+def test_the_pages_use_every_text_of_theirs_and_no_other() -> None:
+    folder = ROOT / "pipeline" / "editor"
+    sources = [path.read_text(encoding="utf-8") for path in folder.rglob("*") if path.suffix in {".html", ".js", ".py"}]
+    sources.append((ROOT / "flows" / "review_server.py").read_text(encoding="utf-8"))
+    ours = {code.removeprefix("editor.") for code in catalogue() if code.startswith("editor.")}
+    everything = json.dumps(sources, ensure_ascii=False)
+    families = ("state_", "change_", "cut_")
+    unused = {key for key in ours if f'{key}\\"' not in everything and f"{key}'" not in everything}
+    assert {key for key in unused if not key.startswith(families)} == set()
