@@ -9,15 +9,16 @@ nothing, so that is done here.
 from __future__ import annotations
 
 import re
+from itertools import groupby
 from typing import Final
 
 from webvtt import Caption, WebVTT
 
-from pipeline.captions import label_text, speaker_name
+from pipeline.captions import line_lead, shown_words, speaker_name
 from pipeline.render.clock import timestamp
 from pipeline.render.document import Document
-from pipeline.types import Cue
-from pipeline.visible import visible, visible_word
+from pipeline.types import Cue, Line
+from pipeline.visible import visible
 
 SPEAKER_CLASS: Final = "speaker"
 """Class of the label's element in a cue; everything else in it are words."""
@@ -47,14 +48,23 @@ def _note(document: Document) -> str:
 
 
 def _payload(cue: Cue, document: Document) -> list[str]:
-    lines = [" ".join(visible_word(word) for word in line).translate(_ESCAPES) for line in cue.lines]
-    if cue.language != document.language and _LANGUAGE.match(cue.language):
-        lines[0] = f"<lang {cue.language}>{lines[0]}"
-        lines[-1] += "</lang>"
-    if cue.label is not None:
-        label = label_text(cue.label, document.language).translate(_ESCAPES)
-        lines[0] = f"<c.{SPEAKER_CLASS}>{label}</c>{chr(10) if cue.label_alone else ' '}{lines[0]}"
-    name = speaker_name(document.transcript, cue.speaker)
-    if name is not None:
-        lines[0] = f"<v {name.translate(_ESCAPES)}>{lines[0]}"
-    return "\n".join(lines).split("\n")
+    """Return the lines of a cue's text: a voice span for each speaker in it."""
+    voices = [tuple(lines) for _, lines in groupby(cue.lines, key=lambda line: line.speaker)]
+    shown = []
+    for lines in voices:
+        text = "\n".join(_line(line, cue, document) for line in lines)
+        name = speaker_name(document.transcript, lines[0].speaker)
+        if name is not None:
+            # Only a voice that has the cue for itself may be left open.
+            text = f"<v {name.translate(_ESCAPES)}>{text}{'</v>' if len(voices) > 1 else ''}"
+        shown += text.split("\n")
+    return shown
+
+
+def _line(line: Line, cue: Cue, document: Document) -> str:
+    words = shown_words(line).translate(_ESCAPES)
+    if words and line.language != document.language and _LANGUAGE.match(line.language):
+        words = f"<lang {line.language}>{words}</lang>"
+    lead = line_lead(line, cue, document.language).translate(_ESCAPES)
+    space = " " * lead.endswith(" ")
+    return f"<c.{SPEAKER_CLASS}>{lead.rstrip(' ')}</c>{space}{words}" if lead else words
