@@ -88,13 +88,21 @@ def shown_lines(cue: Cue, language: Language) -> tuple[str, ...]:
         cue: The cue.
         language: The session's, for the typography of dash and label.
     """
-    return tuple(line_lead(line, cue, language) + shown_words(line) for line in cue.lines)
+    return tuple(lead + shown_words(line) for line, lead in zip(cue.lines, leads(cue, language), strict=True))
 
 
-def line_lead(line: Line, cue: Cue, language: Language) -> str:
-    """Return what comes before the words of a line: a dash in a dialogue, a label, both or nothing."""
-    label = "" if line.label is None else label_text(line.label, language) + (" " if line.words else "")
-    return message("render.dashed", language, text=label) if cue.dialogue else label
+def leads(cue: Cue, language: Language) -> tuple[str, ...]:
+    """Return what comes before the words of each line: a dash in a dialogue, a label, both or nothing."""
+    labels = [
+        "" if line.label is None else label_text(line.label, language) + " " * bool(line.words) for line in cue.lines
+    ]
+    if not cue.dialogue:
+        return tuple(labels)
+    before = (None, *cue.lines)
+    return tuple(
+        message("render.dashed", language, text=label) if above is None or above.speaker != line.speaker else label
+        for above, line, label in zip(before, cue.lines, labels, strict=False)
+    )
 
 
 def shown_words(line: Line) -> str:
