@@ -142,7 +142,7 @@ Rules = CaptionRules | Mapping[str, CaptionRules]
 
 
 def rules_for(rules: Rules, language: str) -> CaptionRules:
-    """Return the rules of a language, or those of the first one where it has none."""
+    """Return the rules of a language, of whatever country, or those of the first one where it has none."""
     if isinstance(rules, CaptionRules):
         return rules
-    return rules.get(language) or next(iter(rules.values()))
+    return rules.get(language) or rules.get(language.partition("-")[0]) or next(iter(rules.values()))

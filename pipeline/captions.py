@@ -88,26 +88,21 @@ def shown_lines(cue: Cue, language: Language) -> tuple[str, ...]:
         cue: The cue.
         language: The session's, for the typography of dash and label.
     """
-    return tuple(lead + shown_words(line) for line, lead in zip(cue.lines, leads(cue, language), strict=True))
+    pairs = zip(cue.lines, leads(cue, language), strict=True)
+    return tuple("".join(lead) + " ".join(visible_word(word) for word in line.words) for line, lead in pairs)
 
 
-def leads(cue: Cue, language: Language) -> tuple[str, ...]:
-    """Return what comes before the words of each line: a dash in a dialogue, a label, both or nothing."""
-    labels = [
-        "" if line.label is None else label_text(line.label, language) + " " * bool(line.words) for line in cue.lines
-    ]
-    if not cue.dialogue:
-        return tuple(labels)
+def leads(cue: Cue, language: Language) -> tuple[tuple[str, ...], ...]:
+    """Return what comes before the words of each line, with the spaces after it: in a dialogue a dash, then a label."""
     before = (None, *cue.lines)
-    return tuple(
-        message("render.dashed", language, text=label) if above is None or above.speaker != line.speaker else label
-        for above, line, label in zip(before, cue.lines, labels, strict=False)
-    )
+    return tuple(tuple(_lead(line, above, cue, language)) for above, line in zip(before, cue.lines, strict=False))
 
 
-def shown_words(line: Line) -> str:
-    """Return the words of a line as they are read on screen."""
-    return " ".join(visible_word(word) for word in line.words)
+def _lead(line: Line, above: Line | None, cue: Cue, language: Language) -> Iterator[str]:
+    if cue.dialogue and (above is None or above.speaker != line.speaker):
+        yield message("render.dashed", language, text="")
+    if line.label is not None:
+        yield label_text(line.label, language) + " " * bool(line.words)
 
 
 def label_text(label: str, language: Language) -> str:

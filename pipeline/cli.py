@@ -16,6 +16,7 @@ from typing import Annotated, Final
 import typer
 
 from pipeline.errors import (
+    CaptionsInvalid,
     EngineError,
     MediaError,
     RecordingRejected,
@@ -30,6 +31,7 @@ from pipeline.types import Language
 EXIT_STATUS: Final[tuple[tuple[type[TribuneError], int], ...]] = (
     (RecordingRejected, 3),
     (SidecarInvalid, 3),
+    (CaptionsInvalid, 3),
     (SetUpError, 4),
     (StoreError, 5),
     (EngineError, 6),

@@ -10,6 +10,7 @@
     ├── RecordingRejected              the facilitator's file cannot be processed; becomes a reason beside it
     ├── SidecarInvalid                 the facilitator's sidecar cannot be read; becomes a reason beside it
     ├── TranscriptInvalid              a transcript file cannot be read; says which to choose
+    ├── CaptionsInvalid                a file of captions cannot be read, checked or made; says why
     ├── EngineError                    a model failed
     │   ├── OutOfMemory                … for lack of (GPU) memory; a smaller batch may do
     │   ├── RecognitionFailed
@@ -90,6 +91,10 @@ class SidecarInvalid(TribuneError):
 
 class TranscriptInvalid(TribuneError):
     """A transcript file cannot be read as one."""
+
+
+class CaptionsInvalid(TribuneError):
+    """A file of captions cannot be read as one, checked, or made."""
 
 
 class EngineError(TribuneError):

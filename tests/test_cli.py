@@ -24,7 +24,7 @@ from pipeline.messages import message
 from pipeline.types import LANGUAGES, SESSION_ID_LENGTH, Language
 
 SAMPLES = Path(__file__).parent.parent / "samples"
-COMMANDS = ("up", "demo", "process", "doctor", "models", "voices")
+COMMANDS = ("up", "demo", "process", "doctor", "models", "voices", "captions")
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +48,8 @@ def test_every_command_explains_itself() -> None:
         assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0
     for command in ("fetch", "list", "verify"):
         assert CliRunner().invoke(app, ["models", command, "--help"]).exit_code == 0
+    for command in ("lint", "convert"):
+        assert CliRunner().invoke(app, ["captions", command, "--help"]).exit_code == 0
     for command in ("add", "list", "remove"):
         assert CliRunner().invoke(app, ["voices", command, "--help"]).exit_code == 0
 

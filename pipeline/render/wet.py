@@ -40,10 +40,9 @@ def _seconds(ms: int) -> str:
     return f"{ms // 1000}.{ms % 1000:03d}s"
 
 
-def _line(line: Line, lead: str, main: str) -> str:
-    words = " ".join(_words(language, words, main) for language, words in runs(line.words))
-    label = f'<span class="speaker">{_escaped(lead)}</span>' if lead else ""
-    return f"{label}{' ' * lead.endswith(' ')}{words}"
+def _line(line: Line, lead: Sequence[str], main: str) -> str:
+    told = "".join(f'<span class="speaker">{_escaped(part)}</span>{" " * part.endswith(" ")}' for part in lead)
+    return told + " ".join(_words(language, words, main) for language, words in runs(line.words))
 
 
 def _words(language: str, words: Sequence[Word], main: str) -> str:
