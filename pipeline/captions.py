@@ -9,7 +9,7 @@ because layout, times and labels must be right together, whatever file they are 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Final
 
@@ -70,7 +70,7 @@ def make_cues(transcript: Transcript, rules: Rules) -> tuple[Cue, ...]:
         rules: Of every language, or by language.
 
     Returns:
-        Cues in order, apart, with every word of the transcript once.
+        Cues in order, apart, with every word of the transcript once, set by the typography of its rules.
     """
     drafts = tuple(_drafts(transcript, rules))
     starts = _starts(drafts)
@@ -164,7 +164,8 @@ def _runs(transcript: Transcript, rules: Rules) -> Iterator[_Run]:
             own = rules_for(rules, language)
             label = _fitted(name, own, transcript.language) if name != shown else None
             shown = name
-            yield _Run(words=tuple(words), speaker=turn.speaker, language=language, label=label, rules=own)
+            shown_words = tuple(replace(word, text=own.typeset(word.text)) for word in words)
+            yield _Run(words=shown_words, speaker=turn.speaker, language=language, label=label, rules=own)
 
 
 def _fitted(name: str | None, rules: CaptionRules, language: Language) -> str | None:

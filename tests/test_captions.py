@@ -490,7 +490,40 @@ def test_the_rules_are_read_with_a_source_beside_each() -> None:
 def test_an_unknown_profile_is_refused_with_the_known_ones() -> None:
     with pytest.raises(SetUpError) as refused:
         load("fr", "cinema")
-    assert "learner" in refused.value.message("fr")
+    assert "fr-FR, learner" in refused.value.message("fr")
+
+
+def test_a_profile_of_one_language_leaves_the_others_as_they_are() -> None:
+    assert load_all("fr-FR")["en"] == load("en")
+
+
+def test_france_has_a_narrow_space_before_high_marks_that_counts() -> None:
+    spoken = transcript(("S1", "Quoi? Non! (Vraiment?) « Oui »; à 10:30?!"), language="fr")
+    cues = make_cues(spoken, load_all("fr-FR"))
+    shown = " ".join(line for cue in cues for line in shown_lines(cue, "fr"))
+    assert shown == "Quoi\u202f? Non\u202f! (Vraiment\u202f?) « Oui »; à 10:30\u202f?!"
+    assert [word.text for cue in make_cues(spoken, RULES) for word in cue.words] == [word.text for word in spoken.words]
+
+
+def test_an_institution_has_rules_of_its_own(tmp_path: Path) -> None:
+    own = tmp_path / "ours.toml"
+    own.write_text('[fr.line_characters]\nvalue = 37\nsource = "Guide"\n', encoding="utf-8")
+    rules = load_all(str(own))
+    assert (rules["fr"].line_characters, rules["en"].line_characters) == (37, 42)
+    assert rules["fr"].words == load("fr").words
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[fr.line_characters]\n", "[fr.letters]\nvalue = 3\n", "[fr.lines]\nvalue = 3\n", "[es.lines]\nvalue = 1\n", "["],
+)
+def test_rules_of_ones_own_that_are_wrong_are_refused(text: str, tmp_path: Path) -> None:
+    own = tmp_path / "ours.toml"
+    own.write_text(text, encoding="utf-8")
+    for path in (own, tmp_path / "none.toml"):
+        with pytest.raises(SetUpError) as refused:
+            load("fr", str(path))
+        assert str(path) in refused.value.message("fr")
 
 
 @pytest.mark.parametrize(
@@ -503,9 +536,10 @@ def test_an_unknown_profile_is_refused_with_the_known_ones() -> None:
         {"least_ms": 8000},
         {"gap_ms": 600},
         {"linger_ms": -1},
+        {"space_before_marks": "-"},
     ],
 )
-def test_rules_that_nothing_can_meet_are_refused(figures: dict[str, int]) -> None:
+def test_rules_that_nothing_can_meet_are_refused(figures: dict[str, int | str]) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         CaptionRules(**figures)  # type: ignore[arg-type]
 
