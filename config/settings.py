@@ -76,6 +76,12 @@ class SpeakerSettings(_Section):
     recognise_enrolled: bool
 
 
+class CaptionSettings(_Section):
+    """How captions are laid out and timed."""
+
+    profile: str
+
+
 class PublishingSettings(_Section):
     """What is published."""
 
@@ -123,6 +129,7 @@ class Settings(BaseSettings):
     models: ModelSettings
     engines: EngineSettings
     speakers: SpeakerSettings
+    captions: CaptionSettings
     publishing: PublishingSettings
     review: ReviewSettings
     store: StoreSettings

@@ -24,6 +24,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 from rich.table import Table
 
 from config.settings import Settings, load_settings
+from flows.caption_commands import caption_commands
 from flows.demo import publish_samples
 from flows.doctor import diagnose
 from flows.engines import (
@@ -70,6 +71,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(models, name="models")
     app.add_typer(voice_commands(_settings), name="voices")
     app.add_typer(revision_commands(_settings), name="revisions")
+    app.add_typer(caption_commands(), name="captions")
 
 
 def up() -> None:

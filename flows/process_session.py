@@ -205,6 +205,6 @@ def _link(publication: Publication) -> None:
     for language in LANGUAGES:
         create_link_artifact(pages[language], link_text=f"page ({language})", key=f"page-{language}")
     for name, address in publication.files:
-        if name.endswith((".vtt", ".html")):
-            key = "captions" if name.endswith(".vtt") else "transcript"
-            create_link_artifact(address, link_text=name, key=key)
+        kind, _, extension = name.partition(".")
+        if extension.endswith("vtt") or (kind == "transcript" and extension.endswith("html")):
+            create_link_artifact(address, link_text=name, key=kind)

@@ -14,7 +14,6 @@ from typing import Final
 from pipeline.details import clean
 from pipeline.types import Artifact, Language
 
-_SAVED_WITH_LANGUAGE: Final = frozenset({"captions", "transcript"})
 _NOT_IN_FILE_NAMES: Final = re.compile(r'[\\/:*?"<>|]+')
 _STEM_LENGTH: Final = 80
 
@@ -25,7 +24,8 @@ def read_artifact(
     """Read a file through and return what is to be published of it.
 
     Args:
-        path: The file; its name is the name that it is published under.
+        path: The file; its name is the name that it is published under, and what follows its first full stop is kept
+            in learners' own copies.
         role: What it is to a learner.
         content_type: As sent to browsers, with charset for text.
         title: Of the session; learners' own copies are named by it.
@@ -36,7 +36,6 @@ def read_artifact(
     """
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    between = f".{language}" if language and role in _SAVED_WITH_LANGUAGE else ""
     return Artifact(
         name=path.name,
         path=path,
@@ -45,7 +44,7 @@ def read_artifact(
         size=path.stat().st_size,
         role=role,
         language=language,
-        download_name=f"{file_stem(title)}{between}{path.suffix}",
+        download_name=f"{file_stem(title)}{''.join(path.suffixes)}",
     )
 
 

@@ -80,7 +80,7 @@ def _text(cue: Cue, rules: CaptionRules, language: Language) -> Iterator[Finding
     if len(lines) > rules.lines:
         yield _finding(cue, "lines", len(lines), rules.lines)
     # The eye takes a line break for a space.
-    characters = sum(len(line) for line in lines) + len(lines) - 1
+    characters = len(" ".join(lines))
     if cue.duration_ms < min(rules.most_ms, rules.reading_ms(characters, 0)) and cue.duration_ms > 0:
         speed = characters * 1000 / cue.duration_ms
         if speed > rules.characters_per_second:
@@ -116,12 +116,12 @@ def _neighbours(cue: Cue, after: Cue | None, rules: CaptionRules) -> Iterator[Fi
 
 def _pairs(cues: Sequence[Cue], rules: Rules) -> Iterator[Finding]:
     """Yield a finding for every break between words that belong together."""
-    for (_, language), group in groupby(cues, key=lambda cue: (cue.speaker, cue.language)):
+    lines = ((cue, line) for cue in cues for line in cue.lines if line.words)
+    for (_, language), group in groupby(lines, key=lambda pair: (pair[1].speaker, pair[1].language)):
         run = tuple(group)
-        ranks = rank_breaks([word for cue in run for word in cue.words], rules_for(rules, language).words)
-        lines = [(cue, len(line)) for cue in run for line in cue.lines]
+        ranks = rank_breaks([word for _, line in run for word in line.words], rules_for(rules, language).words)
         at = 0
-        for (cue, length), _ in pairwise(lines):
-            at += length
+        for (cue, line), _ in pairwise(run):
+            at += len(line.words)
             if ranks[at - 1] >= Break.PROTECTED:
                 yield _finding(cue, "pair", float(ranks[at - 1]), float(Break.POOR))

@@ -7,10 +7,13 @@ lint must share the very same arithmetic. What the standards say is data: config
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 _Set = frozenset[str]
+_LAST_MARKS: Final = re.compile(r"(?<=\w)([;!?]+[»”)]*)\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,7 @@ class CaptionRules:
         closed_gap_ms: A gap shorter than this is closed to ``gap_ms``.
         start_tolerance_ms: How far a cue may start from its first word.
         linger_ms: How long a cue may stay after its last word.
+        space_before_marks: What stands between a word and ``;``, ``!`` or ``?`` after it: nothing in Canada.
         words: What the language may be broken between.
     """
 
@@ -82,6 +86,7 @@ class CaptionRules:
     closed_gap_ms: int = 500
     start_tolerance_ms: int = 100
     linger_ms: int = 500
+    space_before_marks: str = ""
     words: WordLists = field(default_factory=WordLists)
 
     def __post_init__(self) -> None:
@@ -91,6 +96,8 @@ class CaptionRules:
             raise ValueError("a line holds characters and somebody reads them")
         if self.words_per_minute is not None and self.words_per_minute <= 0:
             raise ValueError(f"not a reading speed: {self.words_per_minute} words a minute")
+        if self.space_before_marks.strip():
+            raise ValueError(f"not white space: {self.space_before_marks!r}")
         if not 0 < self.least_ms <= self.most_ms:
             raise ValueError(f"no cue lasts both {self.least_ms} ms at least and {self.most_ms} ms at most")
         if not 0 <= self.gap_ms <= self.closed_gap_ms or min(self.start_tolerance_ms, self.linger_ms) < 0:
@@ -106,6 +113,15 @@ class CaptionRules:
         by_characters = characters * 1000 / self.characters_per_second
         by_words = 0.0 if self.words_per_minute is None else words * 60_000 / self.words_per_minute
         return max(self.least_ms, -int(-max(by_characters, by_words) // 1))
+
+    def typeset(self, text: str) -> str:
+        """Return a word with the space that the language wants before its last marks.
+
+        Example:
+            >>> CaptionRules(space_before_marks="~").typeset("Quoi?!"), CaptionRules().typeset("Quoi?!")
+            ('Quoi~?!', 'Quoi?!')
+        """
+        return _LAST_MARKS.sub(rf"{self.space_before_marks}\1", text) if self.space_before_marks else text
 
     def end_ms(self, start_ms: int, spoken_until_ms: int, next_start_ms: int | None) -> int:
         """Return when a cue goes.
@@ -142,7 +158,7 @@ Rules = CaptionRules | Mapping[str, CaptionRules]
 
 
 def rules_for(rules: Rules, language: str) -> CaptionRules:
-    """Return the rules of a language, or those of the first one where it has none."""
+    """Return the rules of a language, of whatever country, or those of the first one where it has none."""
     if isinstance(rules, CaptionRules):
         return rules
-    return rules.get(language) or next(iter(rules.values()))
+    return rules.get(language) or rules.get(language.partition("-")[0]) or next(iter(rules.values()))

@@ -1,26 +1,24 @@
 """Captions: from the words of a transcript to cues on the screen.
 
-In comes a transcript with the caption rules of its languages; out go cues, each of one speaker in one language, with
-its lines, its times and, where the speaker changes, a label. Every word of the transcript is in exactly one cue, in
-order: where speech is too fast for the rules the words stay, and the lint report says so. It stands alone because
-layout, times and labels must be right together, whatever file they are written to.
+In comes a transcript with the caption rules of its languages; out go cues with their times and lines, each line of one
+speaker in one language and, where the speaker changes, with a label. Every word of the transcript is in exactly one
+cue, in order: where speech is too fast for the rules the words stay, and the lint report says so. It stands alone
+because layout, times and labels must be right together, whatever file they are written to.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import groupby, pairwise
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Final
 
 from pipeline.caption_rules import CaptionRules, Rules, rules_for
-from pipeline.layout import Block, lay_out
+from pipeline.layout import Run, lay_out
 from pipeline.messages import message
 from pipeline.speakers import speaker_label
-from pipeline.types import Cue, Language, Transcript, Word
+from pipeline.types import Cue, Language, Line, Transcript, Word
 from pipeline.visible import visible, visible_word
-
-__all__ = ["CaptionRules", "Rules", "label_text", "make_cues", "shown_lines", "speaker_name"]
 
 _LEAST_SHOWN_MS: Final = 200
 """A cue is on screen at least so long, even when people speak at the same moment and its start must give way."""
@@ -36,75 +34,75 @@ class _Run:
     speaker: str | None
     language: str
     label: str | None
-
-    @property
-    def start_ms(self) -> int:
-        return self.words[0].start_ms
+    rules: CaptionRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Draft:
     """A cue that has its lines and not yet its times."""
 
-    run: _Run
-    lines: tuple[tuple[Word, ...], ...]
-    label: str | None
-    label_alone: bool
+    lines: tuple[Line, ...]
     rules: CaptionRules
     reading_ms: int
 
     @property
+    def words(self) -> Iterator[Word]:
+        return (word for line in self.lines for word in line.words)
+
+    @property
     def start_ms(self) -> int:
-        return self.lines[0][0].start_ms
+        return next(self.words).start_ms
 
     @property
     def spoken_until_ms(self) -> int:
-        return max(word.end_ms for line in self.lines for word in line)
+        return max(word.end_ms for word in self.words)
 
 
 def make_cues(transcript: Transcript, rules: Rules) -> tuple[Cue, ...]:
     """Lay out and time the captions of a transcript.
 
-    A turn is divided as a whole by cost, never word by word; a cue holds one speaker and one language. A cue starts
-    with its first word, up to ``start_tolerance_ms`` off it where it or its neighbour gains time to be read by that.
+    All is divided as a whole by cost, never word by word. A line holds one speaker and one language, and so does a cue,
+    unless two runs of words have too little time for a cue each: these share one, a line each. A cue starts with its
+    first word, up to ``start_tolerance_ms`` off it where it or its neighbour gains time to be read by that.
 
     Args:
         transcript: The verbatim one: captions say what was said.
         rules: Of every language, or by language.
 
     Returns:
-        Cues in order, apart, with every word of the transcript once.
+        Cues in order, apart, with every word of the transcript once, set by the typography of its rules.
     """
     drafts = tuple(_drafts(transcript, rules))
     starts = _starts(drafts)
     ends = _ends(drafts, starts, transcript.duration_ms)
     return tuple(
-        Cue(
-            id=str(number),
-            start_ms=start,
-            end_ms=end,
-            lines=draft.lines,
-            speaker=draft.run.speaker,
-            label=draft.label,
-            language=draft.run.language,
-            label_alone=draft.label_alone,
-        )
+        Cue(id=str(number), start_ms=start, end_ms=end, lines=draft.lines)
         for number, (draft, start, end) in enumerate(zip(drafts, starts, ends, strict=True), 1)
     )
 
 
 def shown_lines(cue: Cue, language: Language) -> tuple[str, ...]:
-    """Return the lines of a cue as they are read on screen, with the label.
+    """Return the lines of a cue as they are read on screen, with dashes and labels.
 
     Args:
         cue: The cue.
-        language: The session's, for the label's punctuation.
+        language: The session's, for the typography of dash and label.
     """
-    lines = tuple(" ".join(visible_word(word) for word in line) for line in cue.lines)
-    if cue.label is None:
-        return lines
-    label = label_text(cue.label, language)
-    return (label, *lines) if cue.label_alone else (f"{label} {lines[0]}", *lines[1:])
+    pairs = zip(cue.lines, leads(cue, language), strict=True)
+    return tuple("".join(lead) + " ".join(visible_word(word) for word in line.words) for line, lead in pairs)
+
+
+def leads(cue: Cue, language: Language) -> tuple[tuple[str, ...], ...]:
+    """Return what comes before the words of each line, with the spaces after it: in a dialogue a dash, then a label."""
+    before = (None, *cue.lines)
+    return tuple(tuple(_lead(line, above, cue, language)) for above, line in zip(before, cue.lines, strict=False))
+
+
+def _lead(line: Line, above: Line | None, cue: Cue, language: Language) -> Iterator[str]:
+    if cue.dialogue and (above is None or above.speaker != line.speaker):
+        yield message("render.dashed", language, text="")
+    if line.label is not None:
+        yield label_text(line.label, language) + " " * bool(line.words)
 
 
 def label_text(label: str, language: Language) -> str:
@@ -129,12 +127,33 @@ def speaker_name(transcript: Transcript, key: str | None) -> str | None:
 
 def _drafts(transcript: Transcript, rules: Rules) -> Iterator[_Draft]:
     runs = tuple(_runs(transcript, rules))
-    following = (*(run.start_ms for run in runs[1:]), None)
-    for run, next_start_ms in zip(runs, following, strict=False):
-        own = rules_for(rules, run.language)
-        width = 0 if run.label is None else len(label_text(run.label, transcript.language)) + 1
-        for block in lay_out(run.words, own, label_width=width, next_start_ms=next_start_ms):
-            yield _draft(run, block, own, transcript.language)
+    owners = tuple(run for run in runs for _ in run.words)
+    words = tuple(word for run in runs for word in run.words)
+    for block in lay_out(tuple(_measured(runs, transcript.language))):
+        lines = tuple(
+            Line(
+                words=words[row.first : row.last],
+                speaker=owners[row.first].speaker,
+                language=owners[row.first].language,
+                label=owners[row.first].label if row.labelled else None,
+            )
+            for row in block
+        )
+        yield _draft(lines, owners[block[0].first].rules, transcript.language)
+
+
+def _measured(runs: Sequence[_Run], language: Language) -> Iterator[Run]:
+    """Yield the runs as the layout sees them: as words and widths."""
+    dash = len(message("render.dashed", language, text=""))
+    for before, run, after in zip((None, *runs), runs, (*runs[1:], None), strict=False):
+        yield Run(
+            words=run.words,
+            rules=run.rules,
+            label_width=0 if run.label is None else len(label_text(run.label, language)) + 1,
+            dash_width=dash,
+            answered=after is None or after.label is not None,
+            same_speaker=before is not None and before.speaker == run.speaker,
+        )
 
 
 def _runs(transcript: Transcript, rules: Rules) -> Iterator[_Run]:
@@ -142,9 +161,11 @@ def _runs(transcript: Transcript, rules: Rules) -> Iterator[_Run]:
     for turn in transcript.turns:
         name = speaker_name(transcript, turn.speaker)
         for language, words in groupby(turn.words, key=lambda word: word.language):
-            label = _fitted(name, rules_for(rules, language), transcript.language) if name != shown else None
+            own = rules_for(rules, language)
+            label = _fitted(name, own, transcript.language) if name != shown else None
             shown = name
-            yield _Run(words=tuple(words), speaker=turn.speaker, language=language, label=label)
+            shown_words = tuple(replace(word, text=own.typeset(word.text)) for word in words)
+            yield _Run(words=shown_words, speaker=turn.speaker, language=language, label=label, rules=own)
 
 
 def _fitted(name: str | None, rules: CaptionRules, language: Language) -> str | None:
@@ -155,21 +176,11 @@ def _fitted(name: str | None, rules: CaptionRules, language: Language) -> str | 
     return name[: max(0, room)].rstrip() + _CUT
 
 
-def _draft(run: _Run, block: Block, rules: CaptionRules, language: Language) -> _Draft:
-    bounds = (block.first, block.last) if block.middle is None else (block.first, block.middle, block.last)
-    lines = tuple(run.words[left:right] for left, right in pairwise(bounds))
-    label = run.label if block.first == 0 else None
-    characters = sum(len(visible_word(word)) + 1 for line in lines for word in line) - 1
-    if label is not None:
-        characters += len(label_text(label, language)) + 1
-    return _Draft(
-        run=run,
-        lines=lines,
-        label=label,
-        label_alone=block.label_alone,
-        rules=rules,
-        reading_ms=min(rules.most_ms, rules.reading_ms(characters, block.last - block.first)),
-    )
+def _draft(lines: tuple[Line, ...], rules: CaptionRules, language: Language) -> _Draft:
+    cue = Cue(id="", start_ms=0, end_ms=0, lines=lines)
+    # The eye takes a line break for a space.
+    characters = len(" ".join(shown_lines(cue, language)))
+    return _Draft(lines=lines, rules=rules, reading_ms=min(rules.most_ms, rules.reading_ms(characters, len(cue.words))))
 
 
 def _starts(drafts: Sequence[_Draft]) -> list[int]:

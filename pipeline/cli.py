@@ -16,6 +16,7 @@ from typing import Annotated, Final
 import typer
 
 from pipeline.errors import (
+    CaptionsInvalid,
     EngineError,
     MediaError,
     RecordingRejected,
@@ -32,6 +33,7 @@ EXIT_STATUS: Final[tuple[tuple[type[TribuneError], int], ...]] = (
     (RecordingRejected, 3),
     (SidecarInvalid, 3),
     (ReviewError, 2),
+    (CaptionsInvalid, 3),
     (SetUpError, 4),
     (StoreError, 5),
     (EngineError, 6),

@@ -15,6 +15,7 @@
     │   ├── RevisionConflict           … somebody else saved first
     │   ├── ReviewAwaited              … nothing is published before somebody has approved it
     │   └── CorrectionInvalid          … the correction does not fit what it corrects
+    ├── CaptionsInvalid                a file of captions cannot be read, checked or made; says why
     ├── EngineError                    a model failed
     │   ├── OutOfMemory                … for lack of (GPU) memory; a smaller batch may do
     │   ├── RecognitionFailed
@@ -115,6 +116,10 @@ class ReviewAwaited(ReviewError):
 
 class CorrectionInvalid(ReviewError):
     """A correction does not fit the transcript that it corrects."""
+
+
+class CaptionsInvalid(TribuneError):
+    """A file of captions cannot be read as one, checked, or made."""
 
 
 class EngineError(TribuneError):

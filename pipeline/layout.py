@@ -1,10 +1,10 @@
-"""Divide one speaker's words into cues and lines, the best way there is.
+"""Divide words into cues and lines, the best way there is.
 
-In come the words of a run (one speaker, one language), the room that a speaker's label takes and the moment the next
-run starts; out go blocks of words with their line break. Every division has a cost: a poor place to break, lines out of
-balance, a pause bridged, text that cannot be read in its time. Dynamic programming over the whole run finds the
-cheapest; as a cue holds few words, the work grows with their number only. It stands alone because it knows nothing of
-transcripts and formats: times and widths in, positions out.
+In come runs of words (one speaker, one language each) with the room that their labels take; out go blocks of words,
+row by row. Every division has a cost: a poor place to break, lines out of balance, a pause bridged, text that cannot be
+read in its time, two runs in one block. Dynamic programming over all of it finds the cheapest; as a cue holds few
+words, the work grows with their number only. It stands alone because it knows nothing of transcripts and formats: times
+and widths in, positions out.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain, pairwise
 from typing import Final
 
 from pipeline.breaking import Break, rank_breaks
@@ -55,79 +55,104 @@ _TOO_SHORT_MS: Final = 0.15
 _UNREAD: Final = 1.2
 _OPEN_GAP: Final = 150.0
 _TOO_LONG: Final = 20_000.0
+_SHARED: Final = 45.0
+"""Two runs in one block: dearer than a poor break, cheaper than a block that nobody can read in its time."""
+_UNNAMED: Final = 8.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
-    """The words of one cue, as positions in the run.
+class Run:
+    """Words in a row of one speaker in one language.
+
+    Attributes:
+        words: At least one.
+        rules: Of that language.
+        label_width: Characters that the label before the first word takes, with the space after it; 0 for none.
+        dash_width: Characters that a dash takes before a line of it, where it shares a block with another speaker.
+        answered: Whether the run after it is another speaker's and says so, or there is none: a label that is left
+            out then leaves nothing behind that could be taken for the speaker's before.
+        same_speaker: Whether the run before it is of the same speaker, so that no dash parts the two.
+    """
+
+    words: Sequence[Word]
+    rules: CaptionRules
+    label_width: int = 0
+    dash_width: int = 0
+    answered: bool = False
+    same_speaker: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of a cue, as positions among all words.
 
     Attributes:
         first: Of the first word.
-        middle: Of the first word on the second line, or ``None`` for one line.
-        last: After the last word.
-        label_alone: Whether the label has the first line for itself.
+        last: After the last word; equal to ``first`` where the label has the line for itself.
+        labelled: Whether the label of the run is shown on it.
     """
 
     first: int
-    middle: int | None
     last: int
-    label_alone: bool = False
+    labelled: bool = False
 
 
-def lay_out(
-    words: Sequence[Word], rules: CaptionRules, *, label_width: int = 0, next_start_ms: int | None = None
-) -> tuple[Block, ...]:
-    """Divide a run of words into cues of one or two lines.
+Block = tuple[Row, ...]
+"""The lines of one cue."""
 
-    Args:
-        words: At least one; one speaker, one language.
-        rules: Of that language.
-        label_width: Characters that the label before the first word takes, with the space after it; 0 for none.
-        next_start_ms: When the words of the next run start, ``None`` where there is none.
+
+def lay_out(runs: Sequence[Run]) -> tuple[Block, ...]:
+    """Divide runs of words into cues of one or two lines.
+
+    A block holds words of one run, or of two that follow each other, a line each, where both have too little time.
 
     Returns:
         Blocks that hold every word once, in order.
     """
-    run = _Run(words, rules, label_width, next_start_ms)
-    best = [0.0] + [math.inf] * len(words)
-    chosen: list[Block | None] = [None] * (len(words) + 1)
+    words = _Words(runs)
+    best = [0.0] + [math.inf] * words.count
+    chosen: list[Block] = [()] * (words.count + 1)
     low = 0
-    for last in range(1, len(words) + 1):
-        while last - low > 1 and not run.fits(low, last):
+    for last in range(1, words.count + 1):
+        while last - low > 1 and not words.fits(low, last):
             low += 1
         # The longest cues first: they are mostly the cheapest, and what cannot beat them is not looked into.
         for first in range(low, last):
-            cost = best[first] + run.cue_cost(first, last)
+            if last - first > 1 and not words.fits(first, last):
+                continue
+            cost = best[first] + words.cue_cost(first, last)
             if cost >= best[last]:
                 continue
-            cost += run.time_cost(first, last)
-            middle, label_alone, arranged = run.arrange(first, last)
+            rows, arranged = words.arrange(first, last)
             if cost + arranged < best[last]:
                 best[last] = cost + arranged
-                chosen[last] = Block(first=first, middle=middle, last=last, label_alone=label_alone)
+                chosen[last] = rows
     return _trace(chosen)
 
 
-def _trace(chosen: Sequence[Block | None]) -> tuple[Block, ...]:
+def _trace(chosen: Sequence[Block]) -> tuple[Block, ...]:
     blocks = []
     block = chosen[-1]
-    while block is not None:
+    while block:
         blocks.append(block)
-        block = chosen[block.first]
+        block = chosen[block[0].first]
     return tuple(reversed(blocks))
 
 
-class _Run:
+class _Words:
     """The words with everything that a cost needs already summed up, so that each cue's costs are a few differences."""
 
-    def __init__(self, words: Sequence[Word], rules: CaptionRules, label_width: int, next_start_ms: int | None) -> None:
-        ranks = rank_breaks(words, rules.words)
-        self.rules = rules
-        self.label = label_width
+    def __init__(self, runs: Sequence[Run]) -> None:
+        words = [word for run in runs for word in run.words]
+        ranks = [rank for run in runs for rank in rank_breaks(run.words, run.rules.words)]
+        self.count = len(words)
+        self.runs = runs
+        self.run_of = [number for number, run in enumerate(runs) for _ in run.words]
+        self.begins = [0, *accumulate(len(run.words) for run in runs)]
         self.offsets = [0, *accumulate(len(visible_word(word)) + 1 for word in words)]
-        self.starts = [*accumulate((word.start_ms for word in words), max)]
-        self.ends = [*accumulate((word.end_ms for word in words), max)]
-        self.next_starts = [*self.starts[1:], next_start_ms]
+        self.starts = [*chain.from_iterable(accumulate((word.start_ms for word in run.words), max) for run in runs)]
+        self.ends = [*chain.from_iterable(accumulate((word.end_ms for word in run.words), max) for run in runs)]
+        self.next_starts = [*self.starts[1:], None]
         self.closes_sentence = [True, *(rank is Break.SENTENCE for rank in ranks)]
         self.line_breaks = [0.0, *(_LINE_BREAK[rank] for rank in ranks)]
         self.cue_breaks = [0.0, *(_CUE_BREAK[rank] for rank in ranks)]
@@ -139,36 +164,83 @@ class _Run:
         """Return how many characters the words take on one line."""
         return self.offsets[last] - self.offsets[first] - 1
 
-    def shown_width(self, first: int, last: int) -> int:
-        """Return how many characters are read, the label's among them."""
-        return self.width(first, last) + (self.label if first == 0 else 0)
-
     def fits(self, first: int, last: int) -> bool:
         """Say whether so many words may be one cue; when they may not, neither may more."""
-        rules = self.rules
-        span = self.ends[last - 1] - self.starts[first]
-        return self.width(first, last) <= rules.lines * (rules.line_characters + 1) - 1 and span <= rules.most_ms
+        rules = self.runs[self.run_of[first]].rules
+        span = self._spoken_until(first, last) - self.starts[first]
+        return (
+            self.width(first, last) <= rules.lines * (rules.line_characters + 1) - 1
+            and span <= rules.most_ms
+            and self.run_of[last - 1] - self.run_of[first] < rules.lines
+        )
 
-    def arrange(self, first: int, last: int) -> tuple[int | None, bool, float]:
-        """Return where to break the line, whether the label stands alone, and what that costs."""
+    def _spoken_until(self, first: int, last: int) -> int:
+        run = self.run_of[last - 1]
+        earlier = self.ends[self.begins[run] - 1] if self.run_of[first] != run else 0
+        return max(self.ends[last - 1], earlier)
+
+    def arrange(self, first: int, last: int) -> tuple[Block, float]:
+        """Return the cheapest lines for the words of one cue, and what they cost beside the break after them."""
+        if self.run_of[first] != self.run_of[last - 1]:
+            return self._share(first, last)
+        label = self._label(first)
+        rows, cost = self._fill(first, last, label)
+        return rows, cost + self._time_cost(first, last, self.width(first, last) + label)
+
+    def _label(self, first: int) -> int:
+        """Return how many characters of a label come before a word."""
+        number = self.run_of[first]
+        return self.runs[number].label_width if first == self.begins[number] else 0
+
+    def _share(self, first: int, last: int) -> tuple[Block, float]:
+        """Put the words of two runs on a line each, with the labels or, where they are too much, without."""
+        middle = self.begins[self.run_of[last - 1]]
+        left, right = self.runs[self.run_of[first]], self.runs[self.run_of[middle]]
+        dashes = (0, 0) if right.same_speaker else (left.dash_width, right.dash_width)
+        labels = self._label(first), self._label(middle)
+        best: tuple[Block, float] = ((), math.inf)
+        for shown in (labels, (0, 0)) if any(labels) and self._clear(last) else (labels,):
+            widths = (
+                dashes[0] + shown[0] + self.width(first, middle),
+                dashes[1] + shown[1] + self.width(middle, last),
+            )
+            cost = _SHARED + _UNNAMED * sum(had > has for had, has in zip(labels, shown, strict=True))
+            cost += 0.0 if max(widths) <= left.rules.line_characters else _TOO_LONG
+            cost += self._time_cost(first, last, sum(widths) + 1)
+            if cost < best[1]:
+                rows = (
+                    Row(first=first, last=middle, labelled=shown[0] > 0),
+                    Row(first=middle, last=last, labelled=shown[1] > 0),
+                )
+                best = rows, cost
+        return best
+
+    def _clear(self, last: int) -> bool:
+        """Say whether two runs may share a block without their names: nothing of them comes after it unnamed."""
+        number = self.run_of[last - 1]
+        return last == self.begins[number + 1] and self.runs[number].answered and not self.runs[number].same_speaker
+
+    def _fill(self, first: int, last: int, label: int) -> tuple[Block, float]:
+        """Put the words of one run on one line or two, or under their label."""
         width = self.width(first, last)
-        label = self.label if first == 0 else 0
-        room = self.rules.line_characters
+        rules = self.runs[self.run_of[first]].rules
+        room = rules.line_characters
+        whole = (Row(first=first, last=last, labelled=label > 0),)
         if width + label <= room:
-            return None, False, 0.0
-        middle, cost = self._break_line(first, last, label)
-        fits_below = label > 0 and self.rules.lines == 2 and (width <= room or last - first == 1)
+            return whole, 0.0
+        middle, cost = self._break_line(first, last, label, rules)
+        fits_below = label > 0 and rules.lines == 2 and (width <= room or last - first == 1)
         if fits_below and cost >= _LABEL_ALONE:
-            return None, True, _LABEL_ALONE
-        if middle is not None or last - first == 1:
-            return middle, False, cost if middle is not None else 0.0
-        return None, False, _TOO_LONG
+            return (Row(first=first, last=first, labelled=True), Row(first=first, last=last)), _LABEL_ALONE
+        if middle is not None:
+            return (Row(first=first, last=middle, labelled=label > 0), Row(first=middle, last=last)), cost
+        return whole, 0.0 if last - first == 1 else _TOO_LONG
 
-    def _break_line(self, first: int, last: int, label: int) -> tuple[int | None, float]:
+    def _break_line(self, first: int, last: int, label: int, rules: CaptionRules) -> tuple[int | None, float]:
         best: int | None = None
         least = math.inf
-        room = self.rules.line_characters
-        for middle in range(first + 1, last if self.rules.lines == 2 else first):
+        room = rules.line_characters
+        for middle in range(first + 1, last if rules.lines == 2 else first):
             top = label + self.width(first, middle)
             bottom = self.width(middle, last)
             if top > room:
@@ -186,19 +258,19 @@ class _Run:
         whole = self.closes_sentence[last]
         if not whole and self.sentences[last - 1] > self.sentences[first]:
             cost += _STRADDLE
-        missing = _FRAGMENT_CHARACTERS - self.shown_width(first, last)
+        missing = _FRAGMENT_CHARACTERS - self.width(first, last) - self._label(first)
         if missing > 0 and not (whole and self.closes_sentence[first]):
             cost += missing * _FRAGMENT
         return cost
 
-    def time_cost(self, first: int, last: int) -> float:
-        """Return what it costs to show the words for as long as there is time."""
-        rules = self.rules
+    def _time_cost(self, first: int, last: int, characters: int) -> float:
+        """Return what it costs to show so many characters for as long as there is time."""
+        rules = self.runs[self.run_of[first]].rules
         start, next_start = self.starts[first], self.next_starts[last - 1]
-        end = rules.end_ms(start, self.ends[last - 1], next_start)
+        end = rules.end_ms(start, self._spoken_until(first, last), next_start)
         short = rules.least_ms - (end - start)
         cost = _TOO_SHORT + short * _TOO_SHORT_MS if short > 0 else 0.0
         if next_start is not None and rules.gap_ms < next_start - end < rules.closed_gap_ms:
             cost += _OPEN_GAP
-        unread = rules.reading_ms(self.shown_width(first, last), last - first) - (end - start)
+        unread = rules.reading_ms(characters, last - first) - (end - start)
         return cost + max(0, unread) * rules.characters_per_second / 1000 * _UNREAD

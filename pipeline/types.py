@@ -606,39 +606,57 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of a caption: words of one speaker in one language, a label before them, or a label alone.
+
+    Attributes:
+        words: In order; empty where the label has the line for itself.
+        speaker: Key of the speaker, or ``None``.
+        language: Of the words.
+        label: Name to be shown before the words, where the speaker changes.
+    """
+
+    words: tuple[Word, ...]
+    speaker: str | None
+    language: str
+    label: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.words and self.label is None:
+            raise ValueError("a line shows words or a label")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cue(Span):
-    """One caption on screen: words of one speaker in one language.
+    """One caption on screen.
 
     Attributes:
         id: Unique in the file, from ``1``.
-        lines: One or two lines of words; the label is not among them.
-        speaker: Key of the speaker, or ``None``.
-        label: Name to be shown before the words, where the speaker changes.
-        label_alone: Whether the label has a line of its own, above the words.
-        language: Of the words.
+        lines: At least one, with words in at least one.
     """
 
     id: str
-    lines: tuple[tuple[Word, ...], ...]
-    speaker: str | None
-    label: str | None
-    language: str
-    label_alone: bool = False
+    lines: tuple[Line, ...]
 
     def __post_init__(self) -> None:
         Span.__post_init__(self)
-        if not self.lines or not all(self.lines):
-            raise ValueError("a cue needs words in each line")
+        if not any(line.words for line in self.lines):
+            raise ValueError("a cue needs words")
 
     @property
     def words(self) -> tuple[Word, ...]:
         """Every word of the cue, in order."""
-        return tuple(word for line in self.lines for word in line)
+        return tuple(word for line in self.lines for word in line.words)
 
     @property
-    def text_lines(self) -> tuple[str, ...]:
-        """Each line as text, without the label."""
-        return tuple(" ".join(word.text for word in line) for line in self.lines)
+    def language(self) -> str:
+        """The language that the cue begins in, whose rules it follows."""
+        return self.lines[0].language
+
+    @property
+    def dialogue(self) -> bool:
+        """Whether two people speak in it, so that each line begins with a dash."""
+        return len({line.speaker for line in self.lines}) > 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

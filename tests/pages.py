@@ -15,6 +15,7 @@ from pipeline.types import (
     Bilingual,
     Cue,
     Language,
+    Line,
     ModelUse,
     Notice,
     Person,
@@ -187,10 +188,7 @@ def make_cues(transcript: Transcript) -> tuple[Cue, ...]:
             start_ms=passage.words[0].start_ms,
             end_ms=passage.words[-1].end_ms,
             id=str(number),
-            lines=(passage.words,),
-            speaker=turn.speaker,
-            label=None,
-            language=passage.language,
+            lines=(Line(words=passage.words, speaker=turn.speaker, language=passage.language),),
         )
         for number, (turn, passage) in enumerate(passages, start=1)
     )
@@ -279,7 +277,10 @@ def write_vtt(cues: Sequence[Cue], path: Path) -> None:
         whole, rest = divmod(ms, 1000)
         return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}.{rest:03}"
 
-    blocks = [f"{cue.id}\n{stamp(cue.start_ms)} --> {stamp(cue.end_ms)}\n{' '.join(cue.text_lines)}\n" for cue in cues]
+    blocks = [
+        f"{cue.id}\n{stamp(cue.start_ms)} --> {stamp(cue.end_ms)}\n{' '.join(word.text for word in cue.words)}\n"
+        for cue in cues
+    ]
     path.write_text("\n".join(["WEBVTT\n", *blocks]), encoding="utf-8")
 
 

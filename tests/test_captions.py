@@ -18,7 +18,7 @@ from pipeline.caption_rules import CaptionRules, rules_for
 from pipeline.captions import label_text, make_cues, shown_lines
 from pipeline.errors import SetUpError
 from pipeline.render.json import read_transcript
-from pipeline.types import Cue, Language, Speaker, Transcript, Turn, Word
+from pipeline.types import Cue, Language, Line, Speaker, Transcript, Turn, Word
 from pipeline.visible import UNSHOWABLE, visible, visible_word
 from tests.talk import any_transcripts, transcript
 
@@ -60,13 +60,14 @@ def test_every_word_is_in_the_captions_once_and_in_order(spoken: Transcript) -> 
 
 @settings(max_examples=50, deadline=None)
 @given(any_transcripts())
-def test_a_cue_has_one_speaker_and_one_language(spoken: Transcript) -> None:
+def test_a_line_has_one_speaker_and_one_language(spoken: Transcript) -> None:
     speakers = [turn.speaker for turn in spoken.turns for _ in turn.words]
     position = 0
     for cue in make_cues(spoken, RULES):
-        assert {word.language for word in cue.words} == {cue.language}
-        assert set(speakers[position : position + len(cue.words)]) == {cue.speaker}
-        position += len(cue.words)
+        for line in cue.lines:
+            assert {word.language for word in line.words} <= {line.language}
+            assert set(speakers[position : position + len(line.words)]) <= {line.speaker}
+            position += len(line.words)
 
 
 @settings(max_examples=50, deadline=None)
@@ -111,6 +112,92 @@ def test_one_person_speaking_as_people_do_breaks_no_rule_but_reading_speed(said:
     broken = {finding.rule for finding in lint(cues, RULES)} - {"speed"}
     # A random row of words can consist of nothing but pairs; real sentences do not.
     assert broken <= {"pair"}
+
+
+@st.composite
+def exchanges(draw: st.DrawFn) -> Transcript:
+    """Draw people who answer each other at once: turns of a second or less, four in two seconds at most."""
+    now = 500
+    turns = []
+    speaker = "S1"
+    for _ in range(draw(st.integers(2, 24))):
+        lengths = draw(st.lists(st.integers(180, 400), min_size=1, max_size=5))
+        begun = now
+        words = []
+        for length in lengths:
+            words.append(
+                word(draw(st.sampled_from(["yes", "no", "well", "right", "today", "really"])), now, now + length)
+            )
+            now += length
+        turns.append((speaker, tuple(words)))
+        now = max(now + draw(st.sampled_from([0, 0, 60, 300])), begun + 460)
+        speaker = draw(st.sampled_from(sorted({"S1", "S2", "S3"} - {speaker})))
+    return of_words(*turns, duration_ms=now + 2000)
+
+
+@settings(max_examples=120, deadline=None)
+@given(exchanges(), st.sampled_from(["en", "fr"]))
+def test_a_fast_exchange_breaks_no_rule_but_reading_speed(spoken: Transcript, language: Language) -> None:
+    spoken = replace(spoken, language=language)
+    cues = make_cues(spoken, RULES)
+    assert [word for cue in cues for word in cue.words] == list(spoken.words)
+    # A random row of words can consist of nothing but pairs; real sentences do not.
+    assert {finding.rule for finding in lint(cues, RULES, language=language)} <= {"speed", "pair"}
+
+
+# Dialogue
+
+
+def test_two_people_too_fast_for_a_cue_each_share_one_with_a_dash_on_each_line() -> None:
+    said = (("S1", (word("Ready?", 1000, 1300),)), ("S2", (word("Ready.", 1350, 1600),)))
+    [english] = make_cues(of_words(*said), RULES)
+    assert english.dialogue
+    assert [line.speaker for line in english.lines] == ["S1", "S2"]
+    assert shown_lines(english, "en") == ("-Ready?", "-Ready.")
+    [french] = make_cues(replace(of_words(*said), language="fr"), RULES)
+    assert shown_lines(french, "fr") == ("- Ready?", "- Ready.")
+
+
+def test_a_dialogue_shows_the_names_only_where_there_is_time_to_read_them() -> None:
+    said = [
+        (speaker, (word(text, start, start + 450),))
+        for speaker, text, start in [
+            ("S1", "Ready?", 1000),
+            ("S2", "Ready.", 1460),
+            ("S1", "Now?", 1920),
+            ("S2", "Now.", 2380),
+        ]
+    ]
+    names = {"S1": "Anne Roy", "S2": "Luc Côté"}
+    spoken = of_words(*said)
+    spoken = replace(spoken, speakers=tuple(replace(each, name=names[each.key]) for each in spoken.speakers))
+    first, second = (shown_lines(cue, "en") for cue in make_cues(spoken, RULES))
+    assert first == ("-Ready?", "-Ready.")
+    assert second == ("-Anne Roy: Now?", "-Luc Côté: Now.")
+
+
+def test_who_goes_on_speaking_after_a_dialogue_has_been_named() -> None:
+    more = tuple(
+        word(text, 1500 + at * 300, 1800 + at * 300) for at, text in enumerate(["I", "am", "ready", "to", "go."] * 6)
+    )
+    cues = make_cues(of_words(("S1", (word("Ready?", 1000, 1400),)), ("S2", more)), RULES)
+    labels = [line.label for cue in cues for line in cue.lines if line.speaker == "S2"]
+    assert labels[0] == "Speaker 2"
+    assert labels[1:] == [None] * (len(labels) - 1)
+
+
+def test_two_languages_of_one_person_share_a_cue_without_dashes() -> None:
+    said = (word("Hello!", 1000, 1300), word("Bonjour!", 1300, 1600, "fr"))
+    [both] = make_cues(of_words(("S1", said)), RULES)
+    assert not both.dialogue
+    assert shown_lines(both, "en") == ("Hello!", "Bonjour!")
+
+
+def test_people_with_time_enough_have_a_cue_each() -> None:
+    assert shown(("S1", "Are you quite ready for this?"), ("S2", "Yes, I think that I am.")) == [
+        "Speaker 1: Are you quite ready for this?",
+        "Speaker 2: Yes, I think that I am.",
+    ]
 
 
 # Where lines and cues break
@@ -266,7 +353,10 @@ def test_without_any_speakers_there_are_no_labels() -> None:
 
 def test_a_language_switch_starts_a_new_cue_without_a_label() -> None:
     spoken = of_words(("S1", (word("Hello.", 0, 400), word("Bonjour.", 500, 900, "fr"))))
-    assert [(cue.language, cue.label) for cue in make_cues(spoken, RULES)] == [("en", None), ("fr", None)]
+    assert [(line.language, line.label) for cue in make_cues(spoken, RULES) for line in cue.lines] == [
+        ("en", None),
+        ("fr", None),
+    ]
 
 
 # Time
@@ -309,7 +399,8 @@ def test_fast_speech_takes_the_free_time_before_it() -> None:
 def test_words_that_all_come_at_once_are_still_shown_one_after_the_other() -> None:
     said = tuple((f"S{at % 2 + 1}", (word("now", 1000, 1000),)) for at in range(6))
     cues = make_cues(of_words(*said), RULES)
-    assert [cue.duration_ms >= 200 for cue in cues] == [True] * 6
+    assert [cue.duration_ms >= 200 for cue in cues] == [True] * 3
+    assert all(cue.dialogue for cue in cues)
 
 
 def test_a_learner_gets_more_time() -> None:
@@ -337,10 +428,16 @@ def test_no_words_make_no_captions() -> None:
 
 
 def cue(*lines: str, start_ms: int = 0, end_ms: int = 2000, at: str = "1", language: str = "en") -> Cue:
-    words = tuple(
-        tuple(word(text, start_ms, max(start_ms, end_ms - 500), language) for text in line.split()) for line in lines
+    spoken_until_ms = max(start_ms, end_ms - 500)
+    shown = tuple(
+        Line(
+            words=tuple(word(text, start_ms, spoken_until_ms, language) for text in line.split()),
+            speaker="S1",
+            language=language,
+        )
+        for line in lines
     )
-    return Cue(id=at, start_ms=start_ms, end_ms=end_ms, lines=words, speaker="S1", label=None, language=language)
+    return Cue(id=at, start_ms=start_ms, end_ms=end_ms, lines=shown)
 
 
 @pytest.mark.parametrize(
@@ -393,7 +490,40 @@ def test_the_rules_are_read_with_a_source_beside_each() -> None:
 def test_an_unknown_profile_is_refused_with_the_known_ones() -> None:
     with pytest.raises(SetUpError) as refused:
         load("fr", "cinema")
-    assert "learner" in refused.value.message("fr")
+    assert "fr-FR, learner" in refused.value.message("fr")
+
+
+def test_a_profile_of_one_language_leaves_the_others_as_they_are() -> None:
+    assert load_all("fr-FR")["en"] == load("en")
+
+
+def test_france_has_a_narrow_space_before_high_marks_that_counts() -> None:
+    spoken = transcript(("S1", "Quoi? Non! (Vraiment?) « Oui »; à 10:30?!"), language="fr")
+    cues = make_cues(spoken, load_all("fr-FR"))
+    shown = " ".join(line for cue in cues for line in shown_lines(cue, "fr"))
+    assert shown == "Quoi\u202f? Non\u202f! (Vraiment\u202f?) « Oui »; à 10:30\u202f?!"
+    assert [word.text for cue in make_cues(spoken, RULES) for word in cue.words] == [word.text for word in spoken.words]
+
+
+def test_an_institution_has_rules_of_its_own(tmp_path: Path) -> None:
+    own = tmp_path / "ours.toml"
+    own.write_text('[fr.line_characters]\nvalue = 37\nsource = "Guide"\n', encoding="utf-8")
+    rules = load_all(str(own))
+    assert (rules["fr"].line_characters, rules["en"].line_characters) == (37, 42)
+    assert rules["fr"].words == load("fr").words
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[fr.line_characters]\n", "[fr.letters]\nvalue = 3\n", "[fr.lines]\nvalue = 3\n", "[es.lines]\nvalue = 1\n", "["],
+)
+def test_rules_of_ones_own_that_are_wrong_are_refused(text: str, tmp_path: Path) -> None:
+    own = tmp_path / "ours.toml"
+    own.write_text(text, encoding="utf-8")
+    for path in (own, tmp_path / "none.toml"):
+        with pytest.raises(SetUpError) as refused:
+            load("fr", str(path))
+        assert str(path) in refused.value.message("fr")
 
 
 @pytest.mark.parametrize(
@@ -406,9 +536,10 @@ def test_an_unknown_profile_is_refused_with_the_known_ones() -> None:
         {"least_ms": 8000},
         {"gap_ms": 600},
         {"linger_ms": -1},
+        {"space_before_marks": "-"},
     ],
 )
-def test_rules_that_nothing_can_meet_are_refused(figures: dict[str, int]) -> None:
+def test_rules_that_nothing_can_meet_are_refused(figures: dict[str, int | str]) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         CaptionRules(**figures)  # type: ignore[arg-type]
 

@@ -28,7 +28,7 @@ from pipeline.types import LANGUAGES, SESSION_ID_LENGTH, Language, Provenance
 from tests.test_corrections import revision, typed
 
 SAMPLES = Path(__file__).parent.parent / "samples"
-COMMANDS = ("up", "demo", "process", "doctor", "models", "voices", "revisions")
+COMMANDS = ("up", "demo", "process", "doctor", "models", "voices", "revisions", "captions")
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +52,8 @@ def test_every_command_explains_itself() -> None:
         assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0
     for command in ("fetch", "list", "verify"):
         assert CliRunner().invoke(app, ["models", command, "--help"]).exit_code == 0
+    for command in ("lint", "convert"):
+        assert CliRunner().invoke(app, ["captions", command, "--help"]).exit_code == 0
     for command in ("add", "list", "remove"):
         assert CliRunner().invoke(app, ["voices", command, "--help"]).exit_code == 0
     for command in ("list", "show", "approve"):

@@ -37,6 +37,7 @@ from pipeline.types import (
     Bundle,
     Cue,
     Language,
+    Line,
     ModelUse,
     Person,
     Provenance,
@@ -50,7 +51,7 @@ from pipeline.types import (
 )
 
 WORD = Word(start_ms=0, end_ms=900, text="Bonjour", probability=0.9, language="fr")
-CUES = (Cue(start_ms=0, end_ms=900, id="1", lines=((WORD,),), speaker=None, label=None, language="fr"),)
+CUES = (Cue(start_ms=0, end_ms=900, id="1", lines=(Line(words=(WORD,), speaker=None, language="fr"),)),)
 NOON = dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC)
 TODAY = NOON.date()
 

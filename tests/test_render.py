@@ -9,14 +9,17 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pysubs2
 import pytest
 from hypothesis import given, settings
 from markdown_it import MarkdownIt
+from ttconv.imsc.reader import to_model
+from ttconv.model import Br, P, Text
 from webvtt import WebVTT
 
-from pipeline.captions import label_text, shown_lines, speaker_name
+from pipeline.captions import label_text, leads, shown_lines, speaker_name
 from pipeline.errors import TranscriptInvalid
 from pipeline.ffmpeg import find_programs
 from pipeline.formatting import format_clock
@@ -86,7 +89,7 @@ def test_files_are_as_they_were(session: str, form: Format, pytestconfig: pytest
 
 def vtt_words(text: str) -> str:
     payloads = [" ".join(caption.lines) for caption in WebVTT.from_string(text, strict=True).captions]
-    words = [re.sub(r"<[^>]*>", "", re.sub(r"<c\.speaker>.*?</c> ", "", payload)) for payload in payloads]
+    words = [re.sub(r"<[^>]*>", "", re.sub(r"<c\.speaker>.*?</c> ?", "", payload)) for payload in payloads]
     return html.unescape(" ".join(words))
 
 
@@ -108,11 +111,81 @@ def test_srt_has_every_word_once_and_in_order(spoken: Transcript) -> None:
     found = []
     for event, cue in zip(events, made.cues, strict=False):
         assert (event.start, event.end) == (cue.start_ms, cue.end_ms)
-        text = event.plaintext.replace("\n", " ")
-        label = "" if cue.label is None else inert(label_text(cue.label, spoken.language)) + " "
-        assert text.startswith(label)
-        found.append(text.removeprefix(label))
+        shown = event.plaintext.split("\n")
+        for text, line, lead in zip(shown, cue.lines, leads(cue, spoken.language), strict=True):
+            told = inert("".join(lead))
+            assert text.startswith(told)
+            found += [text.removeprefix(told)] if line.words else []
     assert " ".join(found) == " ".join(inert(visible_word(word)) for cue in made.cues for word in cue.words)
+
+
+def ttml_captions(text: str) -> list[tuple[int, int, list[str]]]:
+    """Return the start, end and lines of each caption as the reference reader of the format sees them."""
+    model = to_model(ET.ElementTree(ET.fromstring(text)))
+    assert model is not None
+    found = []
+    for paragraph in model.get_body().dfs_iterator():
+        if isinstance(paragraph, P):
+            parts = (
+                "\n" if isinstance(part, Br) else part.get_text() if isinstance(part, Text) else ""
+                for part in paragraph.dfs_iterator()
+            )
+            times = round((paragraph.get_begin() or 0) * 1000), round(paragraph.get_end() * 1000)
+            found.append((*times, "".join(parts).split("\n")))
+    return found
+
+
+@settings(max_examples=60, deadline=None)
+@given(any_transcripts())
+def test_ttml_has_every_caption_with_its_time_and_lines(spoken: Transcript) -> None:
+    made = document(spoken)
+    captions = ttml_captions(FORMATS["ttml"].write(made))
+    assert captions == [(cue.start_ms, cue.end_ms, list(shown_lines(cue, spoken.language))) for cue in made.cues]
+
+
+class _Captions(HTMLParser):
+    """Collects captions as the player of the Web Experience Toolkit does."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.depth = 0
+        self.found: list[tuple[int, int, str]] = []
+        # That player first takes away what would load something.
+        self.feed(re.sub(r"<img|object [^>]*>", "", text))
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if given.get("class") == "wb-tmtxt":
+            begin, length = (
+                round(float((given[name] or "").removesuffix("s")) * 1000) for name in ("data-begin", "data-dur")
+            )
+            self.found.append((begin, begin + length, ""))
+        if tag == "span" and self.found:
+            self.depth += 1
+        if tag == "br":
+            self.handle_data("\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        self.depth -= tag == "span"
+
+    def handle_data(self, data: str) -> None:
+        if self.depth:
+            begin, end, text = self.found.pop()
+            self.found.append((begin, end, text + data))
+
+
+@settings(max_examples=60, deadline=None)
+@given(any_transcripts())
+def test_the_page_for_the_toolkit_has_every_caption_with_its_time_and_lines(spoken: Transcript) -> None:
+    made = document(spoken)
+    captions = _Captions(FORMATS["wet"].write(made)).found
+    assert captions == [(cue.start_ms, cue.end_ms, "\n".join(shown_lines(cue, spoken.language))) for cue in made.cues]
+
+
+def test_what_the_toolkit_deletes_from_a_page_is_none_of_our_words() -> None:
+    text = written(transcript(("S1", "I object to that object here.")), "wet")
+    assert [caption[2] for caption in _Captions(text).found] == ["I object to that object here."]
 
 
 class _Page(HTMLParser):
@@ -222,7 +295,7 @@ def test_a_cue_in_another_language_says_so() -> None:
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_name_or_title_stays_one_voice_and_one_note(name: str) -> None:
-    spoken = transcript(("S1", "Yes."), ("S2", "No."), names={"S1": name, "S2": name + "x"})
+    spoken = transcript(("S1", "Yes."), ("S2", "No."), names={"S1": name, "S2": name + "x"}, pause_ms=2000)
     text = FORMATS["webvtt"].write(document(spoken, title=name + " "))
     captions = WebVTT.from_string(text, strict=True)
     assert len(captions) == 2
@@ -248,6 +321,38 @@ def test_the_note_says_what_made_it() -> None:
     [note] = WebVTT.from_string(written(SPOKEN["english"], "webvtt")).header_comments
     assert "tribune 0.1.0" in note
     assert "whisper-base (d01c3014d01c)" in note
+
+
+# A dialogue, in each format
+
+EXCHANGE = transcript(
+    ("S1", "Ready?"), ("S2", "Oui!", "fr"), names={"S1": "Anne-Marie Roy", "S2": "Luc & Co"}, pause_ms=0
+)
+
+
+def test_a_dialogue_has_a_dash_and_a_voice_on_each_line() -> None:
+    assert [len(document(EXCHANGE).cues), document(EXCHANGE).cues[0].dialogue] == [1, True]
+    [cue] = WebVTT.from_string(written(EXCHANGE, "webvtt"), strict=True).captions
+    assert cue.raw_text.split("\n") == [
+        "<v Anne-Marie Roy><c.speaker>-</c>Ready?</v>",
+        "<v Luc &amp; Co><c.speaker>-</c><lang fr>Oui!</lang></v>",
+    ]
+    assert written(EXCHANGE, "srt").split("\n")[2:4] == ["-Ready?", "-Oui!"]
+    assert [lines for _, _, lines in ttml_captions(written(EXCHANGE, "ttml"))] == [["-Ready?", "-Oui!"]]
+    assert [text for _, _, text in _Captions(written(EXCHANGE, "wet")).found] == ["-Ready?\n-Oui!"]
+
+
+def test_ttml_names_who_speaks_on_each_line_and_in_what_language() -> None:
+    space = {"tt": "http://www.w3.org/ns/ttml", "ttm": "http://www.w3.org/ns/ttml#metadata"}
+    root = ET.fromstring(written(EXCHANGE, "ttml"))
+    xml = "{http://www.w3.org/XML/1998/namespace}"
+    names = {
+        agent.get(f"{xml}id"): agent.findtext("ttm:name", None, space) for agent in root.iterfind(".//ttm:agent", space)
+    }
+    lines = root.findall(".//tt:p/tt:span", space)
+    assert [names[line.get(f"{{{space['ttm']}}}agent")] for line in lines] == ["Anne-Marie Roy", "Luc & Co"]
+    assert root.get(f"{xml}lang") == "en"
+    assert [span.get(f"{xml}lang") for span in root.iterfind(".//tt:span", space) if span.get(f"{xml}lang")] == ["fr"]
 
 
 # SRT
@@ -375,6 +480,8 @@ def test_every_format_is_named_once_and_names_its_file() -> None:
     assert names == [
         "captions.fr.vtt",
         "captions.fr.srt",
+        "captions.fr.ttml",
+        "captions.fr.wet.html",
         "transcript.fr.txt",
         "transcript.fr.md",
         "transcript.fr.html",

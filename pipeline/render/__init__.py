@@ -7,23 +7,47 @@ whoever publishes files need not know what is in them. See docs/decisions.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
-from pipeline.render import html, json, markdown, srt, text, webvtt
-from pipeline.render.document import Document, Format
+from pipeline.render import html, json, markdown, srt, text, ttml, webvtt, wet
+from pipeline.render.document import CaptionFile, Document, Format
 
-__all__ = ["FORMATS", "Document", "Format"]
+__all__ = ["FORMATS", "CaptionFile", "Document", "Format"]
+
+
+def _of_captions(write: Callable[[CaptionFile], str]) -> Callable[[Document], str]:
+    return lambda document: write(document.captions)
+
 
 _ALL: Final = (
     Format(
-        name="webvtt", role="captions", extension=".vtt", content_type="text/vtt; charset=utf-8", write=webvtt.write
+        name="webvtt",
+        role="captions",
+        extension=".vtt",
+        content_type="text/vtt; charset=utf-8",
+        write=_of_captions(webvtt.write),
     ),
     Format(
         name="srt",
         role="captions",
         extension=".srt",
         content_type="application/x-subrip; charset=utf-8",
-        write=srt.write,
+        write=_of_captions(srt.write),
+    ),
+    Format(
+        name="ttml",
+        role="captions",
+        extension=".ttml",
+        content_type="application/ttml+xml; charset=utf-8",
+        write=_of_captions(ttml.write),
+    ),
+    Format(
+        name="wet",
+        role="captions",
+        extension=".wet.html",
+        content_type="text/html; charset=utf-8",
+        write=_of_captions(wet.write),
     ),
     Format(
         name="text", role="transcript", extension=".txt", content_type="text/plain; charset=utf-8", write=text.write

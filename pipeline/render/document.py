@@ -2,22 +2,51 @@
 
 In comes everything that is known of a session once its words are final; a `Format` turns it into the text of one file.
 It stands alone so that a writer can be added by one module and one line in the registry. To add one: write a module
-with a function ``write(document: Document) -> str`` that shows every word once and in order, passes whatever a person
-wrote through ``visible`` and its own format's escaping, and register it in ``pipeline/render/__init__.py``.
+with a function ``write(document: Document) -> str``, or of a ``CaptionFile`` for captions, that shows every word once
+and in order, passes whatever a person wrote through ``visible`` and its own format's escaping, and register it in
+``pipeline/render/__init__.py``.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
+from pipeline.captions import speaker_name
 from pipeline.editing import Edited
 from pipeline.formatting import format_date
 from pipeline.messages import message
 from pipeline.types import Cue, Language, ModelUse, Provenance, Session, Transcript
 from pipeline.visible import visible
 
-_DIGITS_OF_SHA256 = 12
+_DIGITS_OF_SHA256: Final = 12
+
+LANGUAGE_TAG: Final = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*\Z")
+"""What may be written as a language: BCP 47 in short."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptionFile:
+    """What a file of captions holds, whatever its format: made of a session, or read from anybody's file.
+
+    Attributes:
+        language: BCP 47 tag of most of it.
+        cues: In order.
+        names: Key and full name, fit to be shown, of every speaker who has one.
+        notes: What it says of itself, a line each.
+    """
+
+    language: str
+    cues: tuple[Cue, ...]
+    names: tuple[tuple[str | None, str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def typography(self) -> Language:
+        """The language of ours whose typography dashes and labels follow."""
+        return "fr" if self.language.partition("-")[0].lower() == "fr" else "en"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +92,19 @@ class Document:
     def made_by(self) -> str:
         """The program and the weights that made it, on one line."""
         return ", ".join([visible(self.provenance.tool), *(_weights(use) for use in self.provenance.models)])
+
+    @property
+    def captions(self) -> CaptionFile:
+        """What its files of captions hold."""
+        keys = dict.fromkeys(line.speaker for cue in self.cues for line in cue.lines)
+        names = ((key, speaker_name(self.transcript, key)) for key in keys)
+        notes = (self.title, " · ".join(self.facts), self.note("captions"), self.session.id)
+        return CaptionFile(
+            language=self.language,
+            cues=self.cues,
+            names=tuple((key, name) for key, name in names if name is not None),
+            notes=tuple(note for note in notes if note),
+        )
 
     def note(self, kind: str) -> str:
         """Return what a reader of such a file must know: how it was made, and where the other transcript is.

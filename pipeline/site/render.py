@@ -239,7 +239,8 @@ def _make_downloads(published: Sequence[PublishedFile], language: Language) -> t
 
 def _download_label(file: PublishedFile, language: Language) -> str:
     role = message(f"site.download_{file.role if file.role in _ROLES else 'other'}", language)
-    extension = file.name.rpartition(".")[2].lower()
+    name = file.name.lower()
+    extension = "wet" if name.endswith(".wet.html") else name.rpartition(".")[2]
     own = f"site.format_{extension}"
     form = message(own, language) if own in catalogue() else _FORMATS.get(extension, extension.upper())
     return f"{role} ({form})"
