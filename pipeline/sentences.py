@@ -54,7 +54,7 @@ def ends_sentence(text: str, language: str) -> bool:
 
 def is_abbreviation(text: str, language: str) -> bool:
     """Say whether a full stop after this word only shortens it: ``Dr.``, ``J.``, ``U.S.``."""
-    core = text.strip(CLOSING + "([{«“‘")
+    core = text.strip(CLOSING + "([{«“‘").rpartition("\N{NO-BREAK SPACE}")[2]
     # "I." and "A." close a sentence more often than they open a name.
     if _INITIAL.match(core) and core not in {"I.", "A."}:
         return True
