@@ -20,6 +20,7 @@ from typing import Final, Literal, Protocol, TypeVar, get_args
 from pipeline.artifacts import read_artifact
 from pipeline.caption_rules import CaptionRules
 from pipeline.captions import make_cues
+from pipeline.chapters import make_chapters
 from pipeline.checkpoints import Checkpoints, Finished, Turn
 from pipeline.details import Tags
 from pipeline.editing import Edited, edit
@@ -27,13 +28,14 @@ from pipeline.enrolment import EnrolledVoice, enrolled_for
 from pipeline.errors import EngineError, RecordingRejected, SetUpError
 from pipeline.ffmpeg import MediaLimits, find_programs
 from pipeline.formatting import format_date
+from pipeline.highlights import choose_highlights
 from pipeline.intake import verify_recording
 from pipeline.introductions import proposal_notices
 from pipeline.media import choose_audio, probe, read_waveform, stream_at, write_audio_file, write_mixed
 from pipeline.messages import message
 from pipeline.naming import printable
 from pipeline.ports import Progress, Store
-from pipeline.publishing import publish
+from pipeline.publishing import page_key, publish
 from pipeline.render import FORMATS, Document, Format
 from pipeline.serial import to_json
 from pipeline.site.render import LearnerSite
@@ -45,8 +47,10 @@ from pipeline.types import (
     AudioFile,
     AudioStream,
     Bundle,
+    Chapter,
     Cue,
     Diarization,
+    Highlight,
     Media,
     Provenance,
     Publication,
@@ -161,6 +165,8 @@ class ProcessOptions:
         loudness_lufs: Loudness that published sound is brought to, or ``None`` to leave it.
         without_speech: Whether a recording in which nobody speaks is published or set aside.
         voices: Where voices that may be recognised are kept; ``None`` where none are looked for.
+        site: Address below which learners find what is published, for links in documents; ``None`` where it is not
+            known before.
     """
 
     media: MediaLimits
@@ -170,6 +176,7 @@ class ProcessOptions:
     loudness_lufs: float | None = None
     without_speech: Literal["publish", "set_aside"] = "publish"
     voices: Path | None = None
+    site: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,12 +221,16 @@ class Written:
         transcript: Verbatim: the one source of truth.
         edited: The same made readable.
         cues: The captions.
-        files: Transcripts and captions in every format.
+        chapters: The session by topic; empty where it is not divided.
+        highlights: The passages that carry most.
+        files: Transcripts, captions and chapters in every format.
     """
 
     transcript: Transcript
     edited: Edited
     cues: tuple[Cue, ...]
+    chapters: tuple[Chapter, ...]
+    highlights: tuple[Highlight, ...]
     files: tuple[Artifact, ...]
 
 
@@ -275,7 +286,7 @@ def process(
     written = run(
         "captions",
         Written,
-        (said, sound.result.media.duration_ms, options.speakers, _figures(options.captions)),
+        (said, sound.result.media.duration_ms, options.speakers, _figures(options.captions), options.site),
         lambda _: _write(said, sound.result.media, folder, options),
     )
     pictures = run(
@@ -433,14 +444,30 @@ def _write(said: Said, media: Media, folder: Path, options: ProcessOptions) -> W
     )
     cues = make_cues(transcript, options.captions)
     edited = edit(transcript, session.glossary)
-    document = Document(session=session, transcript=transcript, edited=edited, cues=cues, provenance=said.provenance)
-    files = tuple(_write_document(document, each, folder) for each in FORMATS.values())
-    return Written(transcript=transcript, edited=edited, cues=cues, files=files)
+    document = Document(
+        session=session,
+        transcript=transcript,
+        edited=edited,
+        cues=cues,
+        provenance=said.provenance,
+        chapters=make_chapters(edited.transcript),
+        highlights=choose_highlights(edited.transcript),
+        page=f"{options.site}/{page_key(session.id, session.language)}" if options.site else None,
+    )
+    files = tuple(_write_document(document, each, folder) for each in FORMATS.values() if each.applies(document))
+    return Written(
+        transcript=transcript,
+        edited=edited,
+        cues=cues,
+        chapters=document.chapters,
+        highlights=document.highlights,
+        files=files,
+    )
 
 
 def _write_document(document: Document, written_as: Format, folder: Path) -> Artifact:
     path = folder / written_as.file_name(document.language)
-    path.write_text(written_as.write(document), encoding="utf-8", newline="")
+    path.write_bytes(written_as.body(document))
     return read_artifact(
         path,
         role=written_as.role,
@@ -501,7 +528,15 @@ def _card_details(session: Session) -> tuple[str, ...]:
 
 def _publish(bundle: Bundle, written: Written, store: Store) -> Publication:
     verify_recording(bundle.recording)
-    done = publish(bundle, store, views=LearnerSite(), cues=written.cues, edited=written.edited.transcript)
+    done = publish(
+        bundle,
+        store,
+        views=LearnerSite(),
+        cues=written.cues,
+        edited=written.edited.transcript,
+        chapters=written.chapters,
+        highlights=written.highlights,
+    )
     return replace(done, notes=proposal_notices(bundle.transcript))
 
 

@@ -25,11 +25,6 @@ ENGLISH_I: Final = re.compile(r"i(?:['’](?:m|ll|ve|d))?[,.;:!?]*\Z")
 _OUTSIDE: Final = re.compile(r"(\W*)(.*?)(\W*)\Z", re.DOTALL)
 
 
-def listed(words: str) -> frozenset[str]:
-    """Return the words of a list written as text."""
-    return frozenset(words.split())
-
-
 def parts(text: str) -> tuple[str, str, str]:
     """Return the marks before a word, the word and the marks after it.
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from pipeline.editing.draft import NBSP, Draft, listed, parts
+from pipeline.editing.draft import NBSP, Draft, parts
+from pipeline.sentences import listed
 
 _SPACES: Final = f" {NBSP}\N{NARROW NO-BREAK SPACE}"
 _MARKS: Final = r"([,.;:!?…»)\]]*)\Z"

@@ -11,7 +11,8 @@ import re
 from collections.abc import Container, Sequence
 from typing import Final
 
-from pipeline.editing.draft import ELIDED, ENGLISH_I, PLAIN, Draft, Slot, fold, listed, parts
+from pipeline.editing.draft import ELIDED, ENGLISH_I, PLAIN, Draft, Slot, fold, parts
+from pipeline.sentences import listed
 
 # Sounds that are no word in their language. "Ah", "well", "ben", "tu sais" can mean something: they stay.
 _FILLERS: Final = {

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from pipeline.editing.draft import ENGLISH_I, NBSP, Draft, Slot, listed, parts
+from pipeline.editing.draft import ENGLISH_I, NBSP, Draft, Slot, parts
+from pipeline.sentences import listed
 
 _NARROW: Final = "\N{NARROW NO-BREAK SPACE}"
 _UNITS: Final = listed("% $ M$ G$ km m cm mm kg g ha L kWh MW °C Ko Mo Go To h min km/h")

@@ -1,6 +1,6 @@
 """Every kind of file that a session's words are published as: one module a format, one line each below.
 
-In comes a `Document`; out goes the text of a file. Captions and the text file say what was said, word for word;
+In comes a `Document`; out goes a file. Captions and the text file say what was said, word for word;
 Markdown and HTML are for reading and hold the edited transcript; JSON is the source of truth. It stands alone so that
 whoever publishes files need not know what is in them. See docs/decisions.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pipeline.render import html, json, markdown, srt, text, webvtt
+from pipeline.render import chapters, html, json, markdown, srt, text, webvtt
 from pipeline.render.document import Document, Format
 
 __all__ = ["FORMATS", "Document", "Format"]
@@ -39,6 +39,14 @@ _ALL: Final = (
         name="html", role="transcript", extension=".html", content_type="text/html; charset=utf-8", write=html.write
     ),
     Format(name="json", role="transcript", extension=".json", content_type="application/json", write=json.write),
+    Format(
+        name="chapters",
+        role="chapters",
+        extension=".vtt",
+        content_type="text/vtt; charset=utf-8",
+        write=chapters.write,
+        applies=lambda document: bool(document.chapters),
+    ),
 )
 
 FORMATS: Final[dict[str, Format]] = {each.name: each for each in _ALL}

@@ -40,6 +40,11 @@ def write(document: Document) -> str:
     return WebVTT(captions=captions, header_comments=[_note(document)]).content
 
 
+def escaped(text: str) -> str:
+    """Return text that is no markup in a cue."""
+    return text.translate(_ESCAPES)
+
+
 def _note(document: Document) -> str:
     lines = [document.title, " · ".join(document.facts), document.note("captions"), document.session.id]
     # An arrow would end the comment and start a cue.
@@ -47,14 +52,14 @@ def _note(document: Document) -> str:
 
 
 def _payload(cue: Cue, document: Document) -> list[str]:
-    lines = [" ".join(visible_word(word) for word in line).translate(_ESCAPES) for line in cue.lines]
+    lines = [escaped(" ".join(visible_word(word) for word in line)) for line in cue.lines]
     if cue.language != document.language and _LANGUAGE.match(cue.language):
         lines[0] = f"<lang {cue.language}>{lines[0]}"
         lines[-1] += "</lang>"
     if cue.label is not None:
-        label = label_text(cue.label, document.language).translate(_ESCAPES)
+        label = escaped(label_text(cue.label, document.language))
         lines[0] = f"<c.{SPEAKER_CLASS}>{label}</c>{chr(10) if cue.label_alone else ' '}{lines[0]}"
     name = speaker_name(document.transcript, cue.speaker)
     if name is not None:
-        lines[0] = f"<v {name.translate(_ESCAPES)}>{lines[0]}"
+        lines[0] = f"<v {escaped(name)}>{lines[0]}"
     return "\n".join(lines).split("\n")
