@@ -14,7 +14,7 @@ from typing import Final
 from pipeline.details import clean
 from pipeline.types import Artifact, Language
 
-_SAVED_WITH_LANGUAGE: Final = frozenset({"captions", "chapters", "transcript"})
+_SAVED_WITH_LANGUAGE: Final = frozenset({"captions", "chapters", "comparison", "schema", "transcript"})
 _NOT_IN_FILE_NAMES: Final = re.compile(r'[\\/:*?"<>|]+')
 _STEM_LENGTH: Final = 80
 

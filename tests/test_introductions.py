@@ -154,7 +154,7 @@ def test_a_proposal_is_kept_in_the_transcript_and_shown_in_no_other_format() -> 
     shown = {
         name: written_as.body(document(spoken)).decode()
         for name, written_as in FORMATS.items()
-        if written_as.role in {"captions", "transcript"}
+        if written_as.role in {"captions", "transcript"} and name not in {"docx", "pdf"}
     }
     assert read_transcript(shown.pop("json")).speakers == speakers
     assert all("Speaker 1" in text for name, text in shown.items())

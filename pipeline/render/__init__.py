@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pipeline.render import chapters, html, json, markdown, srt, text, webvtt
+from pipeline.render import chapters, comparison, docx, html, json, markdown, pdf, schema, srt, text, webvtt
 from pipeline.render.document import Document, Format
 
 __all__ = ["FORMATS", "Document", "Format"]
@@ -38,6 +38,14 @@ _ALL: Final = (
     Format(
         name="html", role="transcript", extension=".html", content_type="text/html; charset=utf-8", write=html.write
     ),
+    Format(
+        name="docx",
+        role="transcript",
+        extension=".docx",
+        content_type="application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        write=docx.write,
+    ),
+    Format(name="pdf", role="transcript", extension=".pdf", content_type="application/pdf", write=pdf.write),
     Format(name="json", role="transcript", extension=".json", content_type="application/json", write=json.write),
     Format(
         name="chapters",
@@ -47,6 +55,14 @@ _ALL: Final = (
         write=chapters.write,
         applies=lambda document: bool(document.chapters),
     ),
+    Format(
+        name="comparison",
+        role="comparison",
+        extension=".html",
+        content_type="text/html; charset=utf-8",
+        write=comparison.write,
+    ),
+    Format(name="schema", role="schema", extension=".json", content_type="application/schema+json", write=schema.write),
 )
 
 FORMATS: Final[dict[str, Format]] = {each.name: each for each in _ALL}
