@@ -34,6 +34,7 @@ from flows.engines import (
     intake_options,
     process_options,
     running_store,
+    s3_options,
     store_options,
 )
 from flows.revisions import revision_commands
@@ -263,17 +264,8 @@ def _check_options(settings: Settings) -> None:
     Raises:
         ValueError: One is wrong.
     """
-    for make in (fetch_options, intake_options, process_options, store_options):
+    for make in (fetch_options, intake_options, process_options, store_options, s3_options):
         make(settings)
-    store = settings.store
-    S3Options(
-        bucket=store.bucket,
-        endpoint_url=store.endpoint or None,
-        region=store.region,
-        access_key=store.access_key or None,
-        secret_key=store.secret_key.get_secret_value() or None,
-        public_base_url=store.public_url or None,
-    )
 
 
 def _bring_weights(settings: Settings, console: Console) -> None:

@@ -96,6 +96,31 @@ def process_options(settings: Settings) -> ProcessOptions:
         without_speech=settings.publishing.without_speech,
         voices=settings.voices if settings.speakers.recognise_enrolled else None,
         review_required=settings.review.required,
+        site=_public_address(settings),
+    )
+
+
+def _public_address(settings: Settings) -> str | None:
+    """Return where learners find what is published, or ``None`` where only the store that is started can say it."""
+    if settings.store.endpoint:
+        return s3_options(settings).base_url
+    return settings.store.public_url.rstrip("/") or None
+
+
+def s3_options(settings: Settings) -> S3Options:
+    """Return how a store is reached that somebody else runs.
+
+    Raises:
+        ValueError: The settings name no such store.
+    """
+    store = settings.store
+    return S3Options(
+        bucket=store.bucket,
+        endpoint_url=store.endpoint or None,
+        region=store.region,
+        access_key=store.access_key or None,
+        secret_key=store.secret_key.get_secret_value() or None,
+        public_base_url=store.public_url or None,
     )
 
 
@@ -129,14 +154,7 @@ def running_store(settings: Settings, *, own: bool = True) -> Iterator[S3Options
         with start_object_store(options) if own else join_object_store(options, _STORE_WAIT_S) as running:
             yield running.s3
         return
-    yield S3Options(
-        bucket=store.bucket,
-        endpoint_url=store.endpoint,
-        region=store.region,
-        access_key=store.access_key or None,
-        secret_key=store.secret_key.get_secret_value() or None,
-        public_base_url=store.public_url or None,
-    )
+    yield s3_options(settings)
 
 
 def engines_identity(settings: Settings) -> tuple[object, ...]:

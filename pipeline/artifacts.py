@@ -14,6 +14,9 @@ from typing import Final
 from pipeline.details import clean
 from pipeline.types import Artifact, Language
 
+_NAMED_BY_ROLE: Final = frozenset({"chapters", "comparison", "schema"})
+"""What would be saved under the name of a file of captions or a transcript otherwise."""
+
 _NOT_IN_FILE_NAMES: Final = re.compile(r'[\\/:*?"<>|]+')
 _STEM_LENGTH: Final = 80
 
@@ -36,6 +39,7 @@ def read_artifact(
     """
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    ending = f".{path.name}" if role in _NAMED_BY_ROLE else "".join(path.suffixes)
     return Artifact(
         name=path.name,
         path=path,
@@ -44,7 +48,7 @@ def read_artifact(
         size=path.stat().st_size,
         role=role,
         language=language,
-        download_name=f"{file_stem(title)}{''.join(path.suffixes)}",
+        download_name=f"{file_stem(title)}{ending}",
     )
 
 

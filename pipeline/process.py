@@ -21,6 +21,7 @@ from typing import Final, Literal, Protocol, TypeVar, get_args
 from pipeline.artifacts import read_artifact
 from pipeline.caption_rules import CaptionRules
 from pipeline.captions import make_cues
+from pipeline.chapters import make_chapters
 from pipeline.checkpoints import Checkpoints, Finished, Turn
 from pipeline.cuts import Timeline, apply_cuts
 from pipeline.details import Tags
@@ -30,13 +31,14 @@ from pipeline.errors import EngineError, RecordingRejected, ReviewAwaited, SetUp
 from pipeline.ffmpeg import MediaLimits, find_programs
 from pipeline.footage import write_cut
 from pipeline.formatting import format_date
+from pipeline.highlights import choose_highlights
 from pipeline.intake import verify_recording
 from pipeline.introductions import proposal_notices
 from pipeline.media import choose_audio, probe, read_waveform, stream_at, write_audio_file, write_mixed
 from pipeline.messages import message
 from pipeline.naming import printable
 from pipeline.ports import Progress, Store
-from pipeline.publishing import publish, withdraw_earlier
+from pipeline.publishing import page_key, publish, withdraw_earlier
 from pipeline.render import FORMATS, Document, Format
 from pipeline.review import Desk
 from pipeline.revisions import Cut, Revision
@@ -50,8 +52,10 @@ from pipeline.types import (
     AudioFile,
     AudioStream,
     Bundle,
+    Chapter,
     Cue,
     Diarization,
+    Highlight,
     Media,
     Provenance,
     Publication,
@@ -178,6 +182,8 @@ class ProcessOptions:
         without_speech: Whether a recording in which nobody speaks is published or set aside.
         voices: Where voices that may be recognised are kept; ``None`` where none are looked for.
         review_required: Whether nothing is published before somebody has approved it.
+        site: Address below which learners find what is published, for links in documents; ``None`` where it is not
+            known before.
     """
 
     media: MediaLimits
@@ -188,6 +194,7 @@ class ProcessOptions:
     without_speech: Literal["publish", "set_aside"] = "publish"
     voices: Path | None = None
     review_required: bool = False
+    site: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,12 +265,16 @@ class Written:
         transcript: Verbatim: the one source of truth.
         edited: The same made readable.
         cues: The captions.
-        files: Transcripts and captions in every format.
+        chapters: The session by topic; empty where it is not divided.
+        highlights: The passages that carry most.
+        files: Transcripts, captions and chapters in every format.
     """
 
     transcript: Transcript
     edited: Edited
     cues: tuple[Cue, ...]
+    chapters: tuple[Chapter, ...]
+    highlights: tuple[Highlight, ...]
     files: tuple[Artifact, ...]
 
 
@@ -368,8 +379,8 @@ def _publish_reviewed(
 
 def _publish_text(work: Work, sound: Sound, text: Text, timings: tuple[Timing, ...]) -> Publication:
     """Publish what was said, whoever says that it was."""
-    captions = _figures(work.options.captions)
-    written = work.run("captions", Written, (text, captions), lambda _: _write(text, work.folder, work.options))
+    deciding = (text, _figures(work.options.captions), work.options.site)
+    written = work.run("captions", Written, deciding, lambda _: _write(text, work.folder, work.options))
     pictures = work.run(
         "video",
         Pictures,
@@ -543,15 +554,29 @@ def _write(text: Text, folder: Path, options: ProcessOptions) -> Written:
     cues = make_cues(transcript, options.captions)
     edited = edit(transcript, text.session.glossary)
     document = Document(
-        session=text.session, transcript=transcript, edited=edited, cues=cues, provenance=text.provenance
+        session=text.session,
+        transcript=transcript,
+        edited=edited,
+        cues=cues,
+        provenance=text.provenance,
+        chapters=make_chapters(edited.transcript),
+        highlights=choose_highlights(edited.transcript),
+        page=f"{options.site}/{page_key(text.session.id, text.session.language)}" if options.site else None,
     )
-    files = tuple(_write_document(document, each, folder) for each in FORMATS.values())
-    return Written(transcript=transcript, edited=edited, cues=cues, files=files)
+    files = tuple(_write_document(document, each, folder) for each in FORMATS.values() if each.applies(document))
+    return Written(
+        transcript=transcript,
+        edited=edited,
+        cues=cues,
+        chapters=document.chapters,
+        highlights=document.highlights,
+        files=files,
+    )
 
 
 def _write_document(document: Document, written_as: Format, folder: Path) -> Artifact:
     path = folder / written_as.file_name(document.language)
-    path.write_text(written_as.write(document), encoding="utf-8", newline="")
+    path.write_bytes(written_as.body(document))
     return read_artifact(
         path,
         role=written_as.role,
@@ -619,7 +644,15 @@ def _card_details(session: Session) -> tuple[str, ...]:
 
 def _publish(bundle: Bundle, written: Written, cuts: tuple[Cut, ...], store: Store) -> Publication:
     verify_recording(bundle.recording)
-    done = publish(bundle, store, views=LearnerSite(), cues=written.cues, edited=written.edited.transcript)
+    done = publish(
+        bundle,
+        store,
+        views=LearnerSite(),
+        cues=written.cues,
+        edited=written.edited.transcript,
+        chapters=written.chapters,
+        highlights=written.highlights,
+    )
     if cuts:
         withdraw_earlier(bundle.session.id, store)
     return replace(done, notes=proposal_notices(bundle.transcript))

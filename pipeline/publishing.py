@@ -33,7 +33,9 @@ from pipeline.types import (
     LANGUAGES,
     Artifact,
     Bundle,
+    Chapter,
     Cue,
+    Highlight,
     Language,
     Notice,
     Provenance,
@@ -200,6 +202,8 @@ def publish(
     views: Views,
     cues: Sequence[Cue],
     edited: Transcript | None = None,
+    chapters: Sequence[Chapter] = (),
+    highlights: Sequence[Highlight] = (),
     now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
 ) -> Publication:
     """Publish a session; where it is published already, only complete what is missing.
@@ -210,6 +214,8 @@ def publish(
         views: Makes the pages.
         cues: The captions, for the pages.
         edited: The readable transcript, for the pages.
+        chapters: The session by topic, for the pages.
+        highlights: The passages that carry most, for the pages.
         now: The clock.
 
     Returns:
@@ -225,13 +231,21 @@ def publish(
         raise ValueError(f"{SESSION_FILE} is made when publishing")
     publisher = _Publisher(bundle, store, now)
     manifest, record = _insisting(publisher.settle)
-    published = published_session(manifest, record, transcript=bundle.transcript, cues=cues, edited=edited)
+    published = published_session(
+        manifest,
+        record,
+        transcript=bundle.transcript,
+        cues=cues,
+        edited=edited,
+        chapters=chapters,
+        highlights=highlights,
+    )
     publisher.write_views(manifest, views, published)
     _logger.info("session %s is published as %s, %d written", bundle.session.id, manifest.revision, publisher.written)
     return Publication(
         session_id=bundle.session.id,
         revision=manifest.revision,
-        pages=tuple((language, store.url(_page(bundle.session.id, language))) for language in LANGUAGES),
+        pages=tuple((language, store.url(page_key(bundle.session.id, language))) for language in LANGUAGES),
         files=tuple((file.name, store.url(_file_key(manifest, file))) for file in manifest.files),
         written=publisher.written,
     )
@@ -264,6 +278,8 @@ def published_session(
     transcript: Transcript,
     cues: Sequence[Cue],
     edited: Transcript | None = None,
+    chapters: Sequence[Chapter] = (),
+    highlights: Sequence[Highlight] = (),
 ) -> PublishedSession:
     """Return what the page of a published session is made from."""
     files = tuple(
@@ -283,6 +299,8 @@ def published_session(
         transcript=transcript,
         cues=tuple(cues),
         edited=edited,
+        chapters=tuple(chapters),
+        highlights=tuple(highlights),
         files=files,
         revision=manifest.revision,
         published_at=manifest.published_at,
@@ -420,7 +438,7 @@ class _Publisher:
             self._derive(asset.key, headers, partial(_always, asset.body))
         for language, page in views.session_pages(published).items():
             make = partial(self._while_it_holds, manifest, partial(_always, page.encode()))
-            self._derive(_page(manifest.session_id, language), _html(language), make)
+            self._derive(page_key(manifest.session_id, language), _html(language), make)
         entry = catalogue_entry(manifest, published.session, duration_ms=published.duration_ms)
         headers = ObjectHeaders(content_type=JSON, cache_control=FRESH)
         self._derive(CATALOGUE, headers, partial(self._while_it_holds, manifest, partial(self._with_entry, entry)))
@@ -486,7 +504,7 @@ def catalogue_entry(manifest: Manifest, session: Session, *, duration_ms: int) -
         duration_ms=duration_ms,
         revision=manifest.revision,
         poster=poster,
-        pages=tuple((language, _page(session.id, language)) for language in LANGUAGES),
+        pages=tuple((language, page_key(session.id, language)) for language in LANGUAGES),
     )
 
 
@@ -637,5 +655,6 @@ def _file_key(manifest: Manifest, file: FileRecord) -> str:
     return f"{_folder(manifest.session_id)}{manifest.revision}/{file.name}"
 
 
-def _page(session_id: str, language: Language) -> str:
+def page_key(session_id: str, language: Language) -> str:
+    """Return where the page of a session lies, below the site's root."""
     return f"{_folder(session_id)}{language}.html"

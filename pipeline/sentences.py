@@ -13,16 +13,17 @@ CLOSING: Final = "\"'”’»)]}\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"
 """Marks that may follow a sentence's last punctuation and still belong to it."""
 
 
-def _listed(words: str) -> frozenset[str]:
+def listed(words: str) -> frozenset[str]:
+    """Return the words of a list written as text."""
     return frozenset(words.split())
 
 
 _ABBREVIATIONS: Final = {
-    "en": _listed(
+    "en": listed(
         "mr. mrs. ms. mx. dr. prof. hon. rev. st. mt. ft. gen. sgt. jr. sr. vs. vol. fig. dept. gov. inc. ltd."
         " co. corp. approx. cf. al. e.g. i.e. etc. a.m. p.m. ave. blvd. jan. feb. aug. sept. oct. nov. dec."
     ),
-    "fr": _listed(
+    "fr": listed(
         "m. mm. me. dr. dre. pr. prof. hon. st. ste. vol. fig. env. cf. p. pp. ex. etc. éd. chap. av. boul. tél."
         " janv. févr. juill. sept. oct. nov. déc. c.-à-d. a.m. p.m."
     ),
@@ -54,7 +55,7 @@ def ends_sentence(text: str, language: str) -> bool:
 
 def is_abbreviation(text: str, language: str) -> bool:
     """Say whether a full stop after this word only shortens it: ``Dr.``, ``J.``, ``U.S.``."""
-    core = text.strip(CLOSING + "([{«“‘")
+    core = text.strip(CLOSING + "([{«“‘").rpartition("\N{NO-BREAK SPACE}")[2]
     # "I." and "A." close a sentence more often than they open a name.
     if _INITIAL.match(core) and core not in {"I.", "A."}:
         return True

@@ -627,6 +627,42 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Chapter(Span):
+    """A stretch of a session that keeps to one topic.
+
+    Attributes:
+        title: Words that were said in it.
+        language: ISO 639-1 code of the title.
+    """
+
+    title: str
+    language: str
+
+    def __post_init__(self) -> None:
+        Span.__post_init__(self)
+        if not self.title or self.title != self.title.strip():
+            raise ValueError(f"not a title: {self.title!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Highlight(Span):
+    """A passage that carries much of a session, quoted as it was said.
+
+    Attributes:
+        speaker: Key of the speaker, or ``None``.
+        words: At least one, in order, of the edited transcript.
+    """
+
+    speaker: str | None
+    words: tuple[Word, ...]
+
+    def __post_init__(self) -> None:
+        Span.__post_init__(self)
+        if not self.words:
+            raise ValueError("a quotation needs words")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cue(Span):
     """One caption on screen.
 
@@ -670,7 +706,8 @@ class Artifact:
         sha256: Of its bytes.
         size: Bytes.
         language: Of its text, where it has one.
-        role: What it is to a learner: ``video``, ``audio``, ``poster``, ``captions``, ``transcript``, ``metadata``.
+        role: What it is to a learner: ``video``, ``audio``, ``poster``, ``captions``, ``chapters``, ``transcript``,
+            ``metadata``.
         download_name: What a browser should save it as, where it is meant to be saved.
     """
 

@@ -13,7 +13,9 @@ from pipeline.site.phrases import make_paragraphs
 from pipeline.site.render import LearnerSite
 from pipeline.types import (
     Bilingual,
+    Chapter,
     Cue,
+    Highlight,
     Language,
     Line,
     ModelUse,
@@ -200,6 +202,7 @@ def make_files(language: Language, revision: str) -> tuple[PublishedFile, ...]:
         ("audio.m4a", 12_345_678, "audio/mp4", "audio", None),
         (f"captions.{language}.srt", 41_200, "application/x-subrip; charset=utf-8", "captions", language),
         (f"captions.{language}.vtt", 45_900, "text/vtt; charset=utf-8", "captions", language),
+        (f"chapters.{language}.vtt", 310, "text/vtt; charset=utf-8", "chapters", language),
         ("poster.jpg", 81_000, "image/jpeg", "poster", None),
         ("session.json", 6_200, "application/json; charset=utf-8", "metadata", None),
         (f"transcript.{language}.html", 62_100, "text/html; charset=utf-8", "transcript", language),
@@ -241,7 +244,24 @@ def make_published(language: Language = "en", *, repeat: int = 1, session: Sessi
             engines=(("faster-whisper", "1.2.1"),),
         ),
         recording_name="week 3.mp4",
+        chapters=make_chapters(transcript),
+        highlights=(_quote(transcript.turns[-1]),) if transcript.turns else (),
     )
+
+
+def make_chapters(transcript: Transcript) -> tuple[Chapter, ...]:
+    """Return two chapters, parted in the middle."""
+    middle = transcript.duration_ms // 2
+    titles = {"en": ("Plain language", "Readers & <writers>"), "fr": ("Langage clair", "Lectorat & <écriture>")}
+    first, second = titles[transcript.language]
+    return (
+        Chapter(start_ms=0, end_ms=middle, title=first, language=transcript.language),
+        Chapter(start_ms=middle, end_ms=transcript.duration_ms, title=second, language=transcript.language),
+    )
+
+
+def _quote(turn: Turn) -> Highlight:
+    return Highlight(start_ms=turn.start_ms, end_ms=turn.end_ms, speaker=turn.speaker, words=turn.words)
 
 
 def make_entry(published: PublishedSession, **changes: object) -> CatalogueEntry:
@@ -304,6 +324,8 @@ def write_site(root: Path, sessions: Sequence[PublishedSession], video: Path, po
             _write(folder / f"{language}.html", page.encode())
         for file in published.files:
             _write(folder / file.href, b"")
+        chapters = folder / published.revision / f"chapters.{published.session.language}.vtt"
+        chapters.write_text("WEBVTT\n\n00:00.000 --> 00:02.000\nPlain language\n", encoding="utf-8")
         write_vtt(published.cues, folder / published.revision / f"captions.{published.session.language}.vtt")
         (folder / published.revision / "video.mp4").write_bytes(video.read_bytes())
         (folder / published.revision / "poster.jpg").write_bytes(poster.read_bytes())

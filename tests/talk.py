@@ -12,6 +12,8 @@ from pipeline.editing import edit
 from pipeline.render import Document
 from pipeline.types import (
     Bilingual,
+    Chapter,
+    Highlight,
     Language,
     ModelUse,
     Provenance,
@@ -101,7 +103,15 @@ def transcript(
     )
 
 
-def document(spoken: Transcript, title: str = "Plain language", programme: str | None = None) -> Document:
+def document(
+    spoken: Transcript,
+    title: str = "Plain language",
+    programme: str | None = None,
+    *,
+    chapters: tuple[Chapter, ...] = (),
+    highlights: tuple[Highlight, ...] = (),
+    page: str | None = None,
+) -> Document:
     """Make the document of a transcript, captions and edit included."""
     return Document(
         session=Session(
@@ -118,6 +128,9 @@ def document(spoken: Transcript, title: str = "Plain language", programme: str |
         provenance=Provenance(
             tool="tribune 0.1.0", models=(ModelUse(name="whisper-base", revision="ebe41f7", sha256="d01c3014" * 8),)
         ),
+        chapters=chapters,
+        highlights=highlights,
+        page=page,
     )
 
 

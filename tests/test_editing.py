@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from pathlib import Path
 
+import jiwer
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline.editing import Edited, edit
-from pipeline.types import Language, Transcript
+from pipeline.editing.draft import parts
+from pipeline.editing.slips import is_protected
+from pipeline.render.json import read_transcript
+from pipeline.types import LANGUAGES, Language, Transcript
 from tests.talk import any_transcripts, transcript
 
 NBSP = "\u00a0"
+HEARD = Path(__file__).parent / "data"
 
 
 def replay(spoken: Transcript, edited: Edited) -> list[str]:
@@ -42,6 +50,13 @@ def read(text: str, language: Language = "en", glossary: tuple[str, ...] = ()) -
 def test_the_verbatim_words_with_the_listed_changes_are_the_edited_words(spoken: Transcript) -> None:
     edited = edit(spoken, ("Nunavut", "Service Canada", "Marie Roy", "été"))
     assert replay(spoken, edited) == [word.text for word in edited.transcript.words]
+
+
+@pytest.mark.parametrize("path", sorted(HEARD.glob("heard_*.json")), ids=lambda path: path.stem)
+def test_real_speech_minus_the_listed_changes_has_no_word_error(path: Path) -> None:
+    spoken = read_transcript(path.read_text(encoding="utf-8"))
+    edited = edit(spoken)
+    assert jiwer.wer(" ".join(replay(spoken, edited)), " ".join(_texts(edited.transcript))) == 0
 
 
 @settings(max_examples=60, deadline=None)
@@ -166,7 +181,7 @@ def test_sentences_begin_with_a_capital(language: Language, said: str, written: 
         ("En 2026 300 pages", "En 2026 300 pages"),
         ("À 14h30 ou 9h, environ", f"À 14{NBSP}h{NBSP}30 ou 9{NBSP}h, environ"),
         ("Environ 10 km.", f"Environ 10{NBSP}km."),
-        ("Voir https://canada.ca à 10:30", "Voir https://canada.ca à 10:30"),
+        ("Voir https://canada.ca, verset 10:30", "Voir https://canada.ca, verset 10:30"),
     ],
 )
 def test_french_is_set_as_in_canada(said: str, written: str) -> None:
@@ -217,3 +232,109 @@ def test_joined_words_take_the_time_of_both_and_the_lower_probability() -> None:
 def test_a_word_before_a_dropped_filler_keeps_its_own_time() -> None:
     spoken = transcript(("S1", "We read it um."))
     assert edit(spoken).transcript.words[-1].end_ms == spoken.words[2].end_ms
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "written"),
+    [
+        ("en", "We need to ask the, we need to ask the question.", "We need to ask the question."),
+        ("en", "I was, I was going there.", "I was going there."),
+        ("en", "And it is a, it is a page.", "And it is a page."),
+        ("en", "We tes- we tested it.", "We tested it."),
+        ("en", "We went to… we went to see.", "We went to see."),
+        ("en", "We looked at the, um, at the page.", "We looked at the page."),
+        (
+            "en",
+            "What I would really like to I would really like to say is this.",
+            "What I would really like to say is this.",
+        ),
+        ("fr", "Dans le, dans le texte.", "Dans le texte."),
+        ("fr", "Il faut que, il faut que ça change.", "Il faut que ça change."),
+        ("fr", "Je suis, je suis allée voir.", "Je suis allée voir."),
+    ],
+)
+def test_a_phrase_broken_off_and_begun_again_is_left_once(language: Language, said: str, written: str) -> None:
+    assert read(said, language) == written
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "If I can, I can help."),
+        ("en", "Thank you, thank you very much."),
+        ("en", "We need more and more and more."),
+        ("en", "Step by step by step, it works."),
+        ("en", "I don't, I don't know it."),
+        ("en", "We have two or, two or three."),
+        ("en", "I went, I was going there."),
+        ("en", "We tried, we tried again."),
+        ("en", "With Anne and, Anne and Luc."),
+        ("en", "We saw it. We saw it again."),
+        ("fr", "De plus en plus en plus vite."),
+        ("fr", "Je n'ai, je n'ai vu."),
+        ("fr", "Un à, un à un."),
+        ("fr", "Je veux pas- passer là."),
+    ],
+)
+def test_what_may_be_emphasis_negation_number_or_name_is_not_a_false_start(language: Language, said: str) -> None:
+    assert read(said, language) == said
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "written"),
+    [
+        ("en", "About 10 000 people, 25000 of them here", "About 10,000 people, 25,000 of them here"),
+        ("en", "Some 3,5 million or 2,5%", "Some 3.5 million or 2.5%"),
+        ("en", "It costs 20$, at 3pm or 10:30 AM.", f"It costs $20, at 3{NBSP}p.m. or 10:30 a.m."),
+        ("en", "On july 3, 2026", "On July 3, 2026"),
+        ("fr", "Soit 10,000 ou 1,234,567 pages", f"Soit 10{NBSP}000 ou 1{NBSP}234{NBSP}567 pages"),
+        ("fr", "Soit 25000 pages et 3.5 millions", f"Soit 25{NBSP}000 pages et 3,5 millions"),
+        ("fr", "À 3.5 % ou $20, à 14:30.", f"À 3,5{NBSP}% ou 20{NBSP}$, à 14{NBSP}h{NBSP}30."),
+        ("fr", "La 1ère, le 2ème et les 3ièmes", "La 1re, le 2e et les 3es"),
+        ("fr", "Le 1 janvier et le 3 Mars", "Le 1er janvier et le 3 mars"),
+    ],
+)
+def test_figures_take_the_form_of_their_language(language: Language, said: str, written: str) -> None:
+    assert read(said, language) == written
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "Version 2,1 of file 48213, number 10 am I"),
+        ("en", "In 2026 300 pages, we may 3"),
+        ("en", "Page 3 of 10, the PM and 14 PM"),
+        ("fr", "Les WCAG 2.1 et l'article 3.2, dossier 48213"),
+        ("fr", "Le verset 10:30 et 1,234"),
+        ("fr", "Soit $1.5 million"),
+    ],
+)
+def test_a_figure_that_may_be_something_else_stays(language: Language, said: str) -> None:
+    assert read(said, language) == said.replace("$1.5", "$1,5")
+
+
+_RESTARTED = "we i don't need to not never two the Anne we- st- stay n'ai pas je que le deux Luc the, i, que… 10 and"
+
+
+@st.composite
+def restarts(draw: st.DrawFn) -> Transcript:
+    """Draw speech of few words, said again and again."""
+    language = draw(st.sampled_from(LANGUAGES))
+    phrases = st.lists(st.sampled_from(_RESTARTED.split()), min_size=1, max_size=4)
+    words = [word for phrase in draw(st.lists(phrases, min_size=1, max_size=5)) for word in phrase * 2]
+    return transcript(("S1", " ".join(words)), language=language, word_ms=draw(st.sampled_from([200, 2000])))
+
+
+def _protected(spoken: Transcript) -> Counter[str]:
+    cores = [(parts(word.text)[1].lower(), word.language) for word in spoken.words]
+    return Counter(core for core, language in cores if is_protected(core, language))
+
+
+@settings(max_examples=300, deadline=None)
+@given(restarts())
+def test_no_negation_or_number_goes_and_no_name_is_lost(spoken: Transcript) -> None:
+    edited = edit(spoken)
+    assert replay(spoken, edited) == _texts(edited.transcript)
+    assert _protected(edited.transcript) == _protected(spoken)
+    for name in ("Anne", "Luc"):
+        assert (name in _texts(edited.transcript)) == (name in _texts(spoken))

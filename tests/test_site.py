@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.formatting import NBSP, format_date, format_duration, format_size, join_names
+from pipeline.formatting import NBSP, format_date, format_duration, format_seconds, format_size, join_names
 from pipeline.render.passages import LONGEST_PARAGRAPH
 from pipeline.site.catalogue import group_entries
 from pipeline.site.phrases import LONGEST_PHRASE, make_paragraphs
@@ -243,7 +243,7 @@ def test_every_link_leads_to_something_that_is_published() -> None:
 def test_captions_are_on_from_the_start(language: Language) -> None:
     for interface in LANGUAGES:
         tracks = open_page(language, interface).all("track")
-        assert len(tracks) == 1
+        assert [track["kind"] for track in tracks] == ["captions", "chapters"]
         assert (tracks[0]["kind"], tracks[0]["srclang"], "default" in tracks[0]) == ("captions", language, True)
         assert tracks[0]["label"] == {"en": "English captions", "fr": "Sous-titres français"}[language]
 
@@ -425,3 +425,24 @@ def test_dates_durations_and_lists_read_well() -> None:
     assert format_duration(3_599_900, "en") == f"1{NBSP}h"
     assert format_duration(59_400, "fr") == f"59{NBSP}s"
     assert (join_names([], "en"), join_names(["A"], "en"), join_names(["A", "B"], "fr")) == ("", "A", "A et B")
+
+
+@pytest.mark.parametrize("interface", LANGUAGES)
+def test_chapters_and_highlights_lead_to_their_moments(interface: Language) -> None:
+    published = make_published("en")
+    page = open_page(interface=interface)
+    links = [link["href"] for link in page.all("a")]
+    for chapter in published.chapters:
+        assert f"#t={format_seconds(chapter.start_ms)}" in links
+        assert page.language_of(chapter.title) == (interface if interface == "en" else "en")
+    [quoted] = published.highlights
+    assert links.count(f"#t={format_seconds(quoted.start_ms)}") == 2
+    assert {"en": "Chapters", "fr": "Chapitres"}[interface] in page.text
+    [track] = [track for track in page.all("track") if track["kind"] == "chapters"]
+    assert (track["src"], "default" in track) == ("r1-3fa9c1d2/chapters.en.vtt", False)
+
+
+def test_a_session_without_chapters_and_highlights_has_no_heading_for_them() -> None:
+    page = open_page(chapters=(), highlights=())
+    assert "Highlights" not in page.text
+    assert not page.all("nav")[1:]

@@ -1,8 +1,9 @@
 """What every writer is given, and what every writer is.
 
-In comes everything that is known of a session once its words are final; a `Format` turns it into the text of one file.
+In comes everything that is known of a session once its words are final; a `Format` turns it into one file.
 It stands alone so that a writer can be added by one module and one line in the registry. To add one: write a module
-with a function ``write(document: Document) -> str``, or of a ``CaptionFile`` for captions, that shows every word once
+with a function ``write(document: Document)`` that gives text, or bytes where the file is no text, or
+``write(captions: CaptionFile)`` for captions, that shows every word once
 and in order, passes whatever a person wrote through ``visible`` and its own format's escaping, and register it in
 ``pipeline/render/__init__.py``.
 """
@@ -11,14 +12,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from pipeline.captions import speaker_name
 from pipeline.editing import Edited
-from pipeline.formatting import format_date
+from pipeline.formatting import format_date, format_seconds
 from pipeline.messages import message
-from pipeline.types import Cue, Language, ModelUse, Provenance, Session, Transcript
+from pipeline.types import Chapter, Cue, Highlight, Language, ModelUse, Provenance, Session, Transcript
 from pipeline.visible import visible
 
 _DIGITS_OF_SHA256: Final = 12
@@ -59,6 +60,9 @@ class Document:
         edited: The same made readable, with each change.
         cues: Its captions.
         provenance: What made it.
+        chapters: Its topics, in order; empty where it is not divided.
+        highlights: The passages that carry most, in order.
+        page: Address of its page, where that is known.
     """
 
     session: Session
@@ -66,6 +70,9 @@ class Document:
     edited: Edited
     cues: tuple[Cue, ...]
     provenance: Provenance
+    chapters: tuple[Chapter, ...] = ()
+    highlights: tuple[Highlight, ...] = ()
+    page: str | None = None
 
     @property
     def language(self) -> Language:
@@ -106,6 +113,10 @@ class Document:
             notes=tuple(note for note in notes if note),
         )
 
+    def moment(self, ms: int) -> str | None:
+        """Return the address that opens the session's page at that moment, where the page's own is known."""
+        return None if self.page is None else f"{self.page}#t={format_seconds(ms)}"
+
     def note(self, kind: str) -> str:
         """Return what a reader of such a file must know: how it was made, and where the other transcript is.
 
@@ -128,17 +139,24 @@ class Format:
 
     Attributes:
         name: Key in the registry.
-        role: What the file is to a learner: ``captions`` or ``transcript``.
+        role: What the file is to a learner: ``captions``, ``transcript``, ``chapters``.
         extension: Of the file, with the dot.
-        content_type: As sent to browsers, with charset.
-        write: Makes the file's text; the same document gives the same text.
+        content_type: As sent to browsers, with charset where it is text.
+        write: Makes the file's text, or its bytes where it is no text; the same document gives the same.
+        applies: Says whether a document has anything for such a file.
     """
 
     name: str
     role: str
     extension: str
     content_type: str
-    write: Callable[[Document], str]
+    write: Callable[[Document], str | bytes]
+    applies: Callable[[Document], bool] = field(default=lambda _: True)
+
+    def body(self, document: Document) -> bytes:
+        """Return the file: text in UTF-8."""
+        written = self.write(document)
+        return written.encode() if isinstance(written, str) else written
 
     def file_name(self, language: Language) -> str:
         """Return what the file is called among a session's files.

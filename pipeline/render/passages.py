@@ -1,7 +1,7 @@
 """A transcript as it is read: who speaks, from when, in paragraphs.
 
-In comes a transcript; out go its turns under the name to show, each in paragraphs that end with a sentence. It stands
-alone because text, Markdown and HTML must divide a transcript the same way.
+In comes a transcript, maybe with chapters; out go its turns under the name to show, each in paragraphs that end with a
+sentence. It stands alone because every document must divide a transcript the same way.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 
 from pipeline.captions import speaker_name
 from pipeline.sentences import ends_sentence
-from pipeline.types import Transcript, Word
+from pipeline.types import Chapter, Transcript, Word
 
 _FULL_WORDS: Final = 80
 """A paragraph ends with the sentence in which it grows that long."""
@@ -34,23 +34,37 @@ class Passage:
         name: Who, as shown; ``None`` where nobody could be told or nobody need be.
         start_ms: Start of the first word.
         paragraphs: At least one, each of at least one word, in order.
+        chapter: The chapter that opens with it, where one does.
     """
 
     name: str | None
     start_ms: int
     paragraphs: tuple[tuple[Word, ...], ...]
+    chapter: Chapter | None = None
 
 
-def passages(transcript: Transcript) -> tuple[Passage, ...]:
-    """Divide a transcript for reading; turns of one person in a row are one passage."""
-    return tuple(_passages(transcript))
+def passages(transcript: Transcript, chapters: Sequence[Chapter] = ()) -> tuple[Passage, ...]:
+    """Divide a transcript for reading; turns of one person in a row are one passage, parted where a chapter begins."""
+    return tuple(_passages(transcript, list(chapters)))
 
 
-def _passages(transcript: Transcript) -> Iterator[Passage]:
+def _passages(transcript: Transcript, ahead: list[Chapter]) -> Iterator[Passage]:
     for speaker, turns in groupby(transcript.turns, key=lambda turn: turn.speaker):
-        words = tuple(word for turn in turns for word in turn.words)
         name = speaker_name(transcript, speaker)
-        yield Passage(name=name, start_ms=words[0].start_ms, paragraphs=paragraphs(words))
+        for chapter, words in _parted([word for turn in turns for word in turn.words], ahead):
+            start_ms = words[0].start_ms
+            yield Passage(name=name, start_ms=start_ms, paragraphs=paragraphs(words), chapter=chapter)
+
+
+def _parted(words: Sequence[Word], ahead: list[Chapter]) -> Iterator[tuple[Chapter | None, Sequence[Word]]]:
+    """Divide words where chapters begin, and take those chapters off the ones that lie ahead."""
+    first, opened = 0, None
+    for at, word in enumerate(words):
+        if ahead and word.start_ms >= ahead[0].start_ms:
+            if at > first:
+                yield opened, words[first:at]
+            first, opened = at, ahead.pop(0)
+    yield opened, words[first:]
 
 
 def paragraphs(words: Sequence[Word]) -> tuple[tuple[Word, ...], ...]:

@@ -50,6 +50,11 @@ def write(captions: CaptionFile) -> str:
     return WebVTT(captions=written, header_comments=[note] if note else []).content
 
 
+def escaped(text: str) -> str:
+    """Return text that is no markup in a cue."""
+    return text.translate(_ESCAPES)
+
+
 def _payload(cue: Cue, captions: CaptionFile) -> list[str]:
     """Return the lines of a cue's text: a voice span for each speaker in it."""
     names = dict(captions.names)
@@ -61,7 +66,7 @@ def _payload(cue: Cue, captions: CaptionFile) -> list[str]:
         name = names.get(voice[0][0].speaker)
         if name is not None:
             # Only a voice that has the cue for itself may be left open.
-            text = f"<v {name.translate(_ESCAPES)}>{text}{'</v>' if len(voices) > 1 else ''}"
+            text = f"<v {escaped(name)}>{text}{'</v>' if len(voices) > 1 else ''}"
         shown += text.split("\n")
     return shown
 
@@ -73,11 +78,11 @@ def _line(line: Line, lead: Sequence[str], main: str) -> str:
 
 def _lead(part: str) -> str:
     shown = part.rstrip(" ")
-    return f"<c.{SPEAKER_CLASS}>{shown.translate(_ESCAPES)}</c>{part[len(shown) :]}"
+    return f"<c.{SPEAKER_CLASS}>{escaped(shown)}</c>{part[len(shown) :]}"
 
 
 def _language_span(language: str, words: Sequence[Word], main: str) -> str:
-    shown = " ".join(visible_word(word) for word in words).translate(_ESCAPES)
+    shown = escaped(" ".join(visible_word(word) for word in words))
     return f"<lang {language}>{shown}</lang>" if language != main and LANGUAGE_TAG.match(language) else shown
 
 

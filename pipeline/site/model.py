@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from pipeline.types import Bilingual, Cue, Language, Notice, Provenance, Session, Transcript
+from pipeline.types import Bilingual, Chapter, Cue, Highlight, Language, Notice, Provenance, Session, Transcript
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class PublishedFile:
         href: Percent-encoded address relative to the session's page.
         size: Bytes.
         content_type: As sent to browsers.
-        role: ``video``, ``audio``, ``poster``, ``captions``, ``transcript`` or ``metadata``.
+        role: ``video``, ``audio``, ``poster``, ``captions``, ``chapters``, ``transcript`` or ``metadata``.
         language: Of its text, where it has one.
         download_name: What a browser saves it as, where it is meant to be saved.
     """
@@ -75,6 +75,8 @@ class PublishedSession:
         provenance: What made it.
         notices: What a reader should know: lowered, doubted or guessed.
         recording_name: The name that the recording was dropped under.
+        chapters: The session by topic; empty where it is not divided.
+        highlights: The passages that carry most, in order.
     """
 
     session: Session
@@ -87,6 +89,8 @@ class PublishedSession:
     notices: tuple[Notice, ...] = ()
     edited: Transcript | None = None
     recording_name: str | None = None
+    chapters: tuple[Chapter, ...] = ()
+    highlights: tuple[Highlight, ...] = ()
 
     @property
     def duration_ms(self) -> int:

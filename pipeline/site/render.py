@@ -9,7 +9,8 @@ same values give the same bytes. Stands alone so that the look can change withou
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.resources import files
@@ -21,19 +22,20 @@ from markupsafe import Markup
 
 from pipeline import formatting
 from pipeline.messages import catalogue, message
+from pipeline.render.passages import runs
 from pipeline.site.catalogue import group_entries
 from pipeline.site.model import CatalogueEntry, PublishedFile, PublishedSession, SiteFile
-from pipeline.site.phrases import Paragraph, Phrase, make_paragraphs
+from pipeline.site.phrases import Phrase, make_paragraphs
 from pipeline.speakers import speaker_label
 from pipeline.types import LANGUAGES, Bilingual, Language, Notice, Transcript
-from pipeline.visible import visible
+from pipeline.visible import visible, visible_word
 
 _TYPES: Final = {
     "css": "text/css; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
 }
-_ROLES: Final = ("video", "audio", "transcript", "captions", "poster", "metadata")
+_ROLES: Final = ("video", "audio", "transcript", "captions", "chapters", "comparison", "poster", "schema", "metadata")
 """The order of the downloads."""
 _FORMATS: Final = {"md": "Markdown", "vtt": "WebVTT", "mp4": "MP4", "m4a": "M4A", "jpg": "JPEG"}
 """Names of formats that are the same in both languages and are not their extension in capitals."""
@@ -105,7 +107,9 @@ class LearnerSite:
             video=published.file("video"),
             poster=published.file("poster"),
             tracks=_make_tracks(published),
-            turns=_lay_out(published.transcript, language),
+            chapters_file=published.file("chapters"),
+            quotations=_make_quotations(published, language),
+            turns=_lay_out(published.transcript, language, _linked_moments(published)),
             downloads=_make_downloads(published.files, language),
             remarks=remarks,
             doubts=doubts,
@@ -217,6 +221,27 @@ def _make_tracks(published: PublishedSession) -> tuple[_Track, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Quotation:
+    """A highlight on the page; ``speaker`` is ``None`` where nobody could be told."""
+
+    speaker: str | None
+    start_ms: int
+    runs: tuple[tuple[str, str], ...]
+
+
+def _make_quotations(published: PublishedSession, language: Language) -> tuple[_Quotation, ...]:
+    names = {speaker.key: speaker_label(speaker, language) for speaker in published.transcript.speakers}
+    return tuple(
+        _Quotation(
+            speaker=names.get(highlight.speaker) if highlight.speaker else None,
+            start_ms=highlight.start_ms,
+            runs=tuple((spoken, " ".join(map(visible_word, words))) for spoken, words in runs(highlight.words)),
+        )
+        for highlight in published.highlights
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Download:
     """A file as the list of downloads tells of it."""
 
@@ -248,12 +273,12 @@ def _download_label(file: PublishedFile, language: Language) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _LaidParagraph:
-    """A paragraph on the page; ``anchored`` where its time is the first of its kind and so can be an id."""
+    """A paragraph on the page; ``moments_ms`` are those of which an address leads to it, none to another as well."""
 
     phrases: tuple[Phrase, ...]
     start_ms: int
     language: str
-    anchored: bool
+    moments_ms: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,25 +289,43 @@ class _LaidTurn:
     paragraphs: tuple[_LaidParagraph, ...]
 
 
-def _lay_out(transcript: Transcript, language: Language) -> tuple[_LaidTurn, ...]:
-    """Return the turns with everything decided that the template shows."""
-    seen: set[int] = set()
+def _lay_out(transcript: Transcript, language: Language, linked: Collection[int]) -> tuple[_LaidTurn, ...]:
+    """Return the turns with everything decided that the template shows.
+
+    Args:
+        transcript: The words.
+        language: Of the page.
+        linked: Moments that the page links to: without script, the paragraph in which one falls is where it leads.
+    """
+    made = [[(paragraph, paragraph[0].start_ms) for paragraph in make_paragraphs(turn)] for turn in transcript.turns]
+    starts = sorted({start_ms for paragraphs in made for _, start_ms in paragraphs})
+    moments: dict[int, set[int]] = {start_ms: {start_ms} for start_ms in starts}
+    for moment in linked if starts else ():
+        moments[starts[max(0, bisect_right(starts, moment) - 1)]].add(moment)
     names = {speaker.key: speaker_label(speaker, language) for speaker in transcript.speakers}
     # Where no voice could be told apart there is nothing to say of each: a notice above says it once.
     unknown = message("site.unknown_speaker", language) if transcript.speakers else None
     turns: list[_LaidTurn] = []
-    for turn in transcript.turns:
-        speaker = unknown if turn.speaker is None else names[turn.speaker]
-        paragraphs = tuple(_lay_paragraph(paragraph, seen) for paragraph in make_paragraphs(turn))
-        turns.append(_LaidTurn(speaker=speaker, paragraphs=paragraphs))
+    for turn, paragraphs in zip(transcript.turns, made, strict=True):
+        laid = tuple(
+            _LaidParagraph(
+                phrases=paragraph,
+                start_ms=start_ms,
+                language=paragraph[0].language,
+                # Two people may start in the same millisecond; an address is of one place only.
+                moments_ms=tuple(sorted(moments.pop(start_ms, ()))),
+            )
+            for paragraph, start_ms in paragraphs
+        )
+        turns.append(_LaidTurn(speaker=unknown if turn.speaker is None else names[turn.speaker], paragraphs=laid))
     return tuple(turns)
 
 
-def _lay_paragraph(paragraph: Paragraph, seen: set[int]) -> _LaidParagraph:
-    start_ms = paragraph[0].start_ms
-    anchored = start_ms not in seen
-    seen.add(start_ms)
-    return _LaidParagraph(phrases=paragraph, start_ms=start_ms, language=paragraph[0].language, anchored=anchored)
+def _linked_moments(published: PublishedSession) -> set[int]:
+    """Return the moments of chapters, highlights and doubts."""
+    notices = (*published.notices, *published.transcript.notices)
+    spans = (*published.chapters, *published.highlights, *(notice.span for notice in notices if notice.span))
+    return {span.start_ms for span in spans}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,62 @@
+"""From what was said to what is read: a faithful edit, each change listed.
+
+In comes the verbatim transcript with the session's glossary; out go the edited transcript and every change that was
+made. Slips of the tongue go (`slips`); figures, glossary terms, typography and capitals take the form of their language
+(`figures`, `terms`, `typography`). Nothing else: no negation, number or name is touched, words keep their times, and
+the verbatim words with the listed changes made, one after the other, are the edited words. It stands alone because an
+institution answers for what it publishes: what is not sure to be a slip stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from pipeline.editing.draft import Draft
+from pipeline.editing.figures import set_figures
+from pipeline.editing.slips import drop_slips
+from pipeline.editing.terms import spell_terms, spellings
+from pipeline.editing.typography import set_capitals, set_marks
+from pipeline.types import Edit, Transcript, Turn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edited:
+    """An edited transcript and how it came about.
+
+    Attributes:
+        transcript: For reading.
+        edits: Every change, in the order in which they were made.
+    """
+
+    transcript: Transcript
+    edits: tuple[Edit, ...]
+
+
+def edit(transcript: Transcript, glossary: Iterable[str] = ()) -> Edited:
+    """Make a transcript readable without changing what it says.
+
+    Args:
+        transcript: Verbatim.
+        glossary: Terms as they are to be spelled; a term takes effect where the same letters stand, whatever their
+            case and accents.
+
+    Returns:
+        A transcript with the same turns, none empty, and every change. Replaying the edits in order, each on the
+        ``before`` that starts at its word ``index``, turns the verbatim words into the edited ones.
+    """
+    terms = spellings(glossary)
+    turns: list[Turn] = []
+    edits: list[Edit] = []
+    index = 0
+    for turn in transcript.turns:
+        draft = Draft(turn, index)
+        drop_slips(draft, terms)
+        spell_terms(draft, terms)
+        set_figures(draft)
+        set_marks(draft)
+        set_capitals(draft)
+        turns.append(draft.turn(turn.speaker))
+        edits += draft.edits
+        index += len(turn.words)
+    return Edited(transcript=replace(transcript, turns=tuple(turns)), edits=tuple(edits))
