@@ -1,8 +1,9 @@
 """The watch folder as a Prefect flow that runs for as long as Tribune does.
 
 In goes the inbox, out come runs of ``process_session``, one a recording, and a status page. Each round sweeps the
-inbox, takes captions that came back corrected, sees to it that every unfinished recording has a run that lives, and writes the page. A round that fails, because
-the Prefect server restarts say, is logged and tried again: nothing is kept in memory that the next round could miss.
+inbox, sees to it that every unfinished recording has a run that lives, writes the page, and takes captions that came
+back corrected. A round that fails, because the Prefect server restarts say, is logged and tried again: nothing is kept
+in memory that the next round could miss.
 """
 
 from __future__ import annotations

@@ -88,9 +88,9 @@ def _revision_of(path: Path, work: Path, now: dt.datetime) -> Notice:
     known = tuple(labels_of(base.transcript))
     correction = correction_of(read_lines(text, path.suffix.lower(), known), base)
     changed = len(changes(base.transcript, revise(base, correction)))
-    about = (("number", str(base.number)), ("session", mark.session_id))
     if not changed:
-        return Notice(code="review.file_same", data=about)
+        same = (("number", str(base.number)), ("session", mark.session_id))
+        return Notice(code="review.file_same", data=same)
     saved = desk.save(correction, author=printable(path.name), based_on=base.number, now=now, origin="file")
     about = (("changes", str(changed)), ("number", str(saved.number)), ("session", mark.session_id))
     return Notice(code="review.file_taken", data=about)
