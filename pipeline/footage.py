@@ -81,8 +81,12 @@ def _write(
         run_ffmpeg(sound.output(file_url(target), **form), limits)
         return
     recording = moved_recording(media, limits)
-    picture = _cut_picture(_masked_picture(encodable(media, recording), timeline.masked), media, timeline)
-    output = ffmpeg.output(picture, sound, file_url(target), **ENCODED, **form)
+    if timeline.removed or any(cut.picture != "untouched" for cut in timeline.masked):
+        picture = _cut_picture(_masked_picture(encodable(media, recording), timeline.masked), media, timeline)
+        written_as = ENCODED
+    else:
+        picture, written_as = recording["V:0"], {"c:v": "copy"}
+    output = ffmpeg.output(picture, sound, file_url(target), **written_as, **form)
     command = on_one_clock(output, clock_streams(media, recording))
     run_ffmpeg(command, limits, duration_ms=timeline.kept_ms, progress=progress)
 
