@@ -63,7 +63,15 @@ def write_cut(
         with whole.open("rb") as source, kept.open("wb") as sink:
             _copy_sound(source, sink, timeline, channels)
         sound = ffmpeg.input(file_url(kept), f="s16le", ar=_RATE, ac=channels, protocol_whitelist="file")
-        form = {"f": "matroska", "c:a": "flac", "map_metadata": -1, "map_chapters": -1, "t": timeline.kept_ms / 1000}
+        form = {
+            "f": "matroska",
+            "c:a": "flac",
+            "map_metadata": -1,
+            "map_chapters": -1,
+            "t": timeline.kept_ms / 1000,
+            "fflags": "+bitexact",
+            "flags": "+bitexact",
+        }
         _write(media, sound, timeline, done, form, limits, progress)
     return replace(probe(target, limits), tags=media.tags)
 

@@ -53,6 +53,15 @@ def test_a_removed_passage_takes_its_sound_and_pictures_and_the_rest_moves_up(fi
     assert brightness(media, tmp_path, 2.0) == pytest.approx(brightness(whole, tmp_path, 4.0), abs=2.0)
 
 
+def test_the_same_cuts_give_the_same_bytes(film: Path, tmp_path: Path) -> None:
+    cuts = (
+        Cut(start_ms=500, end_ms=900, kind="remove"),
+        Cut(start_ms=2_000, end_ms=2_500, kind="mask", picture="blur"),
+    )
+    first, again = (cut_out(film, tmp_path / f"{number}.mkv", *cuts)[0].path.read_bytes() for number in (1, 2))
+    assert first == again
+
+
 def test_ends_can_be_trimmed(film: Path, tmp_path: Path) -> None:
     ends = (Cut(start_ms=0, end_ms=500, kind="remove"), Cut(start_ms=4_000, end_ms=9_000, kind="remove"))
     media, audio = cut_out(film, tmp_path / "cut.mkv", *ends)
