@@ -105,7 +105,7 @@ class Document:
         """What its files of captions hold."""
         keys = dict.fromkeys(line.speaker for cue in self.cues for line in cue.lines)
         names = ((key, speaker_name(self.transcript, key)) for key in keys)
-        notes = (self.title, " · ".join(self.facts), self.note("captions"), self.session.id)
+        notes = (self.title, " · ".join(self.facts), self.note("captions"), self.origin)
         return CaptionFile(
             language=self.language,
             cues=self.cues,
@@ -116,6 +116,12 @@ class Document:
     def moment(self, ms: int) -> str | None:
         """Return the address that opens the session's page at that moment, where the page's own is known."""
         return None if self.page is None else f"{self.page}#t={format_seconds(ms)}"
+
+    @property
+    def origin(self) -> str:
+        """What a file that comes back corrected is recognised by: the session's id, and the revision approved."""
+        review = self.provenance.review
+        return f"{self.session.id} r{review.revision}" if review else self.session.id
 
     def note(self, kind: str) -> str:
         """Return what a reader of such a file must know: how it was made, and where the other transcript is.
