@@ -36,12 +36,14 @@ from starlette.routing import Route
 from config.settings import Settings, load_settings
 from pipeline.editor.pages import EditorPages
 from pipeline.editor.wire import (
+    OtherTextView,
     SentApproval,
     SentDraft,
     SentRevision,
     StateView,
     read_correction,
     view_difference,
+    view_other_text,
     view_session,
     view_state,
 )
@@ -118,6 +120,8 @@ def make_app(options: ReviewOptions) -> Asgi:
         Route(f"{session}/draft", room.get_draft),
         Route(f"{session}/draft", _writes(SentDraft, room.keep_draft), methods=["PUT"]),
         Route(f"{session}/revisions", _writes(SentRevision, room.save), methods=["POST"]),
+        Route(f"{session}/proposal", room.get_proposal),
+        Route(f"{session}/proposal", _writes(SentApproval, room.take_proposal), methods=["POST"]),
         Route(f"{session}/approval", _writes(SentApproval, room.approve), methods=["POST"]),
         Route("/{language}/", room.list_sessions),
         Route("/{language}/sessions/{session_id}", room.show_editor),
@@ -195,7 +199,7 @@ class _Room:
             self._present[session_id, writer] = (author, now)
         here = {key: who for key, who in self._present.items() if now - who[1] < _PRESENT_S}
         self._present = here
-        others = {who for (session, each), (who, _) in here.items() if session == session_id and each != writer}
+        others = {who for (session, _), (who, _) in here.items() if session == session_id} - {author}
         state = self._state(record, desk)
         if state is None:
             raise RevisionMissing("review.nothing", {"session": session_id})
@@ -237,6 +241,17 @@ class _Room:
         now = dt.datetime.now(dt.UTC)
         saved = desk.save(correction, author=_author(sent.author), based_on=sent.based_on, now=now)
         return _json(view_session(record, saved))
+
+    def get_proposal(self, request: Request) -> Response:
+        _, desk = self._find(request)
+        return _json(view_other_text(desk.proposal()), OtherTextView | None)
+
+    def take_proposal(self, request: Request, sent: SentApproval) -> Response:
+        record, desk = self._find(request)
+        now = dt.datetime.now(dt.UTC)
+        return _json(
+            view_session(record, desk.take_proposal(author=_author(sent.author), based_on=sent.revision, now=now))
+        )
 
     def approve(self, request: Request, sent: SentApproval) -> Response:
         record, desk = self._find(request)

@@ -13,16 +13,20 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from pipeline.corrections import changes
+from pipeline.editor.spellings import Spelling, suggest_spellings
 from pipeline.errors import CorrectionInvalid
 from pipeline.journal import Claimed, Failed, NeedsReview, Processing, SessionRecord
 from pipeline.matching import match
 from pipeline.messages import message
-from pipeline.revisions import CorrectedTurn, Correction, Cut, Entry, Revision, Token
+from pipeline.redaction import Redaction, propose
+from pipeline.revisions import Change, CorrectedTurn, Correction, Cut, Entry, Proposal, Revision, Token
 from pipeline.types import LANGUAGES, Bilingual, Language, Speaker, Transcript, Turn, Word
 from pipeline.visible import visible, visible_word
 
 Run = str | tuple[int, int] | tuple[int, str]
-"""A word typed anew, untouched words from the first index up to the second, or a word that reads otherwise now."""
+"""A word typed anew, untouched words from the first index up to the second, or a word that reads otherwise now; one
+that reads the same was found to be right.
+"""
 
 WordView = tuple[str, int, int, float, str, bool]
 """Text, start and end in ms, probability, language, overlapped."""
@@ -62,7 +66,8 @@ class SessionView:
         title: As it is shown now.
         own_title: Whether a reviewer gave it.
         people: Names of those announced, to choose from.
-        terms: Spellings that the session's details give.
+        personal: Passages that may hold a personal number.
+        spellings: Words that may be a term of the session, or the name of somebody announced.
     """
 
     id: str
@@ -76,7 +81,8 @@ class SessionView:
     speakers: tuple[SpeakerView, ...]
     cuts: tuple[Cut, ...]
     people: tuple[str, ...]
-    terms: tuple[str, ...]
+    personal: tuple[Redaction, ...]
+    spellings: tuple[Spelling, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +193,21 @@ class DifferenceView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OtherTextView:
+    """What a later recognition would say.
+
+    Attributes:
+        tool: What recognised it.
+        proposed_at: When.
+        changes: How it differs from the newest revision.
+    """
+
+    tool: str
+    proposed_at: dt.datetime
+    changes: tuple[ChangeView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StateView:
     """Where a session stands.
 
@@ -211,6 +232,7 @@ def view_session(record: SessionRecord, revision: Revision) -> SessionView:
     """Return what the page needs to show a revision."""
     session, transcript = record.session, revision.transcript
     people = (*((session.host,) if session.host else ()), *session.guests)
+    names = tuple(visible(person.name) for person in people)
     return SessionView(
         id=session.id,
         revision=revision.number,
@@ -222,8 +244,9 @@ def view_session(record: SessionRecord, revision: Revision) -> SessionView:
         turns=tuple(map(_view_turn, transcript.turns)),
         speakers=tuple(map(_view_speaker, transcript.speakers)),
         cuts=revision.cuts,
-        people=tuple(visible(person.name) for person in people),
-        terms=tuple(map(visible, session.glossary)),
+        people=names,
+        personal=propose(transcript.words),
+        spellings=tuple(suggest_spellings(transcript.words, (*map(visible, session.glossary), *names))),
     )
 
 
@@ -246,12 +269,24 @@ def view_state(record: SessionRecord, history: Sequence[Entry], zone: dt.tzinfo)
 
 def view_difference(before: Transcript, after: Transcript) -> DifferenceView:
     """Return how two revisions differ, as it can be shown and as changes can be carried from one to the other."""
-    shown = tuple(
-        ChangeView(kind=each.kind, before=visible(each.before), after=visible(each.after), start_ms=each.start_ms)
-        for each in changes(before, after)
-    )
+    shown = _view_changes(changes(before, after))
     pairs = match([word.text for word in before.words], [word.text for word in after.words])
     return DifferenceView(changes=shown, same=tuple(_runs(pairs)))
+
+
+def view_other_text(proposal: Proposal | None) -> OtherTextView | None:
+    """Return what a later recognition would say, where there is such a thing."""
+    if proposal is None:
+        return None
+    tool, shown = visible(proposal.provenance.tool), _view_changes(proposal.changes)
+    return OtherTextView(tool=tool, proposed_at=proposal.proposed_at, changes=shown)
+
+
+def _view_changes(found: Sequence[Change]) -> tuple[ChangeView, ...]:
+    return tuple(
+        ChangeView(kind=each.kind, before=visible(each.before), after=visible(each.after), start_ms=each.start_ms)
+        for each in found
+    )
 
 
 def _runs(pairs: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int, int]]:
@@ -348,7 +383,8 @@ def _read_run(run: Run, words: Sequence[Word]) -> Iterator[Token]:
         return
     first, then = run
     if isinstance(then, str):
-        yield Token(text=visible(then), was=first)
+        same = 0 <= first < len(words) and then == visible_word(words[first])
+        yield Token(text=words[first].text if same else visible(then), was=first, sure=same)
         return
     if not 0 <= first < then <= len(words):
         raise ValueError(f"no such words: {first} to {then}")

@@ -53,6 +53,7 @@ class Editor {
     document.body.dataset.ready = "text";
     if (!this.author) await this.#changeAuthor();
     byId("author").textContent = this.author;
+    await this.#lookForProposal();
     await this.#findDraft();
     document.body.dataset.ready = "all";
     this.#look();
@@ -130,12 +131,13 @@ class Editor {
     const { document: now } = this;
     const doubts = model.allDoubts(now).length;
     byId("doubts").textContent = say(doubts === 1 ? "one_doubt" : "many_doubts", { count: doubts });
-    byId("next-doubt").disabled = byId("previous-doubt").disabled = !doubts;
+    for (const id of ["next-doubt", "previous-doubt", "confirm"]) byId(id).disabled = !doubts;
     const title = now.title ?? this.session.title;
     byId("title").textContent = title[language] ?? title.en ?? title.fr;
     for (const each of ["en", "fr"]) if (document.activeElement !== byId(`title-${each}`)) byId(`title-${each}`).value = title[each] ?? "";
     this.#showSpeakers();
     this.#showCuts();
+    this.#showSuggestions();
   }
 
   labelOf(key, shown = this.document) {
@@ -316,6 +318,86 @@ class Editor {
     this.#announce(say("doubt_at", { text: found.text.slice(from, to), time: clock(ms), name: this.labelOf(found.speaker) }));
   }
 
+  /** What is selected is right: it is in doubt no longer, and the next passage that is gets its turn. */
+  #confirm() {
+    const here = this.#here();
+    if (!here) return;
+    this.history.apply(model.confirmWords(this.document, here.id, here.from, here.to));
+    this.#doubt(1);
+  }
+
+  /* What the program suggests */
+
+  #showSuggestions() {
+    const { document: now, session } = this;
+    const open = (key) => !this.refused.has(key);
+    const spellings = session.spellings.flatMap((each) => {
+      const place = model.findWords(now, each.first, each.last);
+      const key = `spelling ${each.first} ${each.text}`;
+      return place && open(key) ? [this.#suggestion(key, place, each.text)] : [];
+    });
+    const masked = (each) => now.cuts.some((cut) => cut.start_ms < each.end_ms && each.start_ms < cut.end_ms);
+    const personal = session.personal.flatMap((each) => {
+      const place = model.findWords(now, each.first, each.last);
+      const key = `personal ${each.first}`;
+      return place && open(key) && !masked(each) ? [this.#personal(key, place, each)] : [];
+    });
+    byId("suggestions-part").hidden = !spellings.length && !personal.length;
+    byId("suggestions-count").textContent = String(spellings.length + personal.length);
+    byId("suggestions").replaceChildren(...personal, ...spellings);
+  }
+
+  #quote({ id, from, to }) {
+    return this.document.blocks[model.indexOfBlock(this.document, id)].text.slice(from, to);
+  }
+
+  #suggestion(key, place, text) {
+    const said = this.#quote(place);
+    const accept = () => this.history.apply(model.replaceAll(this.document, [place], text));
+    return this.#suggestionItem(key, place, `${said} → ${text}`, [say("accept"), say("accept_spelling", { said, text }), accept]);
+  }
+
+  #personal(key, place, { kind, start_ms: start, end_ms: end }) {
+    const said = this.#quote(place);
+    const cut = { start_ms: start, end_ms: end, kind: "mask", sound: "tone", picture: "untouched" };
+    const accept = () => this.history.apply(model.withCuts(this.document, [...this.document.cuts, cut]));
+    return this.#suggestionItem(key, place, `${say(`personal_${kind}`)} ${said}`, [say("mask"), say("mask_this", { said }), accept]);
+  }
+
+  #suggestionItem(key, place, text, [label, description, accept]) {
+    const settle = (act) => () => {
+      act();
+      byId("suggestions-title").focus();
+      this.#showSuggestions();
+    };
+    const show = button(say("show"), () => this.view.select(place.id, place.from, place.to));
+    const take = button(label, settle(accept));
+    const leave = button(say("leave"), settle(() => this.refused.add(key)));
+    take.setAttribute("aria-label", description);
+    for (const each of [show, leave]) each.setAttribute("aria-label", `${each.textContent} ${text}`);
+    return make("li", { className: "row" }, make("span", {}, text), take, leave, show);
+  }
+
+  /** A later recognition never replaces the text by itself: it is shown, and taken when somebody says so. */
+  async #lookForProposal() {
+    const proposal = await this.server.get("/proposal");
+    if (!proposal) return;
+    const data = { count: proposal.changes.length };
+    this.#notice(say("proposal_there", data), [say("conflict_show"), () => this.#showProposal(proposal)]);
+  }
+
+  async #showProposal({ changes }) {
+    byId("proposal-changes").replaceChildren(...changeItems(changes, say));
+    if ((await ask(byId("proposal-dialog"))) !== "ok" || !(await this.save())) return;
+    try {
+      this.#take(await this.server.send("POST", "/proposal", { author: this.author, revision: this.session.revision }));
+      byId("notice").hidden = true;
+      this.#look();
+    } catch (refusal) {
+      await this.#onRefused(refusal);
+    }
+  }
+
   /* Cuts */
 
   async #cut(changed = null) {
@@ -473,7 +555,6 @@ class Editor {
   #showState(state) {
     byId("state").textContent = state[`text_${language}`];
     byId("others").textContent = state.others.length ? say("others", { names: state.others.join(", ") }) : "";
-    byId("revision").textContent = say("revision", { number: this.session.revision });
     if (state.latest.number <= this.session.revision || this.warned === state.latest.number) return;
     this.warned = state.latest.number;
     const data = { author: state.latest.author, number: state.latest.number };
@@ -521,6 +602,7 @@ class Editor {
       redo: () => this.redo(),
       "next-doubt": () => this.#doubt(1),
       "previous-doubt": () => this.#doubt(-1),
+      confirm: () => this.#confirm(),
       "find-toggle": () => (byId("find").hidden ? this.#openSearch() : this.#closeSearch()),
       "find-next": () => this.#nextFound(1),
       "find-previous": () => this.#nextFound(-1),
@@ -591,6 +673,7 @@ class Editor {
       "Ctrl+Shift+Z": inField ? null : () => this.redo(),
       "Ctrl+Y": inField ? null : () => this.redo(),
       "Ctrl+F": () => this.#openSearch(),
+      "Alt+Enter": () => this.#confirm(),
       "Ctrl+Enter": () => this.seek(null),
       "Ctrl+Shift+X": () => this.#cut(),
       "Ctrl+,": () => this.player.step(-1),

@@ -30,7 +30,7 @@ export class Base {
   }
 
   isOverlapped(token) {
-    return this.isUntouched(token) && this.overlapped[token.word];
+    return this.isUntouched(token) && this.overlapped[token.word] && this.probability[token.word] < 1;
   }
 
   isDoubtful(token) {
@@ -38,7 +38,7 @@ export class Base {
   }
 
   isUntouched(token) {
-    return token.word !== null && token.text === this.text[token.word];
+    return token.word !== null && token.text === this.text[token.word] && !token.sure;
   }
 
   languageOf(token) {
@@ -142,6 +142,29 @@ export function setText(document, id, text) {
   const block = document.blocks[at];
   if (block.text === text) return document;
   return withBlocks(document, at, 1, makeBlock(block.speaker, block.joined, retokenise(block.tokens, text), text, id));
+}
+
+/** Say of the words in a stretch of a block that they are right as they stand. */
+export function confirmWords(document, id, from, to) {
+  const at = indexOfBlock(document, id);
+  const block = document.blocks[at];
+  const spans = tokenSpans(block);
+  const doubted = (token, number) => spans[number][0] < to && spans[number][1] > from && document.base.isDoubtful(token);
+  if (!block.tokens.some(doubted)) return document;
+  const sure = block.tokens.map((token, number) => (doubted(token, number) ? { ...token, sure: true } : token));
+  return withBlocks(document, at, 1, makeBlock(block.speaker, block.joined, sure, block.text, id));
+}
+
+/** Where some words of the revision stand as they were, all in one block: its id, from and to; null where they do not. */
+export function findWords(document, first, last) {
+  const block = document.blocks.find(({ tokens }) => tokens.some(({ word }) => word === first));
+  if (!block) return null;
+  const at = block.tokens.findIndex(({ word }) => word === first);
+  const tokens = block.tokens.slice(at, at + last - first + 1);
+  const same = (token, number) => token.word === first + number && token.text === document.base.text[token.word];
+  if (tokens.length !== last - first + 1 || !tokens.every(same)) return null;
+  const spans = tokenSpans(block);
+  return { id: block.id, from: spans[at][0], to: spans[at + last - first][1] };
 }
 
 /** Return where each token of a block begins and ends in its text. */
@@ -357,7 +380,7 @@ export function fromPayload(payload, opened) {
     const made = makeBlock(speaker, joined, fromRuns(words, base));
     const was = known.get(made.tokens[0]?.word);
     const same = was && was.text === made.text && was.speaker === speaker && was.joined === joined;
-    return same && was.tokens.every((token, at) => token.word === made.tokens[at].word) ? was : made;
+    return same && was.tokens.every((token, at) => token.word === made.tokens[at].word && !made.tokens[at].sure) ? was : made;
   });
   const read = Object.freeze({
     blocks,
@@ -397,7 +420,7 @@ export function settle(sent, now, base) {
   }
   if (next !== base.text.length) return null;
   const known = (block) => {
-    const tokens = block.tokens.map(({ text, word }) => ({ text, word: places.get(word) ?? null }));
+    const tokens = block.tokens.map((token) => ({ ...token, word: places.get(token.word) ?? null }));
     return moved.get(block) ?? Object.freeze({ ...block, tokens });
   };
   const opened = Object.freeze({ ...sent, blocks: sent.blocks.map(known), base });
@@ -408,7 +431,7 @@ function fromRuns(runs, base) {
   return runs.flatMap((run) => {
     if (typeof run === "string") return [{ text: run, word: null }];
     const [word, rest] = run;
-    if (typeof rest === "string") return [{ text: rest, word }];
+    if (typeof rest === "string") return [{ text: rest, word, ...(rest === base.text[word] ? { sure: true } : {}) }];
     return Array.from({ length: rest - word }, (_, at) => ({ text: base.text[word + at], word: word + at }));
   });
 }
