@@ -337,28 +337,40 @@ export function nextDoubt(document, blockIndex, tokenIndex, step = 1) {
 
 /** Every run of doubtful tokens: index of the block, first token, token after the last. */
 export function allDoubts(document) {
-  const { base } = document;
-  return document.blocks.flatMap(({ tokens }, block) => {
-    const found = [];
-    tokens.forEach((token, at) => {
-      if (!base.isDoubtful(token)) return;
-      if (found.at(-1)?.to === at) found.at(-1).to = at + 1;
-      else found.push({ block, from: at, to: at + 1 });
-    });
-    return found;
+  return document.blocks.flatMap((block, at) =>
+    remember(doubted, block, () => doubtsIn(block, document.base)).map(([from, to]) => ({ block: at, from, to })),
+  );
+}
+
+function doubtsIn({ tokens }, base) {
+  const found = [];
+  tokens.forEach((token, at) => {
+    if (!base.isDoubtful(token)) return;
+    if (found.at(-1)?.[1] === at) found.at(-1)[1] = at + 1;
+    else found.push([at, at + 1]);
   });
+  return found;
 }
 
 /* What is sent and kept */
 
 /** The document as the server takes it: runs of untouched words as [from, to), changed ones as [word, text], new as text. */
 export function toPayload(document) {
-  const turns = document.blocks.map((block) => ({
-    ...(block.joined ? { joined: true } : {}),
-    speaker: block.speaker,
-    words: toRuns(block.tokens, document.base),
-  }));
+  const turns = document.blocks.map((block) => remember(sent, block, () => toTurn(block, document.base)));
   return { turns, speakers: document.speakers, cuts: document.cuts, title: document.title };
+}
+
+/* What is made of a block is made once: blocks never change, and nearly all are the same after a keystroke. */
+const sent = new WeakMap();
+const doubted = new WeakMap();
+
+function remember(known, block, work) {
+  if (!known.has(block)) known.set(block, work());
+  return known.get(block);
+}
+
+function toTurn({ joined, speaker, tokens }, base) {
+  return { ...(joined ? { joined: true } : {}), speaker, words: toRuns(tokens, base) };
 }
 
 function toRuns(tokens, base) {
