@@ -134,6 +134,11 @@ class Settings(BaseSettings):
         return Path(self.intake.inbox).expanduser().absolute() if self.intake.inbox else self.root / "inbox"
 
     @property
+    def returned(self) -> Path:
+        """Folder beside the inbox for captions that were corrected elsewhere."""
+        return self.inbox.with_name("review")
+
+    @property
     def work(self) -> Path:
         """Folder with one folder a session: the claimed recording, checkpoints, intermediate files."""
         return self.root / "work"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hmac
+import logging
 import os
 import re
 import secrets
@@ -55,6 +56,8 @@ from pipeline.revisions import Entry
 from pipeline.serial import from_json, to_json
 from pipeline.types import LANGUAGES, SESSION_ID_LENGTH, Language
 from pipeline.visible import visible
+
+_logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Scope = MutableMapping[str, Any]
@@ -149,7 +152,7 @@ class _Room:
         self._options = options
         self._pages = EditorPages(options.key)
         self._present: dict[tuple[str, str], tuple[str, float]] = {}
-        self._drafting = threading.Lock()
+        self._lock = threading.Lock()
 
     def choose_language(self, request: Request) -> Response:
         wanted = request.headers.get("accept-language", "").lower()
@@ -195,10 +198,11 @@ class _Room:
         record, desk = self._find(request)
         writer, author = (visible(request.query_params.get(name, "")) for name in ("writer", "author"))
         now, session_id = time.monotonic(), record.session.id
-        if writer and author:
-            self._present[session_id, writer] = (author, now)
-        here = {key: who for key, who in self._present.items() if now - who[1] < _PRESENT_S}
-        self._present = here
+        with self._lock:
+            if writer and author:
+                self._present[session_id, writer] = (author, now)
+            here = {key: who for key, who in self._present.items() if now - who[1] < _PRESENT_S}
+            self._present = here
         others = {who for (session, _), (who, _) in here.items() if session == session_id} - {author}
         state = self._state(record, desk)
         if state is None:
@@ -222,15 +226,14 @@ class _Room:
 
     def get_draft(self, request: Request) -> Response:
         _, desk = self._find(request)
-        kept = desk.draft(_author(request.query_params.get("author", "")))
-        return Response(kept.payload if kept else "null", media_type="application/json")
+        return _json(_read_draft(desk, _author(request.query_params.get("author", ""))), SentDraft | None)
 
     def keep_draft(self, request: Request, sent: SentDraft) -> Response:
         _, desk = self._find(request)
         author = _author(sent.author)
-        with self._drafting:
-            kept = desk.draft(author)
-            if kept and from_json(SentDraft, kept.payload).writer not in {sent.writer, *sent.follows}:
+        with self._lock:
+            kept = _read_draft(desk, author)
+            if kept and kept.writer not in {sent.writer, *sent.follows}:
                 raise _Refused(409, "editor.elsewhere")
             desk.keep_draft(author, to_json(sent).decode(), based_on=sent.based_on)
         return Response(status_code=204)
@@ -291,6 +294,16 @@ class _Refused(TribuneError):
     def __init__(self, status: int, code: str) -> None:
         super().__init__(code)
         self.status = status
+
+
+def _read_draft(desk: Desk, author: str) -> SentDraft | None:
+    kept = desk.draft(author)
+    try:
+        return from_json(SentDraft, kept.payload) if kept else None
+    except ValueError:
+        # Not the error itself, which may quote what was typed.
+        _logger.warning("session %s: a draft of another version is left", desk.session_id)
+        return None
 
 
 def _language(request: Request) -> Language:

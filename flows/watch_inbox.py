@@ -1,8 +1,9 @@
 """The watch folder as a Prefect flow that runs for as long as Tribune does.
 
 In goes the inbox, out come runs of ``process_session``, one a recording, and a status page. Each round sweeps the
-inbox, sees to it that every unfinished recording has a run that lives, and writes the page. A round that fails, because
-the Prefect server restarts say, is logged and tried again: nothing is kept in memory that the next round could miss.
+inbox, sees to it that every unfinished recording has a run that lives, writes the page, and takes captions that came
+back corrected. A round that fails, because the Prefect server restarts say, is logged and tried again: nothing is kept
+in memory that the next round could miss.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from flows.runs import GRACE, WATCHER, retire_watchers, tend_runs
 from pipeline.errors import TribuneError
 from pipeline.intake import IntakeOptions, Seen, prepare, sweep
 from pipeline.journal import read_records
+from pipeline.return_folder import take_returned
 from pipeline.status import write_status
 
 _logger = logging.getLogger(__name__)
@@ -65,6 +67,8 @@ def watch(settings: Settings, go_on: Callable[[], bool]) -> None:
         try:
             seen = look(options, seen, grace)
             grace = GRACE
+            now = dt.datetime.now().astimezone()
+            take_returned(settings.returned, settings.work, settle_ms=options.settle_ms, now=now)
         except (httpx.HTTPError, PrefectException, OSError, TribuneError):
             _logger.warning("this round failed; the next one makes up for it", exc_info=True)
             pause = max(pause, _AFTER_FAILURE_S)

@@ -98,6 +98,11 @@ def apply_cuts(transcript: Transcript, cuts: tuple[Cut, ...]) -> Transcript:
     )
 
 
+def is_touched(span: Span, cuts: Sequence[Cut]) -> bool:
+    """Say whether a cut meets a span: then nothing of it may be published."""
+    return _touched(span, cuts) is not None
+
+
 def _mapped(ms: int, after: int, removed: Sequence[Span], gone: Sequence[int]) -> int:
     """Return where a moment is that lies after the start of so many removed spans."""
     return max(ms, removed[after - 1].end_ms) - gone[after] if after else ms
@@ -136,7 +141,7 @@ def _speaker(speaker: Speaker, timeline: Timeline) -> Speaker:
 def _proposals(proposals: Sequence[NameProposal], timeline: Timeline) -> Iterator[NameProposal]:
     """Yield what a name rests on, unless the words that it quotes are cut."""
     for proposal in proposals:
-        if _touched(proposal, timeline.cuts) is None:
+        if not is_touched(proposal, timeline.cuts):
             start_ms, end_ms = timeline.map_ms([proposal.start_ms, proposal.end_ms])
             yield replace(proposal, start_ms=start_ms, end_ms=end_ms)
 
@@ -146,6 +151,6 @@ def _notices(notices: Sequence[Notice], timeline: Timeline) -> Iterator[Notice]:
     for notice in notices:
         if notice.span is None:
             yield notice
-        elif _touched(notice.span, timeline.cuts) is None:
+        elif not is_touched(notice.span, timeline.cuts):
             start_ms, end_ms = timeline.map_ms([notice.span.start_ms, notice.span.end_ms])
             yield replace(notice, span=Span(start_ms=start_ms, end_ms=end_ms))

@@ -14,7 +14,8 @@
     │   ├── RevisionMissing            … there is no such revision, or nothing to review yet
     │   ├── RevisionConflict           … somebody else saved first
     │   ├── ReviewAwaited              … nothing is published before somebody has approved it
-    │   └── CorrectionInvalid          … the correction does not fit what it corrects
+    │   ├── CorrectionInvalid          … the correction does not fit what it corrects
+    │   └── ReturnedFileInvalid        … a file that came back corrected cannot be taken
     ├── EngineError                    a model failed
     │   ├── OutOfMemory                … for lack of (GPU) memory; a smaller batch may do
     │   ├── RecognitionFailed
@@ -115,6 +116,10 @@ class ReviewAwaited(ReviewError):
 
 class CorrectionInvalid(ReviewError):
     """A correction does not fit the transcript that it corrects."""
+
+
+class ReturnedFileInvalid(ReviewError):
+    """A file that came back corrected cannot be taken as it is."""
 
 
 class EngineError(TribuneError):

@@ -30,6 +30,7 @@ from pipeline.revisions import Approval, Correction, Draft, Entry, Origin, Propo
 from pipeline.serial import from_json, to_json
 from pipeline.types import SESSION_ID, Provenance, Transcript
 
+_PROPOSAL: Final = "proposal.json"
 _NUMBERED: Final = re.compile(r"([0-9]{6})\.json\Z")
 
 
@@ -168,14 +169,17 @@ class Desk:
         """
         with self._held():
             entries = self.history()
-            known = [entry for entry in entries if entry.origin in {"recognition", "proposal"}]
-            if known and self.revision(known[-1].number).transcript == transcript:
-                (self.folder / "proposal.json").unlink(missing_ok=True)
-            elif entries and (entries[-1].origin != "recognition" or entries[-1].approval or self._drafts()):
-                proposed = _Proposed(transcript=transcript, provenance=provenance, proposed_at=now)
+            heard = [entry.number for entry in entries if entry.origin in {"recognition", "proposal"}]
+            known = self.revision(heard[-1]).transcript if heard else None
+            worked_on = entries and (entries[-1].origin != "recognition" or entries[-1].approval or self._drafts())
+            # New details of the session may change who is proposed for a voice; that alone is no other text.
+            if known == transcript or (known and worked_on and known.turns == transcript.turns):
+                (self.folder / _PROPOSAL).unlink(missing_ok=True)
+            elif worked_on:
                 kept = self._proposed()
                 if kept is None or kept.transcript != transcript:
-                    write_whole(self.folder / "proposal.json", to_json(proposed))
+                    proposed = _Proposed(transcript=transcript, provenance=provenance, proposed_at=now)
+                    write_whole(self.folder / _PROPOSAL, to_json(proposed))
             else:
                 entry = Entry(number=len(entries) + 1, author=provenance.tool, saved_at=now, origin="recognition")
                 self._keep(Revision(entry=entry, transcript=transcript, provenance=provenance))
@@ -212,7 +216,7 @@ class Desk:
             entry = Entry(number=based_on + 1, author=author, saved_at=now, origin="proposal", based_on=based_on)
             made = replace(before, entry=entry, transcript=kept.transcript, provenance=kept.provenance)
             self._keep(made)
-            (self.folder / "proposal.json").unlink(missing_ok=True)
+            (self.folder / _PROPOSAL).unlink(missing_ok=True)
         return made
 
     def draft(self, author: str) -> Draft | None:
@@ -279,7 +283,7 @@ class Desk:
 
     def _proposed(self) -> _Proposed | None:
         try:
-            return from_json(_Proposed, (self.folder / "proposal.json").read_bytes())
+            return from_json(_Proposed, (self.folder / _PROPOSAL).read_bytes())
         except FileNotFoundError:
             return None
 

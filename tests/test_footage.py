@@ -67,7 +67,10 @@ def test_masks_hide_what_is_heard_and_seen_and_take_no_time(film: Path, tmp_path
     media, audio = cut_out(film, tmp_path / "cut.mkv", *masks)
     assert abs(media.duration_ms - 6_000) <= 40
     heard = np.abs(read_waveform(audio)[:])
-    level = lambda at_s: float(heard[int(at_s * 16_000) : int((at_s + 0.1) * 16_000)].max())  # noqa: E731
+
+    def level(at_s: float) -> float:
+        return float(heard[int(at_s * 16_000) : int((at_s + 0.1) * 16_000)].max())
+
     assert level(1.0) < 0.01
     assert 0.05 < level(5.05) < 0.2
     assert 0.05 < level(5.18) < 0.2

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pipeline.errors import CorrectionInvalid, RevisionConflict, RevisionMissing
 from pipeline.review import Desk
 from pipeline.revisions import Approval, CorrectedTurn, Correction, Cut, Entry, Token
-from pipeline.types import Bilingual, Provenance, Transcript
+from pipeline.types import Bilingual, Provenance, Speaker, Transcript
 from tests.test_corrections import revision, typed
 
 NOW = dt.datetime(2026, 11, 22, 9, 0, tzinfo=dt.UTC)
@@ -131,6 +131,14 @@ def test_recognition_is_a_proposal_once_somebody_has_worked_on_the_text(desk: De
     assert desk.proposal() is None
     desk.keep_recognition(said("the rough folds"), MADE_BY, now=NOW)
     assert desk.proposal() is None
+
+
+def test_new_details_alone_propose_nothing(desk: Desk) -> None:
+    desk.approve(1, author="Anna", now=NOW)
+    named = replace(desk.latest().transcript, speakers=(Speaker(key="S1", name="Ada"),))
+    desk.keep_recognition(named, MADE_BY, now=NOW)
+    assert desk.proposal() is None
+    assert len(desk.history()) == 1
 
 
 def test_a_proposal_is_taken_by_who_has_seen_the_latest_only(desk: Desk) -> None:

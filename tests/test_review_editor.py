@@ -136,7 +136,7 @@ def test_a_word_a_name_a_turn_and_ten_seconds_are_changed_and_approved(
     page.get_by_role("button", name="Leave it out").click()
     page.get_by_role("button", name="Approve…").click()
     page.get_by_role("button", name="Approve and publish").click()
-    expect(page.locator("#notice")).to_contain_text("Approved")
+    expect(page.locator("#notices")).to_contain_text("Approved")
     revision = desk.approved()
     assert revision is not None
     assert revision.number == 2
@@ -294,13 +294,13 @@ def test_what_was_typed_is_there_again_in_another_browser(
     two = Reviewer(chromium, server)
     page = two.open(sessions["en"].session_id)
     assert two.text(0).startswith("Good old morning")
-    expect(page.locator("#notice")).to_contain_text("here again")
+    expect(page.locator("#notices")).to_contain_text("here again")
     page.get_by_role("button", name="Throw it away").click()
     assert two.text(0).startswith("Good morning")
     two.is_kept()
     two.open(sessions["en"].session_id)
     assert two.text(0).startswith("Good morning")
-    expect(page.locator("#notice")).to_be_hidden()
+    expect(page.locator("#notices")).to_be_empty()
     two.context.close()
 
 
@@ -344,6 +344,32 @@ def test_two_people_do_not_overwrite_each_other(
         each.context.close()
 
 
+def test_where_two_people_changed_the_same_words_both_are_shown_and_all_cuts_stay(
+    chromium: Browser, server: Server, sessions: dict[Language, Desk]
+) -> None:
+    desk = sessions["en"]
+    anna, ben = Reviewer(chromium, server, "Anna"), Reviewer(chromium, server, "Ben")
+    for each, word, start in ((anna, "all", "0:05"), (ben, "both", "0:40")):
+        page = each.open(desk.session_id)
+        each.caret_after(1, "Thank you")
+        page.keyboard.type(f" {word}")
+        page.keyboard.press("Control+Shift+X")
+        page.get_by_label("From", exact=True).fill(start)
+        page.get_by_label("To", exact=True).fill(f"{start}.9")
+        page.get_by_label("To", exact=True).press("Enter")
+    anna.save()
+    ben.page.keyboard.press("Control+s")
+    ben.page.get_by_role("button", name="Put my changes on top").click()
+    expect(ben.page.locator("#notices")).to_contain_text("In 1 passages both of you")
+    expect(ben.page.locator("#notices")).to_contain_text("Thank you all for")
+    assert ben.text(1).startswith("Thank you both for")
+    ben.save()
+    assert [cut.start_ms for cut in desk.latest().cuts] == [5000, 40000]
+    assert desk.revision(2).transcript.turns[1].text.startswith("Thank you all")
+    for each in (anna, ben):
+        each.context.close()
+
+
 def test_a_second_window_of_the_same_person_takes_over_and_the_first_stops(
     chromium: Browser, server: Server, sessions: dict[Language, Desk]
 ) -> None:
@@ -359,7 +385,7 @@ def test_a_second_window_of_the_same_person_takes_over_and_the_first_stops(
     two.is_kept()
     one.caret_after(0, "Good old")
     one.page.keyboard.type(" lost")
-    expect(one.page.locator("#notice")).to_contain_text("another window")
+    expect(one.page.locator("#notices")).to_contain_text("another window")
     draft = desk.draft("Zoé Roy")
     assert draft is not None
     assert "dear" in draft.payload

@@ -51,17 +51,10 @@ def as_it_is(revision: Revision) -> list[list[Token]]:
     return [[Token(text=word.text, was=next(numbers)) for word in turn.words] for turn in revision.transcript.turns]
 
 
-def corrected(revision: Revision, turns: list[list[Token]], **more: object) -> Correction:
+def corrected(revision: Revision, turns: list[list[Token]]) -> Correction:
     speakers = [turn.speaker for turn in revision.transcript.turns]
-    return replace(
-        Correction(
-            turns=tuple(
-                CorrectedTurn(speaker=speaker, tokens=tuple(tokens))
-                for speaker, tokens in zip(speakers, turns, strict=True)
-            )
-        ),
-        **more,
-    )
+    made = (CorrectedTurn(speaker=key, tokens=tuple(tokens)) for key, tokens in zip(speakers, turns, strict=True))
+    return Correction(turns=tuple(made))
 
 
 def test_what_is_approved_replaces_what_was_recognised_everywhere(work: Work, store: S3Store) -> None:
@@ -79,8 +72,11 @@ def test_what_is_approved_replaces_what_was_recognised_everywhere(work: Work, st
     )
     key = recognised.transcript.turns[0].speaker
     assert key is not None
-    correction = corrected(
-        recognised, turns, names=((key, "Ada Byron"),), cuts=cuts, title=Bilingual(en="Council, reviewed")
+    correction = replace(
+        corrected(recognised, turns),
+        names=((key, "Ada Byron"),),
+        cuts=cuts,
+        title=Bilingual(en="Council, reviewed"),
     )
     saved = work.desk.save(correction, author="Anna", based_on=1, now=NOW)
     work.desk.approve(saved.number, author="Anna", now=NOW)

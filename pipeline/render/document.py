@@ -64,6 +64,12 @@ class Document:
         """The program and the weights that made it, on one line."""
         return ", ".join([visible(self.provenance.tool), *(_weights(use) for use in self.provenance.models)])
 
+    @property
+    def origin(self) -> str:
+        """What a file that comes back corrected is recognised by: the session's id, and the revision approved."""
+        review = self.provenance.review
+        return f"{self.session.id} r{review.revision}" if review else self.session.id
+
     def note(self, kind: str) -> str:
         """Return what a reader of such a file must know: how it was made, and where the other transcript is.
 

@@ -41,7 +41,7 @@ def write(document: Document) -> str:
 
 
 def _note(document: Document) -> str:
-    lines = [document.title, " · ".join(document.facts), document.note("captions"), document.session.id]
+    lines = [document.title, " · ".join(document.facts), document.note("captions"), document.origin]
     # An arrow would end the comment and start a cue.
     return "\n".join(visible(line).replace("-->", "--›") for line in lines if line)
 

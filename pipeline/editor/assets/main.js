@@ -107,7 +107,6 @@ class Editor {
 
   #dropDraft() {
     this.history.apply(this.opened);
-    byId("notice").hidden = true;
   }
 
   /* Showing */
@@ -200,9 +199,18 @@ class Editor {
     if (state === "elsewhere") this.#notice(say("elsewhere"), [say("reload"), () => location.reload()]);
   }
 
+  /** Say something until it is closed or acted on; an action that only shows a place leaves it. */
   #notice(text, ...actions) {
-    byId("notice").hidden = false;
-    byId("notice").replaceChildren(make("p", {}, text), ...actions.map(([label, act]) => button(label, act)));
+    const all = byId("notices");
+    for (const each of all.children) if (each.dataset.text === text) each.remove();
+    const made = make("div", { className: "notice" }, make("p", {}, text));
+    made.dataset.text = text;
+    const close = (act) => () => {
+      made.remove();
+      act?.();
+    };
+    made.append(...actions.map(([label, act, stays]) => button(label, stays ? act : close(act))), button(say("close"), close()));
+    all.append(made);
   }
 
   #announce(text) {
@@ -331,14 +339,15 @@ class Editor {
   #showSuggestions() {
     const { document: now, session } = this;
     const open = (key) => !this.refused.has(key);
-    const spellings = session.spellings.flatMap((each) => {
-      const place = model.findWords(now, each.first, each.last);
+    const places = model.findWords(now, [...session.spellings, ...session.personal]);
+    const spellings = session.spellings.flatMap((each, at) => {
+      const place = places[at];
       const key = `spelling ${each.first} ${each.text}`;
       return place && open(key) ? [this.#suggestion(key, place, each.text)] : [];
     });
     const masked = (each) => now.cuts.some((cut) => cut.start_ms < each.end_ms && each.start_ms < cut.end_ms);
-    const personal = session.personal.flatMap((each) => {
-      const place = model.findWords(now, each.first, each.last);
+    const personal = session.personal.flatMap((each, at) => {
+      const place = places[session.spellings.length + at];
       const key = `personal ${each.first}`;
       return place && open(key) && !masked(each) ? [this.#personal(key, place, each)] : [];
     });
@@ -391,7 +400,6 @@ class Editor {
     if ((await ask(byId("proposal-dialog"))) !== "ok" || !(await this.save())) return;
     try {
       this.#take(await this.server.send("POST", "/proposal", { author: this.author, revision: this.session.revision }));
-      byId("notice").hidden = true;
       this.#look();
     } catch (refusal) {
       await this.#onRefused(refusal);
@@ -469,6 +477,7 @@ class Editor {
   /** Save what was typed as a revision. Says whether there is nothing left to save. */
   async save() {
     if (!this.changed) return true;
+    if (this.drafts.ended) return false;
     await this.drafts.pause();
     const document = this.document;
     try {
@@ -525,7 +534,7 @@ class Editor {
 
   #clashAction({ mine, theirs, block }) {
     const shown = `${mine.slice(0, 80)} ↔ ${theirs.slice(0, 80)}`;
-    return [shown, () => block !== null && this.view.select(block, 0)];
+    return [shown, () => block !== null && this.view.select(block, 0), true];
   }
 
   async #approve() {
@@ -554,6 +563,9 @@ class Editor {
 
   #showState(state) {
     byId("state").textContent = state[`text_${language}`];
+    const page = state.pages.find(([spoken]) => spoken === language)?.[1] ?? "";
+    byId("published").hidden = !/^https?:/u.test(page);
+    byId("published").href = page;
     byId("others").textContent = state.others.length ? say("others", { names: state.others.join(", ") }) : "";
     if (state.latest.number <= this.session.revision || this.warned === state.latest.number) return;
     this.warned = state.latest.number;

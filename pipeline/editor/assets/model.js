@@ -155,11 +155,17 @@ export function confirmWords(document, id, from, to) {
   return withBlocks(document, at, 1, makeBlock(block.speaker, block.joined, sure, block.text, id));
 }
 
-/** Where some words of the revision stand as they were, all in one block: its id, from and to; null where they do not. */
-export function findWords(document, first, last) {
-  const block = document.blocks.find(({ tokens }) => tokens.some(({ word }) => word === first));
-  if (!block) return null;
-  const at = block.tokens.findIndex(({ word }) => word === first);
+/** Where stretches of the revision's words stand as they were, each in one block: id, from and to; null where not. */
+export function findWords(document, stretches) {
+  const wanted = new Set(stretches.map(({ first }) => first));
+  const places = new Map();
+  for (const block of document.blocks) {
+    block.tokens.forEach(({ word }, at) => wanted.has(word) && places.set(word, [block, at]));
+  }
+  return stretches.map(({ first, last }) => (places.has(first) ? stretchAt(document, ...places.get(first), first, last) : null));
+}
+
+function stretchAt(document, block, at, first, last) {
   const tokens = block.tokens.slice(at, at + last - first + 1);
   const same = (token, number) => token.word === first + number && token.text === document.base.text[token.word];
   if (tokens.length !== last - first + 1 || !tokens.every(same)) return null;

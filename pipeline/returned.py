@@ -1,0 +1,267 @@
+"""Captions that were corrected elsewhere and come back as a file.
+
+The text of a WebVTT or SubRip file and the revision that it was made from go in, the correction that the file amounts
+to comes out. Cues are forgotten: what counts are words, matched with those of the revision, and who says them. What the
+revision had hidden from its captions stays. Pure; stands alone so that any editor of captions may have been used.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final
+
+import webvtt
+
+from pipeline.cuts import HIDDEN, is_touched
+from pipeline.errors import ReturnedFileInvalid
+from pipeline.matching import fold, match
+from pipeline.revisions import CorrectedTurn, Correction, Revision, Token
+from pipeline.speakers import speaker_label
+from pipeline.types import LANGUAGES, Transcript
+
+EXTENSIONS: Final = frozenset({".vtt", ".srt"})
+"""Of files that can be read, in lower case."""
+
+_MARK: Final = re.compile(r"(?<![0-9a-f])([0-9a-f]{16})(?![0-9a-f])(?:[ _-]r([1-9][0-9]{0,5})(?![0-9a-z]))?")
+_VOICE: Final = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]+)>")
+_TAG: Final = re.compile(r"</?[a-z][^>]*>|<[0-9:.]+>")
+_LABEL: Final = re.compile(r"([^:]{1,80}?)[ \u00a0\u202f]?:[ \u00a0\u202f\n]+(?=\S)")
+_DASH: Final = re.compile(r"^[-–][ \u00a0]", re.MULTILINE)
+_LABEL_WORDS: Final = 8
+_SPACES: Final = re.compile(r"[^\S\u00a0\u202f]+")
+_LEAST_ALIKE: Final = 0.5
+"""Share of the file's words, or of the revision's, that both have to have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """What one cue says.
+
+    Attributes:
+        speaker: Who says it, where the cue tells.
+        text: Without marks of the format.
+    """
+
+    speaker: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """What a file says of where it comes from.
+
+    Attributes:
+        session_id: Of the session.
+        revision: Number of the revision that was approved; ``None`` where what was recognised had been published.
+    """
+
+    session_id: str
+    revision: int | None
+
+
+def mark_of(text: str, name: str) -> Mark | None:
+    r"""Return where a file comes from, as its heading says, or else its name.
+
+    Example:
+        >>> mark_of("1\n00:00:01,000 --> 00:00:02,000\nHello", "0123456789abcdef r2 corrected.srt")
+        Mark(session_id='0123456789abcdef', revision=2)
+    """
+    found = _MARK.search(text.partition("-->")[0]) or _MARK.search(name.lower())
+    return Mark(session_id=found[1], revision=int(found[2]) if found[2] else None) if found else None
+
+
+def read_lines(text: str, extension: str, known: Sequence[str]) -> tuple[Line, ...]:
+    """Return what each cue of a file says.
+
+    Args:
+        text: Of the file.
+        extension: ``.vtt`` or ``.srt``.
+        known: Labels of speakers, to be told from words before a colon.
+
+    Raises:
+        ReturnedFileInvalid: It cannot be read.
+    """
+    try:
+        cues = webvtt.from_buffer(io.BytesIO(text.encode()), format=extension.removeprefix("."))
+    except (webvtt.errors.MalformedFileError, webvtt.errors.MalformedCaptionError, ValueError, IndexError) as error:
+        raise ReturnedFileInvalid("review.file_unreadable", {"detail": str(error)}) from error
+    lines = tuple(_line(cue.raw_text, frozenset(map(fold, known))) for cue in cues.captions)
+    if not any(line.text for line in lines):
+        raise ReturnedFileInvalid("review.file_unreadable", {"detail": "0"})
+    return lines
+
+
+def correction_of(lines: Sequence[Line], revision: Revision) -> Correction:
+    """Return the correction that a file amounts to.
+
+    Args:
+        lines: Of the file, in order.
+        revision: What it was made from.
+
+    Raises:
+        ReturnedFileInvalid: It says something else altogether.
+    """
+    tokens = [(number, text) for number, line in enumerate(lines) for text in _words(line.text)]
+    words = revision.transcript.words
+    hidden = [at for at, word in enumerate(words) if is_touched(word, revision.cuts)]
+    left = sorted(set(range(len(words))) - set(hidden))
+    pairs = match([words[at].text for at in left], [text for _, text in tokens])
+    if len(pairs) < _LEAST_ALIKE * min(len(left), len(tokens)) or not pairs:
+        raise ReturnedFileInvalid("review.file_not_alike", {"share": f"{100 * len(pairs) // max(1, len(tokens))}"})
+    was = {to: left[at] for at, to in pairs}
+    people = _People.of(lines, tokens, was, revision.transcript)
+    return Correction(
+        turns=tuple(_turns(tokens, was, hidden, people, revision.transcript)),
+        names=people.names,
+        cuts=revision.cuts,
+        title=revision.title,
+    )
+
+
+def labels_of(transcript: Transcript) -> dict[str, str]:
+    """Return the key of each speaker by what captions call them, in either language."""
+    return {
+        fold(speaker_label(speaker, language)): speaker.key for speaker in transcript.speakers for language in LANGUAGES
+    }
+
+
+def _line(raw: str, known: frozenset[str]) -> Line:
+    voice = _VOICE.search(raw)
+    text = html.unescape(_TAG.sub("", _DASH.sub("", raw))).strip()
+    label = _LABEL.match(text)
+    named = html.unescape(voice[1]).strip() if voice else None
+    if label and _is_label(label[1], named, known):
+        return Line(speaker=named or label[1].strip(), text=text[label.end() :])
+    return Line(speaker=named, text=text)
+
+
+def _is_label(label: str, voice: str | None, known: frozenset[str]) -> bool:
+    """Say whether what stands before a colon names who speaks: it is known to, or looks like a name."""
+    if fold(label) in known or (voice is not None and fold(label) == fold(voice)):
+        return True
+    words = label.split()
+    return len(words) <= _LABEL_WORDS and all(word[0].isupper() or word[0].isdigit() for word in words)
+
+
+def _words(text: str) -> list[str]:
+    """Return the words of a line; a mark that stands alone belongs to the word before it, as in French."""
+    found: list[str] = []
+    for part in _SPACES.split(text.replace(HIDDEN, " ")):
+        alone = part and not any(sign.isalnum() for sign in part)
+        if alone and part in {":", ";", "?", "!", "»", "%", "$"} and found:
+            found[-1] += f"\u00a0{part}"
+        elif part.strip():
+            found.append(part.strip())
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _People:
+    """Who says what in a file.
+
+    Attributes:
+        keys: Of each line, the key of its speaker.
+        names: Key and name of everybody who has one.
+    """
+
+    keys: tuple[str | None, ...]
+    names: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(
+        cls, lines: Sequence[Line], tokens: Sequence[tuple[int, str]], was: Mapping[int, int], before: Transcript
+    ) -> _People:
+        """Find out who is who: names that the revision knows, names that are new for a voice, and new voices."""
+        voices = _voices(lines, tokens, was, before)
+        known = labels_of(before)
+        names = {speaker.key: speaker.name for speaker in before.speakers if speaker.name}
+        called = {fold(line.speaker) for line in lines if line.speaker}
+        for name in dict.fromkeys(line.speaker for line in lines if line.speaker):
+            if fold(name) not in known:
+                key = _whose(name, lines, voices, called, known) or _free(known.values())
+                known[fold(name)] = key
+                names[key] = name
+        return cls(keys=tuple(_keys(lines, voices, known)), names=tuple(sorted(names.items())))
+
+
+def _voices(
+    lines: Sequence[Line], tokens: Sequence[tuple[int, str]], was: Mapping[int, int], before: Transcript
+) -> list[str | None]:
+    """Return who said the words of each line in the revision, by most of them."""
+    speakers = [turn.speaker for turn in before.turns for _ in turn.words]
+    votes: list[Counter[str | None]] = [Counter() for _ in lines]
+    for at, (line, _) in enumerate(tokens):
+        if at in was:
+            votes[line][speakers[was[at]]] += 1
+    return [vote.most_common(1)[0][0] if vote else None for vote in votes]
+
+
+def _whose(
+    name: str,
+    lines: Sequence[Line],
+    voices: Sequence[str | None],
+    called: AbstractSet[str],
+    known: Mapping[str, str],
+) -> str | None:
+    """Return the key of the voice that a new name is for, where no line calls that voice by what it was called."""
+    votes = Counter(voice for line, voice in zip(lines, voices, strict=True) if line.speaker == name and voice)
+    if not votes:
+        return None
+    key = votes.most_common(1)[0][0]
+    still = any(label in called for label, owner in known.items() if owner == key)
+    return None if still else key
+
+
+def _free(keys: Iterable[str]) -> str:
+    taken = set(keys)
+    return next(key for number in range(1, len(taken) + 2) if (key := f"S{number}") not in taken)
+
+
+def _keys(lines: Sequence[Line], voices: Sequence[str | None], known: Mapping[str, str]) -> Iterator[str | None]:
+    """Yield who says each line; one that does not tell goes on as the one before it where the voice is the same."""
+    key: str | None = None
+    heard: str | None = None
+    for line, voice in zip(lines, voices, strict=True):
+        if line.speaker is not None:
+            key = known[fold(line.speaker)]
+        elif voice is not None and voice != heard:
+            key = voice
+        heard = voice or heard
+        yield key
+
+
+def _turns(
+    tokens: Sequence[tuple[int, str]],
+    was: Mapping[int, int],
+    hidden: Sequence[int],
+    people: _People,
+    before: Transcript,
+) -> Iterator[CorrectedTurn]:
+    """Yield the turns of the revision as far as the file leaves them whole, with the words that it could not show."""
+    turns = [number for number, turn in enumerate(before.turns) for _ in turn.words]
+    words = before.words
+    placed: list[tuple[tuple[int, str | None], Token]] = []
+    waiting = list(reversed(hidden))
+    number = 0
+
+    def put_hidden(until: int) -> None:
+        while waiting and waiting[-1] < until:
+            at = waiting.pop()
+            placed.append(((turns[at], before.turns[turns[at]].speaker), Token(text=words[at].text, was=at)))
+
+    for at, (line, text) in enumerate(tokens):
+        origin = was.get(at)
+        if origin is not None:
+            put_hidden(origin)
+            number = turns[origin]
+        placed.append(((number, people.keys[line]), Token(text=text, was=origin)))
+    put_hidden(len(words))
+    for (_, speaker), run in groupby(placed, key=lambda each: each[0]):
+        yield CorrectedTurn(speaker=speaker, tokens=tuple(token for _, token in run))
