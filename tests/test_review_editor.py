@@ -185,17 +185,17 @@ def test_found_words_are_replaced_everywhere_at_once(reviewer: Reviewer, session
     page = reviewer.open(desk.session_id)
     page.keyboard.press("Control+f")
     page.get_by_label("Find", exact=True).fill("answer")
-    expect(page.locator("#find-count")).to_have_text("3 found")
+    expect(page.locator("#find-count")).to_have_text("Found: 3")
     page.get_by_label("Replace with").fill("reply")
     page.get_by_role("button", name="Replace all").click()
-    expect(page.locator("#find-count")).to_have_text("0 found")
+    expect(page.locator("#find-count")).to_have_text("Found: 0")
     reviewer.save()
     assert " ".join(said(desk)).count("reply") == 3
 
 
 def test_what_is_in_doubt_is_gone_to_read_out_and_heard(reviewer: Reviewer, sessions: dict[Language, Desk]) -> None:
     page = reviewer.open(sessions["en"].session_id)
-    expect(page.locator("#doubts")).to_have_text("2 passages in doubt")
+    expect(page.locator("#doubts")).to_have_text("Passages in doubt: 2")
     page.keyboard.press("F2")
     assert page.evaluate("getSelection().toString()") == "and welcome"
     expect(page.locator("#said")).to_contain_text("and welcome")
@@ -204,7 +204,7 @@ def test_what_is_in_doubt_is_gone_to_read_out_and_heard(reviewer: Reviewer, sess
     page.keyboard.press("Shift+F2")
     assert page.evaluate("getSelection().toString()") == "and welcome"
     page.keyboard.type("and thanks")
-    expect(page.locator("#doubts")).to_have_text("1 passage in doubt")
+    expect(page.locator("#doubts")).to_have_text("Passages in doubt: 1")
     assert page.evaluate("[...CSS.highlights.get('overlap')].map(String)") == ["the"]
 
 
@@ -215,7 +215,7 @@ def test_what_is_right_as_it_stands_is_in_doubt_no_longer(reviewer: Reviewer, se
     page.keyboard.press("Alt+Enter")
     assert page.evaluate("getSelection().toString()") == "the"
     page.get_by_role("button", name="It is right").click()
-    expect(page.locator("#doubts")).to_have_text("0 passages in doubt")
+    expect(page.locator("#doubts")).to_have_text("Passages in doubt: 0")
     reviewer.save()
     before, after = desk.revision(1).transcript, desk.latest().transcript
     assert [word.text for word in after.words] == [word.text for word in before.words]
@@ -360,7 +360,7 @@ def test_where_two_people_changed_the_same_words_both_are_shown_and_all_cuts_sta
     anna.save()
     ben.page.keyboard.press("Control+s")
     ben.page.get_by_role("button", name="Put my changes on top").click()
-    expect(ben.page.locator("#notices")).to_contain_text("In 1 passages both of you")
+    expect(ben.page.locator("#notices")).to_contain_text("the same words, and yours stand: 1")
     expect(ben.page.locator("#notices")).to_contain_text("Thank you all for")
     assert ben.text(1).startswith("Thank you both for")
     ben.save()

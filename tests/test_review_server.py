@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -250,6 +256,33 @@ def test_the_key_is_secret_and_outlives_the_server(tmp_path: Path) -> None:
     assert len(key) == 64
     assert (tmp_path / "review.key").stat().st_mode & 0o777 == 0o600
     assert read_key(tmp_path) == key
+
+
+def test_the_command_serves_the_pages_until_it_is_ended_and_only_once(tmp_path: Path) -> None:
+    environment = os.environ | {"TRIBUNE_ROOT": str(tmp_path), "TRIBUNE_ENV": "test", "TRIBUNE_LANGUAGE": "en"}
+    command = [sys.executable, "-c", "from pipeline.cli import main; main()", "review"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        address = re.search(r"http://127\.0\.0\.1:\d+/", running.stdout.readline())
+        assert address
+        second = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert (second.returncode, "already served" in second.stderr) == (4, True)
+        assert "no session yet" in answer_of(f"{address[0]}en/")
+        running.send_signal(signal.SIGTERM)
+    assert running.returncode == 130
+    with pytest.raises(httpx2.ConnectError):
+        httpx2.get(address[0])
+
+
+def answer_of(address: str) -> str:
+    """Return a page of a server that may still be starting."""
+    end = time.monotonic() + 30
+    while True:
+        try:
+            return httpx2.get(address).text
+        except httpx2.ConnectError:
+            assert time.monotonic() < end
+            time.sleep(0.1)
 
 
 def test_peaks_say_how_loud_each_fiftieth_of_a_second_is_and_are_read_once(tmp_path: Path) -> None:

@@ -213,7 +213,6 @@ class StateView:
 
     Attributes:
         latest: The newest revision.
-        approved: The revision that was approved last.
         pages: Address of the page in each language.
         others: Names of other people who have the session open.
         text_en: Where it stands, in words.
@@ -221,7 +220,6 @@ class StateView:
     """
 
     latest: Entry
-    approved: Entry | None
     pages: tuple[tuple[Language, str], ...]
     others: tuple[str, ...]
     text_en: str
@@ -259,7 +257,6 @@ def view_state(record: SessionRecord, history: Sequence[Entry], zone: dt.tzinfo)
     text_en, text_fr = (_say_state(record, history[-1], approved, language, zone) for language in LANGUAGES)
     return StateView(
         latest=history[-1],
-        approved=approved,
         pages=publication.pages if publication else (),
         others=(),
         text_en=text_en,

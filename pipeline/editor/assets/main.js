@@ -129,7 +129,7 @@ class Editor {
   #showAside() {
     const { document: now } = this;
     const doubts = model.allDoubts(now).length;
-    byId("doubts").textContent = say(doubts === 1 ? "one_doubt" : "many_doubts", { count: doubts });
+    byId("doubts").textContent = say("doubts", { count: doubts });
     for (const id of ["next-doubt", "previous-doubt", "confirm"]) byId(id).disabled = !doubts;
     const title = now.title ?? this.session.title;
     byId("title").textContent = title[language] ?? title.en ?? title.fr;
@@ -678,7 +678,7 @@ class Editor {
     const inField = typing && !event.target.isContentEditable;
     const speaker = /^Digit([1-9])$/u.exec(event.code);
     if (event.altKey && !control && speaker) return () => this.#assignHere(Number(speaker[1]));
-    if (!typing && (event.key === "?" || event.key === "h")) return () => ask(byId("help-dialog"));
+    if (!typing && event.key === "?") return () => ask(byId("help-dialog"));
     const keys = {
       "Ctrl+S": () => this.save(),
       "Ctrl+Z": inField ? null : () => this.undo(),

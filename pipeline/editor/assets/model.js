@@ -20,7 +20,6 @@ export class Base {
     this.probability = words.map((word) => word[3]);
     this.language = words.map((word) => word[4]);
     this.overlapped = words.map((word) => Boolean(word[5]));
-    this.duration = session.duration_ms;
     this.main = session.language;
   }
 
@@ -301,7 +300,7 @@ export function spokenAt(document, ms) {
   const tokens = blocks[low]?.tokens ?? [];
   for (let at = tokens.length - 1; at >= 0; at -= 1) {
     const word = tokens[at].word;
-    if (word !== null && base.start[word] <= ms) return { block: low, token: at, over: base.end[word] <= ms };
+    if (word !== null && base.start[word] <= ms) return { block: low, token: at };
   }
   return null;
 }
