@@ -35,6 +35,7 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from config.settings import Settings, load_settings
+from flows.shared_engines import HOST
 from pipeline.editor.pages import EditorPages
 from pipeline.editor.wire import (
     OtherTextView,
@@ -44,6 +45,7 @@ from pipeline.editor.wire import (
     StateView,
     read_correction,
     view_difference,
+    view_entry,
     view_other_text,
     view_session,
     view_state,
@@ -65,7 +67,6 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-HOST: Final = "127.0.0.1"
 _OUR_NAMES: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _MOST_BYTES: Final = 32_000_000
 """A day of speech as one request is a tenth of that."""
@@ -217,7 +218,7 @@ class _Room:
 
     def get_history(self, request: Request) -> Response:
         _, desk = self._find(request)
-        return _json(desk.history(), tuple[Entry, ...])
+        return _json(tuple(map(view_entry, desk.history())), tuple[Entry, ...])
 
     def get_changes(self, request: Request) -> Response:
         _, desk = self._find(request)
@@ -251,10 +252,8 @@ class _Room:
 
     def take_proposal(self, request: Request, sent: SentApproval) -> Response:
         record, desk = self._find(request)
-        now = dt.datetime.now(dt.UTC)
-        return _json(
-            view_session(record, desk.take_proposal(author=_author(sent.author), based_on=sent.revision, now=now))
-        )
+        author, now = _author(sent.author), dt.datetime.now(dt.UTC)
+        return _json(view_session(record, desk.take_proposal(author=author, based_on=sent.revision, now=now)))
 
     def approve(self, request: Request, sent: SentApproval) -> Response:
         record, desk = self._find(request)
@@ -278,7 +277,8 @@ def _keep_uncut(video: Path, desk: Desk) -> Path:
     kept = desk.folder / "uncut.mp4"
     if not kept.is_file() and video.is_file() and desk.approved() is None:
         kept.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileExistsError):
+        # Where files have one name only, the recording itself is shown.
+        with suppress(OSError):
             kept.hardlink_to(video)
     return kept
 

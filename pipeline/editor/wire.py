@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from pipeline.corrections import changes
@@ -21,7 +21,7 @@ from pipeline.messages import message
 from pipeline.redaction import Redaction, propose
 from pipeline.revisions import Change, CorrectedTurn, Correction, Cut, Entry, Proposal, Revision, Token
 from pipeline.types import LANGUAGES, Bilingual, Language, Speaker, Transcript, Turn, Word
-from pipeline.visible import visible, visible_word
+from pipeline.visible import UNSHOWABLE, visible, visible_word
 
 Run = str | tuple[int, int] | tuple[int, str]
 """A word typed anew, untouched words from the first index up to the second, or a word that reads otherwise now; one
@@ -234,7 +234,7 @@ def view_session(record: SessionRecord, revision: Revision) -> SessionView:
     return SessionView(
         id=session.id,
         revision=revision.number,
-        saved=revision.entry,
+        saved=view_entry(revision.entry),
         language=transcript.language,
         duration_ms=transcript.duration_ms,
         title=_visible_text(revision.title or session.title),
@@ -252,16 +252,20 @@ def view_state(record: SessionRecord, history: Sequence[Entry], zone: dt.tzinfo)
     """Return where a session stands, or ``None`` where there is nothing to review yet."""
     if not history:
         return None
-    approved = max((entry for entry in history if entry.approval), key=_when_approved, default=None)
-    publication = record.publication
-    text_en, text_fr = (_say_state(record, history[-1], approved, language, zone) for language in LANGUAGES)
+    latest, publication = view_entry(history[-1]), record.publication
+    text_en, text_fr = (_say_state(record, latest, language, zone) for language in LANGUAGES)
     return StateView(
-        latest=history[-1],
+        latest=latest,
         pages=publication.pages if publication else (),
         others=(),
         text_en=text_en,
         text_fr=text_fr,
     )
+
+
+def view_entry(entry: Entry) -> Entry:
+    """Return what is known of a revision as it can be shown; its author may be the name of a file."""
+    return replace(entry, author=visible(entry.author) or UNSHOWABLE)
 
 
 def view_difference(before: Transcript, after: Transcript) -> DifferenceView:
@@ -313,32 +317,25 @@ def read_correction(sent: Sent, words: Sequence[Word]) -> Correction:
         raise CorrectionInvalid("review.correction_invalid", {"detail": str(wrong)}) from wrong
 
 
-def moment(when: dt.datetime, language: Language, zone: dt.tzinfo) -> str:
-    """Return a day and time as people read them."""
+def _moment(when: dt.datetime, language: Language, zone: dt.tzinfo) -> str:
     there = when.astimezone(zone)
     data = {"date": there.date().isoformat(), "hour": f"{there:%H}", "minute": f"{there:%M}"}
     return message("status.moment", language, **data)
 
 
-def _when_approved(entry: Entry) -> dt.datetime:
-    return entry.approval.approved_at if entry.approval else dt.datetime.min.replace(tzinfo=dt.UTC)
-
-
-def _say_state(
-    record: SessionRecord, latest: Entry, approved: Entry | None, language: Language, zone: dt.tzinfo
-) -> str:
+def _say_state(record: SessionRecord, latest: Entry, language: Language, zone: dt.tzinfo) -> str:
     if isinstance(record.state, Claimed | Processing):
         return message("editor.state_working", language)
     if isinstance(record.state, NeedsReview) and latest.origin == "recognition":
         return message("editor.state_awaited", language)
     if isinstance(record.state, Failed):
         return message("editor.state_failed", language)
-    if approved and approved.approval and approved.number == latest.number:
-        data = {"author": approved.approval.author, "when": moment(approved.approval.approved_at, language, zone)}
-        return message("editor.state_approved", language, number=approved.number, **data)
+    if latest.approval:
+        data = {"author": latest.approval.author, "when": _moment(latest.approval.approved_at, language, zone)}
+        return message("editor.state_approved", language, number=latest.number, **data)
     if latest.origin == "recognition":
         return message("editor.state_automatic", language)
-    data = {"author": latest.author, "when": moment(latest.saved_at, language, zone)}
+    data = {"author": latest.author, "when": _moment(latest.saved_at, language, zone)}
     return message("editor.state_saved", language, number=latest.number, **data)
 
 
