@@ -63,7 +63,15 @@ def write_cut(
         with whole.open("rb") as source, kept.open("wb") as sink:
             _copy_sound(source, sink, timeline, channels)
         sound = ffmpeg.input(file_url(kept), f="s16le", ar=_RATE, ac=channels, protocol_whitelist="file")
-        form = {"f": "matroska", "c:a": "flac", "map_metadata": -1, "map_chapters": -1, "t": timeline.kept_ms / 1000}
+        form = {
+            "f": "matroska",
+            "c:a": "flac",
+            "map_metadata": -1,
+            "map_chapters": -1,
+            "t": timeline.kept_ms / 1000,
+            "fflags": "+bitexact",
+            "flags": "+bitexact",
+        }
         _write(media, sound, timeline, done, form, limits, progress)
     return replace(probe(target, limits), tags=media.tags)
 
@@ -81,8 +89,12 @@ def _write(
         run_ffmpeg(sound.output(file_url(target), **form), limits)
         return
     recording = moved_recording(media, limits)
-    picture = _cut_picture(_masked_picture(encodable(media, recording), timeline.masked), media, timeline)
-    output = ffmpeg.output(picture, sound, file_url(target), **ENCODED, **form)
+    if timeline.removed or any(cut.picture != "untouched" for cut in timeline.masked):
+        picture = _cut_picture(_masked_picture(encodable(media, recording), timeline.masked), media, timeline)
+        written_as = ENCODED
+    else:
+        picture, written_as = recording["V:0"], {"c:v": "copy"}
+    output = ffmpeg.output(picture, sound, file_url(target), **written_as, **form)
     command = on_one_clock(output, clock_streams(media, recording))
     run_ffmpeg(command, limits, duration_ms=timeline.kept_ms, progress=progress)
 

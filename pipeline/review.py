@@ -100,7 +100,8 @@ class Desk:
         """Return what is known of every revision, the oldest first, without their words."""
         approvals = self._approvals()
         numbers = range(1, self._last("revisions") + 1)
-        entries = (_read_entry(_numbered(self.folder / "revisions", number)) for number in numbers)
+        paths = (_numbered(self.folder / "revisions", number) for number in numbers)
+        entries = (_read_entry(path, path.stat().st_mtime_ns) for path in paths)
         return tuple(replace(entry, approval=approvals.get(entry.number)) for entry in entries)
 
     def save(
@@ -300,6 +301,6 @@ def _numbered(folder: Path, number: int) -> Path:
 
 
 @lru_cache(maxsize=4096)
-def _read_entry(path: Path) -> Entry:
-    """Return what a revision's file says of it; such a file never changes."""
+def _read_entry(path: Path, _modified_ns: int) -> Entry:
+    """Return what a revision's file says of it; such a file changes only where a session was removed and came back."""
     return from_json(Entry, json.dumps(json.loads(path.read_bytes())["entry"]))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pipeline.cuts import Timeline
-from pipeline.ffmpeg import file_url, open_recording, run_ffmpeg
+from pipeline.ffmpeg import file_url, find_programs, open_recording, run_ffmpeg
 from pipeline.footage import write_cut
 from pipeline.media import choose_audio, probe, read_waveform, write_audio_file
 from pipeline.revisions import Cut
@@ -51,6 +53,15 @@ def test_a_removed_passage_takes_its_sound_and_pictures_and_the_rest_moves_up(fi
     assert brightness(media, tmp_path, 2.0) == pytest.approx(brightness(whole, tmp_path, 4.0), abs=2.0)
 
 
+def test_the_same_cuts_give_the_same_bytes(film: Path, tmp_path: Path) -> None:
+    cuts = (
+        Cut(start_ms=500, end_ms=900, kind="remove"),
+        Cut(start_ms=2_000, end_ms=2_500, kind="mask", picture="blur"),
+    )
+    first, again = (cut_out(film, tmp_path / f"{number}.mkv", *cuts)[0].path.read_bytes() for number in (1, 2))
+    assert first == again
+
+
 def test_ends_can_be_trimmed(film: Path, tmp_path: Path) -> None:
     ends = (Cut(start_ms=0, end_ms=500, kind="remove"), Cut(start_ms=4_000, end_ms=9_000, kind="remove"))
     media, audio = cut_out(film, tmp_path / "cut.mkv", *ends)
@@ -79,6 +90,23 @@ def test_masks_hide_what_is_heard_and_seen_and_take_no_time(film: Path, tmp_path
     assert brightness(media, tmp_path, 1.1)[0] < 20
     assert brightness(media, tmp_path, 1.5)[0] == pytest.approx(brightness(whole, tmp_path, 1.5)[0], abs=3)
     assert brightness(media, tmp_path, 5.1)[1] < 0.6 * brightness(whole, tmp_path, 5.1)[1]
+
+
+def test_pictures_that_nobody_hides_stay_as_they_are(film: Path, tmp_path: Path) -> None:
+    media, audio = cut_out(film, tmp_path / "cut.mkv", Cut(start_ms=900, end_ms=1_300, kind="mask", sound="silence"))
+    assert beeps_s(audio) == [pytest.approx(5.0, abs=0.03)]
+    assert media.clock_zero_ms <= 40
+    packets = [packet_hashes(path) for path in (film, media.path)]
+    assert packets[0] == packets[1]
+    assert len(packets[0]) == 150
+
+
+def packet_hashes(path: Path) -> list[str]:
+    """Return a checksum of each coded picture."""
+    ffprobe = find_programs().ffprobe
+    asked = ("-v", "error", "-select_streams", "V:0", "-show_packets", "-show_data_hash", "md5", "-of", "json")
+    told = subprocess.run([ffprobe, *asked, path], check=True, capture_output=True, timeout=60).stdout
+    return [packet["data_hash"] for packet in json.loads(told)["packets"]]
 
 
 def test_a_sound_recording_is_cut_by_the_sample(tmp_path: Path) -> None:
