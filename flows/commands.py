@@ -108,7 +108,7 @@ def demo(
 def review() -> None:
     """Serve the review pages, and nothing else, until interrupted."""
     console = Console()
-    with _interruptible(), review_pages(_settings(), {}) as address:
+    with _interruptible(), review_pages(_settings()) as address:
         console.print(f"  {say('flows.review'):<20} {address}", highlight=False, markup=False, soft_wrap=True)
         console.print(say("flows.until_interrupted"))
         signal.pause()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hmac
+import logging
 import os
 import re
 import secrets
@@ -34,14 +35,18 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from config.settings import Settings, load_settings
+from flows.shared_engines import HOST
 from pipeline.editor.pages import EditorPages
 from pipeline.editor.wire import (
+    OtherTextView,
     SentApproval,
     SentDraft,
     SentRevision,
     StateView,
     read_correction,
     view_difference,
+    view_entry,
+    view_other_text,
     view_session,
     view_state,
 )
@@ -54,13 +59,14 @@ from pipeline.serial import from_json, to_json
 from pipeline.types import LANGUAGES, SESSION_ID_LENGTH, Language
 from pipeline.visible import visible
 
+_logger = logging.getLogger(__name__)
+
 T = TypeVar("T")
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-HOST: Final = "127.0.0.1"
 _OUR_NAMES: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _MOST_BYTES: Final = 32_000_000
 """A day of speech as one request is a tenth of that."""
@@ -118,6 +124,8 @@ def make_app(options: ReviewOptions) -> Asgi:
         Route(f"{session}/draft", room.get_draft),
         Route(f"{session}/draft", _writes(SentDraft, room.keep_draft), methods=["PUT"]),
         Route(f"{session}/revisions", _writes(SentRevision, room.save), methods=["POST"]),
+        Route(f"{session}/proposal", room.get_proposal),
+        Route(f"{session}/proposal", _writes(SentApproval, room.take_proposal), methods=["POST"]),
         Route(f"{session}/approval", _writes(SentApproval, room.approve), methods=["POST"]),
         Route("/{language}/", room.list_sessions),
         Route("/{language}/sessions/{session_id}", room.show_editor),
@@ -145,7 +153,7 @@ class _Room:
         self._options = options
         self._pages = EditorPages(options.key)
         self._present: dict[tuple[str, str], tuple[str, float]] = {}
-        self._drafting = threading.Lock()
+        self._lock = threading.Lock()
 
     def choose_language(self, request: Request) -> Response:
         wanted = request.headers.get("accept-language", "").lower()
@@ -191,11 +199,12 @@ class _Room:
         record, desk = self._find(request)
         writer, author = (visible(request.query_params.get(name, "")) for name in ("writer", "author"))
         now, session_id = time.monotonic(), record.session.id
-        if writer and author:
-            self._present[session_id, writer] = (author, now)
-        here = {key: who for key, who in self._present.items() if now - who[1] < _PRESENT_S}
-        self._present = here
-        others = {who for (session, each), (who, _) in here.items() if session == session_id and each != writer}
+        with self._lock:
+            if writer and author:
+                self._present[session_id, writer] = (author, now)
+            here = {key: who for key, who in self._present.items() if now - who[1] < _PRESENT_S}
+            self._present = here
+        others = {who for (session, _), (who, _) in here.items() if session == session_id} - {author}
         state = self._state(record, desk)
         if state is None:
             raise RevisionMissing("review.nothing", {"session": session_id})
@@ -209,7 +218,7 @@ class _Room:
 
     def get_history(self, request: Request) -> Response:
         _, desk = self._find(request)
-        return _json(desk.history(), tuple[Entry, ...])
+        return _json(tuple(map(view_entry, desk.history())), tuple[Entry, ...])
 
     def get_changes(self, request: Request) -> Response:
         _, desk = self._find(request)
@@ -218,15 +227,14 @@ class _Room:
 
     def get_draft(self, request: Request) -> Response:
         _, desk = self._find(request)
-        kept = desk.draft(_author(request.query_params.get("author", "")))
-        return Response(kept.payload if kept else "null", media_type="application/json")
+        return _json(_read_draft(desk, _author(request.query_params.get("author", ""))), SentDraft | None)
 
     def keep_draft(self, request: Request, sent: SentDraft) -> Response:
         _, desk = self._find(request)
         author = _author(sent.author)
-        with self._drafting:
-            kept = desk.draft(author)
-            if kept and from_json(SentDraft, kept.payload).writer not in {sent.writer, *sent.follows}:
+        with self._lock:
+            kept = _read_draft(desk, author)
+            if kept and kept.writer not in {sent.writer, *sent.follows}:
                 raise _Refused(409, "editor.elsewhere")
             desk.keep_draft(author, to_json(sent).decode(), based_on=sent.based_on)
         return Response(status_code=204)
@@ -237,6 +245,15 @@ class _Room:
         now = dt.datetime.now(dt.UTC)
         saved = desk.save(correction, author=_author(sent.author), based_on=sent.based_on, now=now)
         return _json(view_session(record, saved))
+
+    def get_proposal(self, request: Request) -> Response:
+        _, desk = self._find(request)
+        return _json(view_other_text(desk.proposal()), OtherTextView | None)
+
+    def take_proposal(self, request: Request, sent: SentApproval) -> Response:
+        record, desk = self._find(request)
+        author, now = _author(sent.author), dt.datetime.now(dt.UTC)
+        return _json(view_session(record, desk.take_proposal(author=author, based_on=sent.revision, now=now)))
 
     def approve(self, request: Request, sent: SentApproval) -> Response:
         record, desk = self._find(request)
@@ -260,7 +277,8 @@ def _keep_uncut(video: Path, desk: Desk) -> Path:
     kept = desk.folder / "uncut.mp4"
     if not kept.is_file() and video.is_file() and desk.approved() is None:
         kept.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileExistsError):
+        # Where files have one name only, the recording itself is shown.
+        with suppress(OSError):
             kept.hardlink_to(video)
     return kept
 
@@ -276,6 +294,16 @@ class _Refused(TribuneError):
     def __init__(self, status: int, code: str) -> None:
         super().__init__(code)
         self.status = status
+
+
+def _read_draft(desk: Desk, author: str) -> SentDraft | None:
+    kept = desk.draft(author)
+    try:
+        return from_json(SentDraft, kept.payload) if kept else None
+    except ValueError:
+        # Not the error itself, which may quote what was typed.
+        _logger.warning("session %s: a draft of another version is left", desk.session_id)
+        return None
 
 
 def _language(request: Request) -> Language:

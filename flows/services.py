@@ -9,20 +9,25 @@ thing.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
 from config.settings import Settings
 from flows.children import Kept, kept_running
 from flows.engines import intake_options, running_store
 from flows.prefect_server import PrefectAddress, apply_deployments, prefect_server, watcher, worker
-from flows.review_server import HOST
+from flows.shared_engines import HOST
 from pipeline.errors import ProgramMissing, SetUpError
 from pipeline.intake import prepare
 from pipeline.locks import Held, exclusive
 from pipeline.s3 import S3Options
-from pipeline.tcp import free_port
+from pipeline.tcp import free_port, listens
+
+_START_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +64,7 @@ def running_services(settings: Settings) -> Iterator[Services]:
             with (
                 worker(settings, prefect),
                 watcher(settings, prefect),
-                review_pages(settings, prefect.environment) as review,
+                review_pages(settings) as review,
             ):
                 yield Services(s3=s3, prefect=prefect, review=review)
     except Held:
@@ -76,25 +81,30 @@ def engine_process(settings: Settings) -> Iterator[Kept]:
 
 
 @contextmanager
-def review_pages(settings: Settings, environment: Mapping[str, str]) -> Iterator[str]:
-    """Run the server of the review pages, and give its address.
-
-    Args:
-        settings: Which port is wanted.
-        environment: Lets it reach the Prefect server.
+def review_pages(settings: Settings) -> Iterator[str]:
+    """Run the server of the review pages, and give its address once it answers.
 
     Raises:
-        SetUpError: No port is free, or the pages of this data folder are served already.
+        SetUpError: It does not start, or the pages of this data folder are served already.
     """
     try:
         with exclusive(settings.root / "review.lock", wait=False):
             port = _port(settings)
             command = [sys.executable, "-m", "flows.review_server", str(port)]
             log = settings.root / "logs" / "review.log"
-            with kept_running("the review pages", command, log=log, env=environment):
+            with kept_running("the review pages", command, log=log):
+                _wait_for(port, log)
                 yield f"http://{HOST}:{port}/"
     except Held:
         raise SetUpError("flows.review_running", {"root": str(settings.root)}) from None
+
+
+def _wait_for(port: int, log: Path) -> None:
+    deadline = time.monotonic() + _START_S
+    while not listens(HOST, port):
+        if time.monotonic() > deadline:
+            raise ProgramMissing("flows.review_failed", {"log": str(log)})
+        time.sleep(0.05)
 
 
 def _port(settings: Settings) -> int:

@@ -36,12 +36,14 @@ class _Typed:
         was: Index of the word that it was; ``None`` where it is new.
         turn: Index of its turn.
         language: Given for it, or for its turn.
+        sure: Whether a person says that it is right.
     """
 
     text: str
     was: int | None
     turn: int
     language: str | None
+    sure: bool
 
 
 def revise(revision: Revision, correction: Correction) -> Transcript:
@@ -79,7 +81,8 @@ def _typed(turns: Sequence[CorrectedTurn]) -> Iterator[_Typed]:
             for text in texts:
                 # Of a word that became several, each is compared with it anew.
                 was = token.was if len(texts) == 1 else None
-                yield _Typed(text=text, was=was, turn=number, language=token.language or turn.language)
+                language = token.language or turn.language
+                yield _Typed(text=text, was=was, turn=number, language=language, sure=token.sure)
 
 
 def _origins(old: Sequence[Word], typed: Sequence[_Typed]) -> dict[int, int]:
@@ -172,7 +175,7 @@ def _kept(word: Word, typed: _Typed) -> Word:
     """Return a word that was there before as it is now."""
     language = typed.language or word.language
     if word.text == typed.text:
-        return replace(word, language=language)
+        return replace(word, language=language, probability=1.0 if typed.sure else word.probability)
     timed = word.timed if fold(word.text) == fold(typed.text) else "interpolated"
     return replace(word, text=typed.text, language=language, probability=1.0, timed=timed)
 

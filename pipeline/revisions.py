@@ -128,11 +128,13 @@ class Token:
         was: Index of the word that it was, among all words of the revision that was corrected, from 0; ``None`` for
             one that was typed anew. It keeps that word's time, and its probability too where its text is the same.
         language: ISO 639-1 where it is not that of the word it was, or else of its turn.
+        sure: Whether a person says that it is right as it stands.
     """
 
     text: str
     was: int | None = None
     language: str | None = None
+    sure: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -289,7 +289,7 @@ def test_learners_get_what_a_person_corrected_named_split_cut_and_approved(runni
         page.get_by_label("To", exact=True).press("Enter")
         page.get_by_role("button", name="Approve…").click()
         page.get_by_role("button", name="Approve and publish").click()
-        until(page, "document.getElementById('notice').textContent.startsWith('Approved')")
+        until(page, "document.getElementById('notices').textContent.startsWith('Approved')")
 
     def again() -> bool:
         state = one(running.records(), "council.mp4").state

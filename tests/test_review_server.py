@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import re
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -252,6 +257,22 @@ def test_the_key_is_secret_and_outlives_the_server(tmp_path: Path) -> None:
     assert read_key(tmp_path) == key
 
 
+def test_the_command_serves_the_pages_until_it_is_ended_and_only_once(tmp_path: Path) -> None:
+    environment = os.environ | {"TRIBUNE_ROOT": str(tmp_path), "TRIBUNE_ENV": "test", "TRIBUNE_LANGUAGE": "en"}
+    command = [sys.executable, "-c", "from pipeline.cli import main; main()", "review"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        address = re.search(r"http://127\.0\.0\.1:\d+/", running.stdout.readline())
+        assert address
+        second = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert (second.returncode, "already served" in second.stderr) == (4, True)
+        assert "no session yet" in httpx2.get(f"{address[0]}en/").text
+        running.send_signal(signal.SIGTERM)
+    assert running.returncode == 130
+    with pytest.raises(httpx2.ConnectError):
+        httpx2.get(address[0])
+
+
 def test_peaks_say_how_loud_each_fiftieth_of_a_second_is_and_are_read_once(tmp_path: Path) -> None:
     sound, kept = tmp_path / "sound.wav", tmp_path / "kept" / "peaks.bin"
     write_sound(sound, 2010)
@@ -328,6 +349,6 @@ def test_the_pages_use_every_text_of_theirs_and_no_other() -> None:
     sources.append((ROOT / "flows" / "review_server.py").read_text(encoding="utf-8"))
     ours = {code.removeprefix("editor.") for code in catalogue() if code.startswith("editor.")}
     everything = json.dumps(sources, ensure_ascii=False)
-    families = ("state_", "change_", "cut_")
+    families = ("state_", "change_", "cut_", "personal_")
     unused = {key for key in ours if f'{key}\\"' not in everything and f"{key}'" not in everything}
     assert {key for key in unused if not key.startswith(families)} == set()

@@ -9,20 +9,24 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from pipeline.corrections import changes
+from pipeline.editor.spellings import Spelling, suggest_spellings
 from pipeline.errors import CorrectionInvalid
 from pipeline.journal import Claimed, Failed, NeedsReview, Processing, SessionRecord
 from pipeline.matching import match
 from pipeline.messages import message
-from pipeline.revisions import CorrectedTurn, Correction, Cut, Entry, Revision, Token
+from pipeline.redaction import Redaction, propose
+from pipeline.revisions import Change, CorrectedTurn, Correction, Cut, Entry, Proposal, Revision, Token
 from pipeline.types import LANGUAGES, Bilingual, Language, Speaker, Transcript, Turn, Word
-from pipeline.visible import visible, visible_word
+from pipeline.visible import UNSHOWABLE, visible, visible_word
 
 Run = str | tuple[int, int] | tuple[int, str]
-"""A word typed anew, untouched words from the first index up to the second, or a word that reads otherwise now."""
+"""A word typed anew, untouched words from the first index up to the second, or a word that reads otherwise now; one
+that reads the same was found to be right.
+"""
 
 WordView = tuple[str, int, int, float, str, bool]
 """Text, start and end in ms, probability, language, overlapped."""
@@ -62,7 +66,8 @@ class SessionView:
         title: As it is shown now.
         own_title: Whether a reviewer gave it.
         people: Names of those announced, to choose from.
-        terms: Spellings that the session's details give.
+        personal: Passages that may hold a personal number.
+        spellings: Words that may be a term of the session, or the name of somebody announced.
     """
 
     id: str
@@ -76,7 +81,8 @@ class SessionView:
     speakers: tuple[SpeakerView, ...]
     cuts: tuple[Cut, ...]
     people: tuple[str, ...]
-    terms: tuple[str, ...]
+    personal: tuple[Redaction, ...]
+    spellings: tuple[Spelling, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,12 +193,26 @@ class DifferenceView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OtherTextView:
+    """What a later recognition would say.
+
+    Attributes:
+        tool: What recognised it.
+        proposed_at: When.
+        changes: How it differs from the newest revision.
+    """
+
+    tool: str
+    proposed_at: dt.datetime
+    changes: tuple[ChangeView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StateView:
     """Where a session stands.
 
     Attributes:
         latest: The newest revision.
-        approved: The revision that was approved last.
         pages: Address of the page in each language.
         others: Names of other people who have the session open.
         text_en: Where it stands, in words.
@@ -200,7 +220,6 @@ class StateView:
     """
 
     latest: Entry
-    approved: Entry | None
     pages: tuple[tuple[Language, str], ...]
     others: tuple[str, ...]
     text_en: str
@@ -211,10 +230,11 @@ def view_session(record: SessionRecord, revision: Revision) -> SessionView:
     """Return what the page needs to show a revision."""
     session, transcript = record.session, revision.transcript
     people = (*((session.host,) if session.host else ()), *session.guests)
+    names = tuple(visible(person.name) for person in people)
     return SessionView(
         id=session.id,
         revision=revision.number,
-        saved=revision.entry,
+        saved=view_entry(revision.entry),
         language=transcript.language,
         duration_ms=transcript.duration_ms,
         title=_visible_text(revision.title or session.title),
@@ -222,8 +242,9 @@ def view_session(record: SessionRecord, revision: Revision) -> SessionView:
         turns=tuple(map(_view_turn, transcript.turns)),
         speakers=tuple(map(_view_speaker, transcript.speakers)),
         cuts=revision.cuts,
-        people=tuple(visible(person.name) for person in people),
-        terms=tuple(map(visible, session.glossary)),
+        people=names,
+        personal=propose(transcript.words),
+        spellings=tuple(suggest_spellings(transcript.words, (*map(visible, session.glossary), *names))),
     )
 
 
@@ -231,12 +252,10 @@ def view_state(record: SessionRecord, history: Sequence[Entry], zone: dt.tzinfo)
     """Return where a session stands, or ``None`` where there is nothing to review yet."""
     if not history:
         return None
-    approved = max((entry for entry in history if entry.approval), key=_when_approved, default=None)
-    publication = record.publication
-    text_en, text_fr = (_say_state(record, history[-1], approved, language, zone) for language in LANGUAGES)
+    latest, publication = view_entry(history[-1]), record.publication
+    text_en, text_fr = (_say_state(record, latest, language, zone) for language in LANGUAGES)
     return StateView(
-        latest=history[-1],
-        approved=approved,
+        latest=latest,
         pages=publication.pages if publication else (),
         others=(),
         text_en=text_en,
@@ -244,14 +263,31 @@ def view_state(record: SessionRecord, history: Sequence[Entry], zone: dt.tzinfo)
     )
 
 
+def view_entry(entry: Entry) -> Entry:
+    """Return what is known of a revision as it can be shown; its author may be the name of a file."""
+    return replace(entry, author=visible(entry.author) or UNSHOWABLE)
+
+
 def view_difference(before: Transcript, after: Transcript) -> DifferenceView:
     """Return how two revisions differ, as it can be shown and as changes can be carried from one to the other."""
-    shown = tuple(
-        ChangeView(kind=each.kind, before=visible(each.before), after=visible(each.after), start_ms=each.start_ms)
-        for each in changes(before, after)
-    )
+    shown = _view_changes(changes(before, after))
     pairs = match([word.text for word in before.words], [word.text for word in after.words])
     return DifferenceView(changes=shown, same=tuple(_runs(pairs)))
+
+
+def view_other_text(proposal: Proposal | None) -> OtherTextView | None:
+    """Return what a later recognition would say, where there is such a thing."""
+    if proposal is None:
+        return None
+    tool, shown = visible(proposal.provenance.tool), _view_changes(proposal.changes)
+    return OtherTextView(tool=tool, proposed_at=proposal.proposed_at, changes=shown)
+
+
+def _view_changes(found: Sequence[Change]) -> tuple[ChangeView, ...]:
+    return tuple(
+        ChangeView(kind=each.kind, before=visible(each.before), after=visible(each.after), start_ms=each.start_ms)
+        for each in found
+    )
 
 
 def _runs(pairs: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int, int]]:
@@ -281,32 +317,25 @@ def read_correction(sent: Sent, words: Sequence[Word]) -> Correction:
         raise CorrectionInvalid("review.correction_invalid", {"detail": str(wrong)}) from wrong
 
 
-def moment(when: dt.datetime, language: Language, zone: dt.tzinfo) -> str:
-    """Return a day and time as people read them."""
+def _moment(when: dt.datetime, language: Language, zone: dt.tzinfo) -> str:
     there = when.astimezone(zone)
     data = {"date": there.date().isoformat(), "hour": f"{there:%H}", "minute": f"{there:%M}"}
     return message("status.moment", language, **data)
 
 
-def _when_approved(entry: Entry) -> dt.datetime:
-    return entry.approval.approved_at if entry.approval else dt.datetime.min.replace(tzinfo=dt.UTC)
-
-
-def _say_state(
-    record: SessionRecord, latest: Entry, approved: Entry | None, language: Language, zone: dt.tzinfo
-) -> str:
+def _say_state(record: SessionRecord, latest: Entry, language: Language, zone: dt.tzinfo) -> str:
     if isinstance(record.state, Claimed | Processing):
         return message("editor.state_working", language)
     if isinstance(record.state, NeedsReview) and latest.origin == "recognition":
         return message("editor.state_awaited", language)
     if isinstance(record.state, Failed):
         return message("editor.state_failed", language)
-    if approved and approved.approval and approved.number == latest.number:
-        data = {"author": approved.approval.author, "when": moment(approved.approval.approved_at, language, zone)}
-        return message("editor.state_approved", language, number=approved.number, **data)
+    if latest.approval:
+        data = {"author": latest.approval.author, "when": _moment(latest.approval.approved_at, language, zone)}
+        return message("editor.state_approved", language, number=latest.number, **data)
     if latest.origin == "recognition":
         return message("editor.state_automatic", language)
-    data = {"author": latest.author, "when": moment(latest.saved_at, language, zone)}
+    data = {"author": latest.author, "when": _moment(latest.saved_at, language, zone)}
     return message("editor.state_saved", language, number=latest.number, **data)
 
 
@@ -348,7 +377,8 @@ def _read_run(run: Run, words: Sequence[Word]) -> Iterator[Token]:
         return
     first, then = run
     if isinstance(then, str):
-        yield Token(text=visible(then), was=first)
+        same = 0 <= first < len(words) and then == visible_word(words[first])
+        yield Token(text=words[first].text if same else visible(then), was=first, sure=same)
         return
     if not 0 <= first < then <= len(words):
         raise ValueError(f"no such words: {first} to {then}")

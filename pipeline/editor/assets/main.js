@@ -53,6 +53,7 @@ class Editor {
     document.body.dataset.ready = "text";
     if (!this.author) await this.#changeAuthor();
     byId("author").textContent = this.author;
+    await this.#lookForProposal();
     await this.#findDraft();
     document.body.dataset.ready = "all";
     this.#look();
@@ -106,7 +107,6 @@ class Editor {
 
   #dropDraft() {
     this.history.apply(this.opened);
-    byId("notice").hidden = true;
   }
 
   /* Showing */
@@ -129,13 +129,14 @@ class Editor {
   #showAside() {
     const { document: now } = this;
     const doubts = model.allDoubts(now).length;
-    byId("doubts").textContent = say(doubts === 1 ? "one_doubt" : "many_doubts", { count: doubts });
-    byId("next-doubt").disabled = byId("previous-doubt").disabled = !doubts;
+    byId("doubts").textContent = say("doubts", { count: doubts });
+    for (const id of ["next-doubt", "previous-doubt", "confirm"]) byId(id).disabled = !doubts;
     const title = now.title ?? this.session.title;
     byId("title").textContent = title[language] ?? title.en ?? title.fr;
     for (const each of ["en", "fr"]) if (document.activeElement !== byId(`title-${each}`)) byId(`title-${each}`).value = title[each] ?? "";
     this.#showSpeakers();
     this.#showCuts();
+    this.#showSuggestions();
   }
 
   labelOf(key, shown = this.document) {
@@ -198,9 +199,18 @@ class Editor {
     if (state === "elsewhere") this.#notice(say("elsewhere"), [say("reload"), () => location.reload()]);
   }
 
+  /** Say something until it is closed or acted on; an action that only shows a place leaves it. */
   #notice(text, ...actions) {
-    byId("notice").hidden = false;
-    byId("notice").replaceChildren(make("p", {}, text), ...actions.map(([label, act]) => button(label, act)));
+    const all = byId("notices");
+    for (const each of all.children) if (each.dataset.text === text) each.remove();
+    const made = make("div", { className: "notice" }, make("p", {}, text));
+    made.dataset.text = text;
+    const close = (act) => () => {
+      made.remove();
+      act?.();
+    };
+    made.append(...actions.map(([label, act, stays]) => button(label, stays ? act : close(act))), button(say("close"), close()));
+    all.append(made);
   }
 
   #announce(text) {
@@ -316,6 +326,86 @@ class Editor {
     this.#announce(say("doubt_at", { text: found.text.slice(from, to), time: clock(ms), name: this.labelOf(found.speaker) }));
   }
 
+  /** What is selected is right: it is in doubt no longer, and the next passage that is gets its turn. */
+  #confirm() {
+    const here = this.#here();
+    if (!here) return;
+    this.history.apply(model.confirmWords(this.document, here.id, here.from, here.to));
+    this.#doubt(1);
+  }
+
+  /* What the program suggests */
+
+  #showSuggestions() {
+    const { document: now, session } = this;
+    const open = (key) => !this.refused.has(key);
+    const places = model.findWords(now, [...session.spellings, ...session.personal]);
+    const spellings = session.spellings.flatMap((each, at) => {
+      const place = places[at];
+      const key = `spelling ${each.first} ${each.text}`;
+      return place && open(key) ? [this.#suggestion(key, place, each.text)] : [];
+    });
+    const masked = (each) => now.cuts.some((cut) => cut.start_ms < each.end_ms && each.start_ms < cut.end_ms);
+    const personal = session.personal.flatMap((each, at) => {
+      const place = places[session.spellings.length + at];
+      const key = `personal ${each.first}`;
+      return place && open(key) && !masked(each) ? [this.#personal(key, place, each)] : [];
+    });
+    byId("suggestions-part").hidden = !spellings.length && !personal.length;
+    byId("suggestions-count").textContent = String(spellings.length + personal.length);
+    byId("suggestions").replaceChildren(...personal, ...spellings);
+  }
+
+  #quote({ id, from, to }) {
+    return this.document.blocks[model.indexOfBlock(this.document, id)].text.slice(from, to);
+  }
+
+  #suggestion(key, place, text) {
+    const said = this.#quote(place);
+    const accept = () => this.history.apply(model.replaceAll(this.document, [place], text));
+    return this.#suggestionItem(key, place, `${said} → ${text}`, [say("accept"), say("accept_spelling", { said, text }), accept]);
+  }
+
+  #personal(key, place, { kind, start_ms: start, end_ms: end }) {
+    const said = this.#quote(place);
+    const cut = { start_ms: start, end_ms: end, kind: "mask", sound: "tone", picture: "untouched" };
+    const accept = () => this.history.apply(model.withCuts(this.document, [...this.document.cuts, cut]));
+    return this.#suggestionItem(key, place, `${say(`personal_${kind}`)} ${said}`, [say("mask"), say("mask_this", { said }), accept]);
+  }
+
+  #suggestionItem(key, place, text, [label, description, accept]) {
+    const settle = (act) => () => {
+      act();
+      byId("suggestions-title").focus();
+      this.#showSuggestions();
+    };
+    const show = button(say("show"), () => this.view.select(place.id, place.from, place.to));
+    const take = button(label, settle(accept));
+    const leave = button(say("leave"), settle(() => this.refused.add(key)));
+    take.setAttribute("aria-label", description);
+    for (const each of [show, leave]) each.setAttribute("aria-label", `${each.textContent} ${text}`);
+    return make("li", { className: "row" }, make("span", {}, text), take, leave, show);
+  }
+
+  /** A later recognition never replaces the text by itself: it is shown, and taken when somebody says so. */
+  async #lookForProposal() {
+    const proposal = await this.server.get("/proposal");
+    if (!proposal) return;
+    const data = { count: proposal.changes.length };
+    this.#notice(say("proposal_there", data), [say("conflict_show"), () => this.#showProposal(proposal)]);
+  }
+
+  async #showProposal({ changes }) {
+    byId("proposal-changes").replaceChildren(...changeItems(changes, say));
+    if ((await ask(byId("proposal-dialog"))) !== "ok" || !(await this.save())) return;
+    try {
+      this.#take(await this.server.send("POST", "/proposal", { author: this.author, revision: this.session.revision }));
+      this.#look();
+    } catch (refusal) {
+      await this.#onRefused(refusal);
+    }
+  }
+
   /* Cuts */
 
   async #cut(changed = null) {
@@ -387,6 +477,7 @@ class Editor {
   /** Save what was typed as a revision. Says whether there is nothing left to save. */
   async save() {
     if (!this.changed) return true;
+    if (this.drafts.ended) return false;
     await this.drafts.pause();
     const document = this.document;
     try {
@@ -443,7 +534,7 @@ class Editor {
 
   #clashAction({ mine, theirs, block }) {
     const shown = `${mine.slice(0, 80)} ↔ ${theirs.slice(0, 80)}`;
-    return [shown, () => block !== null && this.view.select(block, 0)];
+    return [shown, () => block !== null && this.view.select(block, 0), true];
   }
 
   async #approve() {
@@ -472,8 +563,10 @@ class Editor {
 
   #showState(state) {
     byId("state").textContent = state[`text_${language}`];
+    const page = state.pages.find(([spoken]) => spoken === language)?.[1] ?? "";
+    byId("published").hidden = !/^https?:/u.test(page);
+    byId("published").href = page;
     byId("others").textContent = state.others.length ? say("others", { names: state.others.join(", ") }) : "";
-    byId("revision").textContent = say("revision", { number: this.session.revision });
     if (state.latest.number <= this.session.revision || this.warned === state.latest.number) return;
     this.warned = state.latest.number;
     const data = { author: state.latest.author, number: state.latest.number };
@@ -521,6 +614,7 @@ class Editor {
       redo: () => this.redo(),
       "next-doubt": () => this.#doubt(1),
       "previous-doubt": () => this.#doubt(-1),
+      confirm: () => this.#confirm(),
       "find-toggle": () => (byId("find").hidden ? this.#openSearch() : this.#closeSearch()),
       "find-next": () => this.#nextFound(1),
       "find-previous": () => this.#nextFound(-1),
@@ -584,13 +678,14 @@ class Editor {
     const inField = typing && !event.target.isContentEditable;
     const speaker = /^Digit([1-9])$/u.exec(event.code);
     if (event.altKey && !control && speaker) return () => this.#assignHere(Number(speaker[1]));
-    if (!typing && (event.key === "?" || event.key === "h")) return () => ask(byId("help-dialog"));
+    if (!typing && event.key === "?") return () => ask(byId("help-dialog"));
     const keys = {
       "Ctrl+S": () => this.save(),
       "Ctrl+Z": inField ? null : () => this.undo(),
       "Ctrl+Shift+Z": inField ? null : () => this.redo(),
       "Ctrl+Y": inField ? null : () => this.redo(),
       "Ctrl+F": () => this.#openSearch(),
+      "Alt+Enter": () => this.#confirm(),
       "Ctrl+Enter": () => this.seek(null),
       "Ctrl+Shift+X": () => this.#cut(),
       "Ctrl+,": () => this.player.step(-1),

@@ -30,7 +30,7 @@ export function rebase(mine, opened, theirs, base, pairs) {
     if (!same && text(replaced) !== text(moved)) clashes.push({ mine: text(moved), theirs: text(replaced), block: moved[0]?.id ?? null });
     blocks = [...blocks.slice(0, first), ...moved, ...blocks.slice(last)];
   }
-  const document = Object.freeze({ ...before, blocks, ...apart(mine, opened, before) });
+  const document = Object.freeze({ ...before, blocks, ...apart(mine, opened, before, clashes) });
   return { document, clashes };
 }
 
@@ -87,18 +87,30 @@ function text(blocks) {
   return blocks.map((block) => block.text.trim()).join(" ");
 }
 
-/** Names, cuts and title: mine where I changed them, else theirs. */
-function apart(mine, opened, theirs) {
+/** Names, cuts and title: mine where I changed them, else theirs; a name that both changed is told like a passage. */
+function apart(mine, opened, theirs, clashes) {
   const was = new Map(opened.speakers.map((each) => [each.key, each.name]));
   const own = new Map(mine.speakers.map((each) => [each.key, each]));
   const speakers = theirs.speakers.map((each) => {
     const ours = own.get(each.key);
     own.delete(each.key);
-    return ours && ours.name !== was.get(each.key) ? ours : each;
+    if (!ours || ours.name === was.get(each.key)) return each;
+    const differs = each.name !== was.get(each.key) && each.name !== ours.name;
+    if (differs) clashes.push({ mine: ours.name ?? "", theirs: each.name ?? "", block: null });
+    return ours;
   });
   return {
     speakers: [...speakers, ...own.values()],
-    cuts: mine.cuts === opened.cuts ? theirs.cuts : mine.cuts,
+    cuts: joinedCuts(mine.cuts, opened.cuts, theirs.cuts),
     title: mine.title === opened.title ? theirs.title : mine.title,
   };
+}
+
+/** Their cuts without those that I took back, and those of mine that meet none of them. */
+function joinedCuts(mine, opened, theirs) {
+  const same = (one) => (other) => one.start_ms === other.start_ms && one.end_ms === other.end_ms && one.kind === other.kind;
+  const kept = theirs.filter((cut) => !opened.some(same(cut)) || mine.some(same(cut)));
+  const apart = (cut) => kept.every((other) => cut.end_ms <= other.start_ms || other.end_ms <= cut.start_ms);
+  const added = mine.filter((cut) => !opened.some(same(cut)) && apart(cut));
+  return [...kept, ...added].sort((one, other) => one.start_ms - other.start_ms);
 }

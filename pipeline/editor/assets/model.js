@@ -20,7 +20,6 @@ export class Base {
     this.probability = words.map((word) => word[3]);
     this.language = words.map((word) => word[4]);
     this.overlapped = words.map((word) => Boolean(word[5]));
-    this.duration = session.duration_ms;
     this.main = session.language;
   }
 
@@ -30,7 +29,7 @@ export class Base {
   }
 
   isOverlapped(token) {
-    return this.isUntouched(token) && this.overlapped[token.word];
+    return this.isUntouched(token) && this.overlapped[token.word] && this.probability[token.word] < 1;
   }
 
   isDoubtful(token) {
@@ -38,7 +37,7 @@ export class Base {
   }
 
   isUntouched(token) {
-    return token.word !== null && token.text === this.text[token.word];
+    return token.word !== null && token.text === this.text[token.word] && !token.sure;
   }
 
   languageOf(token) {
@@ -142,6 +141,35 @@ export function setText(document, id, text) {
   const block = document.blocks[at];
   if (block.text === text) return document;
   return withBlocks(document, at, 1, makeBlock(block.speaker, block.joined, retokenise(block.tokens, text), text, id));
+}
+
+/** Say of the words in a stretch of a block that they are right as they stand. */
+export function confirmWords(document, id, from, to) {
+  const at = indexOfBlock(document, id);
+  const block = document.blocks[at];
+  const spans = tokenSpans(block);
+  const doubted = (token, number) => spans[number][0] < to && spans[number][1] > from && document.base.isDoubtful(token);
+  if (!block.tokens.some(doubted)) return document;
+  const sure = block.tokens.map((token, number) => (doubted(token, number) ? { ...token, sure: true } : token));
+  return withBlocks(document, at, 1, makeBlock(block.speaker, block.joined, sure, block.text, id));
+}
+
+/** Where stretches of the revision's words stand as they were, each in one block: id, from and to; null where not. */
+export function findWords(document, stretches) {
+  const wanted = new Set(stretches.map(({ first }) => first));
+  const places = new Map();
+  for (const block of document.blocks) {
+    block.tokens.forEach(({ word }, at) => wanted.has(word) && places.set(word, [block, at]));
+  }
+  return stretches.map(({ first, last }) => (places.has(first) ? stretchAt(document, ...places.get(first), first, last) : null));
+}
+
+function stretchAt(document, block, at, first, last) {
+  const tokens = block.tokens.slice(at, at + last - first + 1);
+  const same = (token, number) => token.word === first + number && token.text === document.base.text[token.word];
+  if (tokens.length !== last - first + 1 || !tokens.every(same)) return null;
+  const spans = tokenSpans(block);
+  return { id: block.id, from: spans[at][0], to: spans[at + last - first][1] };
 }
 
 /** Return where each token of a block begins and ends in its text. */
@@ -272,7 +300,7 @@ export function spokenAt(document, ms) {
   const tokens = blocks[low]?.tokens ?? [];
   for (let at = tokens.length - 1; at >= 0; at -= 1) {
     const word = tokens[at].word;
-    if (word !== null && base.start[word] <= ms) return { block: low, token: at, over: base.end[word] <= ms };
+    if (word !== null && base.start[word] <= ms) return { block: low, token: at };
   }
   return null;
 }
@@ -314,28 +342,40 @@ export function nextDoubt(document, blockIndex, tokenIndex, step = 1) {
 
 /** Every run of doubtful tokens: index of the block, first token, token after the last. */
 export function allDoubts(document) {
-  const { base } = document;
-  return document.blocks.flatMap(({ tokens }, block) => {
-    const found = [];
-    tokens.forEach((token, at) => {
-      if (!base.isDoubtful(token)) return;
-      if (found.at(-1)?.to === at) found.at(-1).to = at + 1;
-      else found.push({ block, from: at, to: at + 1 });
-    });
-    return found;
+  return document.blocks.flatMap((block, at) =>
+    remember(doubted, block, () => doubtsIn(block, document.base)).map(([from, to]) => ({ block: at, from, to })),
+  );
+}
+
+function doubtsIn({ tokens }, base) {
+  const found = [];
+  tokens.forEach((token, at) => {
+    if (!base.isDoubtful(token)) return;
+    if (found.at(-1)?.[1] === at) found.at(-1)[1] = at + 1;
+    else found.push([at, at + 1]);
   });
+  return found;
 }
 
 /* What is sent and kept */
 
 /** The document as the server takes it: runs of untouched words as [from, to), changed ones as [word, text], new as text. */
 export function toPayload(document) {
-  const turns = document.blocks.map((block) => ({
-    ...(block.joined ? { joined: true } : {}),
-    speaker: block.speaker,
-    words: toRuns(block.tokens, document.base),
-  }));
+  const turns = document.blocks.map((block) => remember(sent, block, () => toTurn(block, document.base)));
   return { turns, speakers: document.speakers, cuts: document.cuts, title: document.title };
+}
+
+/* What is made of a block is made once: blocks never change, and nearly all are the same after a keystroke. */
+const sent = new WeakMap();
+const doubted = new WeakMap();
+
+function remember(known, block, work) {
+  if (!known.has(block)) known.set(block, work());
+  return known.get(block);
+}
+
+function toTurn({ joined, speaker, tokens }, base) {
+  return { ...(joined ? { joined: true } : {}), speaker, words: toRuns(tokens, base) };
 }
 
 function toRuns(tokens, base) {
@@ -357,7 +397,7 @@ export function fromPayload(payload, opened) {
     const made = makeBlock(speaker, joined, fromRuns(words, base));
     const was = known.get(made.tokens[0]?.word);
     const same = was && was.text === made.text && was.speaker === speaker && was.joined === joined;
-    return same && was.tokens.every((token, at) => token.word === made.tokens[at].word) ? was : made;
+    return same && was.tokens.every((token, at) => token.word === made.tokens[at].word && !made.tokens[at].sure) ? was : made;
   });
   const read = Object.freeze({
     blocks,
@@ -397,7 +437,7 @@ export function settle(sent, now, base) {
   }
   if (next !== base.text.length) return null;
   const known = (block) => {
-    const tokens = block.tokens.map(({ text, word }) => ({ text, word: places.get(word) ?? null }));
+    const tokens = block.tokens.map((token) => ({ ...token, word: places.get(token.word) ?? null }));
     return moved.get(block) ?? Object.freeze({ ...block, tokens });
   };
   const opened = Object.freeze({ ...sent, blocks: sent.blocks.map(known), base });
@@ -408,7 +448,7 @@ function fromRuns(runs, base) {
   return runs.flatMap((run) => {
     if (typeof run === "string") return [{ text: run, word: null }];
     const [word, rest] = run;
-    if (typeof rest === "string") return [{ text: rest, word }];
+    if (typeof rest === "string") return [{ text: rest, word, ...(rest === base.text[word] ? { sure: true } : {}) }];
     return Array.from({ length: rest - word }, (_, at) => ({ text: base.text[word + at], word: word + at }));
   });
 }
