@@ -36,6 +36,7 @@ from pipeline.ports import Progress, Store
 from pipeline.publishing import publish
 from pipeline.render import FORMATS, Document, Format
 from pipeline.serial import to_json
+from pipeline.shots import find_cuts
 from pipeline.site.render import LearnerSite
 from pipeline.speakers import SpeakerOptions, attribute, without_speakers
 from pipeline.speech import SpeechOptions, main_language
@@ -181,12 +182,14 @@ class Sound:
         stream: The audio stream chosen.
         audio: Made of it.
         tracks: Sound of one person each, in the order of the session's tracks.
+        cuts_ms: When the picture cuts.
     """
 
     media: Media
     stream: AudioStream
     audio: AudioFile
     tracks: tuple[AudioFile, ...] = ()
+    cuts_ms: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,8 +278,8 @@ def process(
     written = run(
         "captions",
         Written,
-        (said, sound.result.media.duration_ms, options.speakers, _figures(options.captions)),
-        lambda _: _write(said, sound.result.media, folder, options),
+        (said, sound.result.media.duration_ms, sound.result.cuts_ms, options.speakers, _figures(options.captions)),
+        lambda _: _write(said, sound.result, folder, options),
     )
     pictures = run(
         "video",
@@ -376,7 +379,8 @@ def _read_sound(
         media = write_mixed(media, streams, folder / "mixed.mkv", options.media)
     stream = media.audio[0] if streams else choose_audio(media, session)
     audio = write_audio_file(media, stream, folder / "sound.wav", options.media, progress=progress)
-    return Sound(media=media, stream=stream, audio=audio, tracks=tracks)
+    cuts_ms = find_cuts(media, folder, options.media)
+    return Sound(media=media, stream=stream, audio=audio, tracks=tracks, cuts_ms=cuts_ms)
 
 
 def _read_tracks(
@@ -426,12 +430,12 @@ def _with_languages_heard(session: Session, recognition: Recognition) -> Session
     return replace(session, languages=(main, *(language for language in session.languages if language != main)))
 
 
-def _write(said: Said, media: Media, folder: Path, options: ProcessOptions) -> Written:
+def _write(said: Said, sound: Sound, folder: Path, options: ProcessOptions) -> Written:
     session = said.session
     transcript = attribute(
-        said.recognition, said.diarization, session, duration_ms=media.duration_ms, options=options.speakers
+        said.recognition, said.diarization, session, duration_ms=sound.media.duration_ms, options=options.speakers
     )
-    cues = make_cues(transcript, options.captions)
+    cues = make_cues(transcript, options.captions, sound.cuts_ms)
     edited = edit(transcript, session.glossary)
     document = Document(session=session, transcript=transcript, edited=edited, cues=cues, provenance=said.provenance)
     files = tuple(_write_document(document, each, folder) for each in FORMATS.values())
