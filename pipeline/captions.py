@@ -159,15 +159,16 @@ def _measured(runs: Sequence[_Run], language: Language) -> Iterator[Run]:
 
 
 def _runs(transcript: Transcript, rules: Rules) -> Iterator[_Run]:
+    """Yield words in a row of one speaker in one language, over the turns that they are divided into."""
     shown: str | None = None
-    for turn in transcript.turns:
-        name = speaker_name(transcript, turn.speaker)
-        for language, words in groupby(turn.words, key=lambda word: word.language):
-            own = rules_for(rules, language)
-            label = _fitted(name, own, transcript.language) if name != shown else None
-            shown = name
-            shown_words = tuple(replace(word, text=own.typeset(word.text)) for word in words)
-            yield _Run(words=shown_words, speaker=turn.speaker, language=language, label=label, rules=own)
+    said = ((turn.speaker, word) for turn in transcript.turns for word in turn.words)
+    for (speaker, language), group in groupby(said, key=lambda pair: (pair[0], pair[1].language)):
+        name = speaker_name(transcript, speaker)
+        own = rules_for(rules, language)
+        label = _fitted(name, own, transcript.language) if name != shown else None
+        shown = name
+        words = tuple(replace(word, text=own.typeset(word.text)) for _, word in group)
+        yield _Run(words=words, speaker=speaker, language=language, label=label, rules=own)
 
 
 def _fitted(name: str | None, rules: CaptionRules, language: Language) -> str | None:
