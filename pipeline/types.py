@@ -602,7 +602,7 @@ class Line:
     Attributes:
         words: In order; empty where the label has the line for itself.
         speaker: Key of the speaker, or ``None``.
-        language: Of the words.
+        language: That it begins in.
         label: Name to be shown before the words, where the speaker changes.
     """
 
