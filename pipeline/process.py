@@ -60,6 +60,7 @@ from pipeline.types import (
 from pipeline.video import (
     CaptionTrack,
     Label,
+    write_burned_in,
     write_listening_audio,
     write_poster,
     write_title_card_video,
@@ -161,6 +162,7 @@ class ProcessOptions:
         captions: Rules of the captions of each language.
         loudness_lufs: Loudness that published sound is brought to, or ``None`` to leave it.
         without_speech: Whether a recording in which nobody speaks is published or set aside.
+        burned_in: Whether to publish the video once more with the captions in the picture.
         voices: Where voices that may be recognised are kept; ``None`` where none are looked for.
     """
 
@@ -170,6 +172,7 @@ class ProcessOptions:
     captions: Mapping[str, CaptionRules]
     loudness_lufs: float | None = None
     without_speech: Literal["publish", "set_aside"] = "publish"
+    burned_in: bool = False
     voices: Path | None = None
 
 
@@ -284,7 +287,7 @@ def process(
     pictures = run(
         "video",
         Pictures,
-        (recording.sha256, session, sound.result.stream, written.result.cues, options.loudness_lufs),
+        (recording.sha256, session, sound.result.stream, written.result.cues, options.loudness_lufs, options.burned_in),
         lambda progress: _make_pictures(session, sound.result, written.result, folder, options, progress),
     )
     bundle = Bundle(
@@ -488,6 +491,11 @@ def _make_pictures(
     ]
     if not sound.media.video:
         files.append(read(audio, role="audio", content_type="audio/mp4"))
+    if options.burned_in and written.cues:
+        burned_in = folder / "video.burned-in.mp4"
+        length_ms = sound.media.duration_ms
+        write_burned_in(video, srt, burned_in, label, options.media, duration_ms=length_ms, progress=progress)
+        files.append(read(burned_in, role="burned_in", content_type="video/mp4"))
     progress(1.0)
     return Pictures(files=tuple(files))
 

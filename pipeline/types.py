@@ -660,7 +660,8 @@ class Artifact:
         sha256: Of its bytes.
         size: Bytes.
         language: Of its text, where it has one.
-        role: What it is to a learner: ``video``, ``audio``, ``poster``, ``captions``, ``transcript``, ``metadata``.
+        role: What it is to a learner: ``video``, ``burned_in``, ``audio``, ``poster``, ``captions``, ``transcript``,
+            ``metadata``.
         download_name: What a browser should save it as, where it is meant to be saved.
     """
 
