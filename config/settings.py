@@ -77,9 +77,10 @@ class SpeakerSettings(_Section):
 
 
 class CaptionSettings(_Section):
-    """How captions are laid out and timed."""
+    """How captions are laid out and timed, and where they are shown."""
 
     profile: str
+    burned_in: bool
 
 
 class PublishingSettings(_Section):

@@ -67,7 +67,11 @@ def convert_file(
     write = writer(target.name)
     opened = _open(file)
     text = write(as_interpreted(opened.read, _language_of(opened, language)))
-    target.write_text(text, encoding="utf-8", newline="")
+    try:
+        target.write_text(text, encoding="utf-8", newline="")
+    except OSError as failure:
+        data = {"name": str(target), "detail": failure.strerror or ""}
+        raise CaptionsInvalid("captions.unwritable", data) from failure
 
 
 def _open(file: Path) -> Opened:

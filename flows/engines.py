@@ -92,6 +92,7 @@ def process_options(settings: Settings) -> ProcessOptions:
         speech=SpeechOptions(batch_size=settings.engines.batch_size),
         speakers=SpeakerOptions(),
         captions=load_all(settings.captions.profile or None),
+        burned_in=settings.captions.burned_in,
         loudness_lufs=LOUDNESS_LUFS if settings.media.normalise_loudness else None,
         without_speech=settings.publishing.without_speech,
         voices=settings.voices if settings.speakers.recognise_enrolled else None,

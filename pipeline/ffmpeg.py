@@ -40,7 +40,7 @@ OLDEST: Final = 5
 
 NEEDED: Final = {
     "encoders": ("libx264", "aac", "mov_text", "mjpeg", "pcm_s16le"),
-    "filters": ("aresample", "drawtext", "loudnorm", "thumbnail", "yadif"),
+    "filters": ("aresample", "drawtext", "loudnorm", "scdet", "subtitles", "thumbnail", "yadif"),
 }
 """What a build must be able to do; not every system's can."""
 

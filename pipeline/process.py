@@ -43,6 +43,7 @@ from pipeline.render import FORMATS, Document, Format
 from pipeline.review import Desk
 from pipeline.revisions import Cut, Revision
 from pipeline.serial import to_json
+from pipeline.shots import find_cuts
 from pipeline.site.render import LearnerSite
 from pipeline.speakers import SpeakerOptions, attribute, without_speakers
 from pipeline.speech import SpeechOptions, main_language
@@ -69,6 +70,7 @@ from pipeline.types import (
 from pipeline.video import (
     CaptionTrack,
     Label,
+    write_burned_in,
     write_listening_audio,
     write_poster,
     write_title_card_video,
@@ -180,6 +182,7 @@ class ProcessOptions:
         captions: Rules of the captions of each language.
         loudness_lufs: Loudness that published sound is brought to, or ``None`` to leave it.
         without_speech: Whether a recording in which nobody speaks is published or set aside.
+        burned_in: Whether to publish the video once more with the captions in the picture.
         voices: Where voices that may be recognised are kept; ``None`` where none are looked for.
         review_required: Whether nothing is published before somebody has approved it.
         site: Address below which learners find what is published, for links in documents; ``None`` where it is not
@@ -192,6 +195,7 @@ class ProcessOptions:
     captions: Mapping[str, CaptionRules]
     loudness_lufs: float | None = None
     without_speech: Literal["publish", "set_aside"] = "publish"
+    burned_in: bool = False
     voices: Path | None = None
     review_required: bool = False
     site: str | None = None
@@ -232,12 +236,14 @@ class Sound:
         stream: The audio stream chosen.
         audio: Made of it.
         tracks: Sound of one person each, in the order of the session's tracks.
+        cuts_ms: When the picture cuts.
     """
 
     media: Media
     stream: AudioStream
     audio: AudioFile
     tracks: tuple[AudioFile, ...] = ()
+    cuts_ms: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -379,8 +385,10 @@ def _publish_reviewed(
 
 def _publish_text(work: Work, sound: Sound, text: Text, timings: tuple[Timing, ...]) -> Publication:
     """Publish what was said, whoever says that it was."""
-    deciding = (text, _figures(work.options.captions), work.options.site)
-    written = work.run("captions", Written, deciding, lambda _: _write(text, work.folder, work.options))
+    # Where a passage was taken out, the picture cuts too.
+    cuts_ms = Timeline(duration_ms=sound.media.duration_ms, cuts=text.cuts).map_ms(sound.cuts_ms)
+    deciding = (text, cuts_ms, _figures(work.options.captions), work.options.site)
+    written = work.run("captions", Written, deciding, lambda _: _write(text, cuts_ms, work.folder, work.options))
     pictures = work.run(
         "video",
         Pictures,
@@ -391,6 +399,7 @@ def _publish_text(work: Work, sound: Sound, text: Text, timings: tuple[Timing, .
             sound.stream,
             written.result.cues,
             work.options.loudness_lufs,
+            work.options.burned_in,
         ),
         lambda progress: _make_pictures(text, sound, written.result, work, progress),
     )
@@ -486,7 +495,8 @@ def _read_sound(
         media = write_mixed(media, streams, folder / "mixed.mkv", options.media)
     stream = media.audio[0] if streams else choose_audio(media, session)
     audio = write_audio_file(media, stream, folder / "sound.wav", options.media, progress=progress)
-    return Sound(media=media, stream=stream, audio=audio, tracks=tracks)
+    cuts_ms = find_cuts(media, folder, options.media)
+    return Sound(media=media, stream=stream, audio=audio, tracks=tracks, cuts_ms=cuts_ms)
 
 
 def _read_tracks(
@@ -549,9 +559,9 @@ def _review(approved: Revision) -> Review | None:
     return None if approval is None else Review(revision=approved.number, day=approval.approved_at.date())
 
 
-def _write(text: Text, folder: Path, options: ProcessOptions) -> Written:
+def _write(text: Text, cuts_ms: tuple[int, ...], folder: Path, options: ProcessOptions) -> Written:
     transcript = apply_cuts(text.transcript, text.cuts)
-    cues = make_cues(transcript, options.captions)
+    cues = make_cues(transcript, options.captions, cuts_ms)
     edited = edit(transcript, text.session.glossary)
     document = Document(
         session=text.session,
@@ -618,6 +628,11 @@ def _make_pictures(text: Text, sound: Sound, written: Written, work: Work, progr
     ]
     if not media.video:
         files.append(read(audio, role="audio", content_type="audio/mp4"))
+    if options.burned_in and written.cues:
+        burned_in = folder / "video.burned-in.mp4"
+        length_ms = media.duration_ms
+        write_burned_in(video, srt, burned_in, label, options.media, duration_ms=length_ms, progress=progress)
+        files.append(read(burned_in, role="burned_in", content_type="video/mp4"))
     progress(1.0)
     return Pictures(files=tuple(files))
 

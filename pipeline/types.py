@@ -612,7 +612,7 @@ class Line:
     Attributes:
         words: In order; empty where the label has the line for itself.
         speaker: Key of the speaker, or ``None``.
-        language: Of the words.
+        language: That it begins in.
         label: Name to be shown before the words, where the speaker changes.
     """
 
@@ -706,7 +706,8 @@ class Artifact:
         sha256: Of its bytes.
         size: Bytes.
         language: Of its text, where it has one.
-        role: What it is to a learner: ``video``, ``audio``, ``poster``, ``captions``, ``chapters``, ``transcript``,
+        role: What it is to a learner: ``video``, ``burned_in``, ``audio``, ``poster``, ``captions``, ``chapters``,
+            ``transcript``, ``comparison``, ``schema``,
             ``metadata``.
         download_name: What a browser should save it as, where it is meant to be saved.
     """

@@ -69,6 +69,9 @@ _PLAIN: Final[Mapping[str, object]] = {
     "max_muxing_queue_size": 4096,
 }
 
+_BURNED_IN: Final = "FontName=DejaVu Sans,FontSize=15,BorderStyle=3,Outline=1,Shadow=0,OutlineColour=&H40000000"
+"""White on a dark ground that lets a little of the picture through: contrast whatever is filmed."""
+
 _CARD_WIDTH, _CARD_HEIGHT, _MARGIN = 1280, 720, 96
 _CARD_COLOUR, _ACCENT_COLOUR, _TEXT_COLOUR, _DETAIL_COLOUR = "0x1b3a4b", "0xe0a030", "0xffffff", "0xd5e3ea"
 _TITLE_SIZE, _DETAIL_SIZE = 60, 34
@@ -184,6 +187,40 @@ def write_title_card_video(
         with written(target) as part:
             output = _mp4(picture, sound, tracks, part, label=label, options={**still, **options})
             run_ffmpeg(output, limits, duration_ms=media.duration_ms, progress=progress)
+    progress(1.0)
+
+
+def write_burned_in(
+    video: Path,
+    srt: Path,
+    target: Path,
+    label: Label,
+    limits: MediaLimits,
+    *,
+    duration_ms: int,
+    progress: Progress = no_progress,
+) -> None:
+    """Write a finished video once more with its captions in the picture, for players that show no others.
+
+    Args:
+        video: An MP4 that was written here.
+        srt: Its captions.
+        target: The file to write.
+        label: What players say of it.
+        limits: How far it may go.
+        duration_ms: Length of the video.
+        progress: Told the share done.
+
+    Raises:
+        MediaError: ffmpeg failed, or went over a limit.
+    """
+    with TemporaryDirectory(dir=target.parent, prefix=".fonts-") as folder, written(target) as part:
+        (Path(folder) / "font.ttf").write_bytes((files(fonts) / "DejaVuSans.ttf").read_bytes())
+        source = ffmpeg.input(file_url(video), protocol_whitelist="file", threads=limits.threads)
+        picture = source["v:0"].filter("subtitles", filename=str(srt), fontsdir=folder, force_style=_BURNED_IN)
+        options = {**_PLAIN, **_ENCODE_PICTURE, "c:a": "copy", **_said(label)}
+        output = ffmpeg.output(picture, source["a:0"], file_url(part), f="mp4", **options)
+        run_ffmpeg(output, limits, duration_ms=duration_ms, progress=progress)
     progress(1.0)
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from config.caption_rules import load_all
 from pipeline import speech
 from pipeline.screening import ScreeningRules
 from pipeline.speech import SpeechOptions
 from pipeline.types import Diarization, Span, SpeakerSpan, Word
-from tests.benchmarks import attribution, bars, cost, limits, memory, results, speakers, times, words
+from tests.benchmarks import attribution, bars, captions, cost, limits, memory, results, speakers, times, words
 from tests.benchmarks.bars import Bar, at_least, at_most
 from tests.benchmarks.bench import FAILED, Bench
 from tests.benchmarks.data import (
@@ -28,7 +29,8 @@ from tests.benchmarks.data import (
     read_word_times,
     write_wave,
 )
-from tests.benchmarks.systems import LEVERS
+from tests.benchmarks.systems import LEVERS, WRITERS
+from tests.talk import transcript
 
 WORD_TIMES = Path(words.__file__).parent / "word_times"
 
@@ -292,6 +294,20 @@ def test_memory_of_a_process_is_seen_to_grow() -> None:
         assert held.any()
 
 
+def test_captions_of_ours_keep_the_rules_and_a_word_that_a_file_lacks_is_lost() -> None:
+    rules = dict(load_all())
+    spoken = transcript(
+        ("S1", "We look for one thing. Then, at the very end of it all, we write down what it was, and go.")
+    )
+    ours = captions.judge_ours(spoken, rules)
+    assert (ours.cues, ours.good, ours.measured_good, ours.lost) == (2, 2, 2, 0)
+    plain = WRITERS["plain"](spoken)
+    theirs = captions.judge(plain, spoken, rules)
+    assert (theirs.cues, theirs.good, theirs.measured_good, theirs.lost) == (2, 0, 1, 0)
+    assert theirs.broken == {"line_length": 1, "open_gap": 1}
+    assert captions.judge(plain.replace(" very", ""), spoken, rules).lost == 1
+
+
 def test_the_page_has_every_section_bar_and_version(tmp_path: Path) -> None:
     said = results.page(bench(tmp_path), {"Words": ["| a |", ""]}, [at_most("a bar", 1, 2, "s")], "make bench")
     for expected in ("`make bench`", "## Bars", "| a bar | ≤ 2 s | 1 s | yes |", "## Words", "| ctranslate2 | 4."):
@@ -304,9 +320,9 @@ def test_reports_of_a_run_that_measured_nothing_are_empty_tables(tmp_path: Path)
     joined.mkdir(parents=True)
     for language in ("en", "fr"):
         (joined / f"word_times_{language}.json").write_text(json.dumps([["a", 1]]))
-    for module in (words, speakers, attribution, times, cost, limits):
+    for module in (words, speakers, attribution, captions, times, cost, limits):
         assert module.report(run)
-    for module in (words, speakers, attribution, times, cost):
+    for module in (words, speakers, attribution, captions, times, cost):
         assert all(bar.met is None for bar in module.bars(run))
 
 

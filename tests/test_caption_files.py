@@ -300,6 +300,11 @@ def test_a_dash_that_answers_nobody_stays_where_it_is() -> None:
     assert seen(ours("1\n00:00:01,000 --> 00:00:02,000\n- alone\n", "x.srt"))[0][2] == ("- alone",)
 
 
+def test_elements_side_by_side_are_words_apart() -> None:
+    text = "WEBVTT\n\n00:01.000 --> 00:02.000\n<i>Hello</i> <b>wor</b>ld <v Luc>yes</v>\n"
+    assert seen(ours(text))[0][2] == ("-Hello world", "-yes")
+
+
 # Language
 
 
@@ -372,6 +377,8 @@ def test_convert_writes_what_the_name_asks_for(tmp_path: Path) -> None:
         assert status == 0
     assert (tmp_path / "out.vtt").read_bytes() == source.read_bytes()
     assert len(WebVTT.read(str(tmp_path / "out.vtt"))) == len(document(TALK).cues)
+    with pytest.raises(CaptionsInvalid, match="none"):
+        tribune("convert", source, tmp_path / "none" / "out.vtt")
     with pytest.raises(CaptionsInvalid) as refused:
         tribune("convert", source, tmp_path / "out.doc")
     assert ".ttml" in refused.value.message("fr")

@@ -22,6 +22,7 @@ from pipeline.video import (
     CaptionTrack,
     Label,
     wrap,
+    write_burned_in,
     write_listening_audio,
     write_poster,
     write_title_card_video,
@@ -113,6 +114,30 @@ def test_captions_are_embedded_titled_tagged_and_the_first_is_on(
     assert [track["disposition"]["default"] for track in tracks] == [1, 0]
     srt = make(tmp_path / "back.srt", "-i", str(target), "-map", "0:s:0")
     assert "00:00:02,000 --> 00:00:04,500\nBonjour à tous" in srt.read_text(encoding="utf-8")
+
+
+def lettering(path: Path, at_s: float) -> int:
+    """Return how bright the brightest point is in the lower part of a picture."""
+    lower = ("-frames:v", "1", "-vf", "crop=iw:ih/3:0:ih*2/3", "-pix_fmt", "gray", "-f", "rawvideo")
+    return max(ask("-v", "error", "-ss", str(at_s), "-i", path, *lower, "-").stdout)
+
+
+def test_burned_in_captions_are_in_the_picture_while_they_are_said(tmp_path: Path) -> None:
+    dark = ("-f", "lavfi", "-i", "color=c=0x101020:size=320x180:rate=25:duration=6")
+    media, video = publish(make(tmp_path / "dark.mp4", *dark, *beep()), tmp_path)
+    folder = tmp_path / "l'été: [1], a;b"
+    folder.mkdir()
+    srt = folder / "captions.fr.srt"
+    srt.write_text("1\n00:00:02,000 --> 00:00:04,500\nBonjour à tous\n\n", encoding="utf-8")
+    for name in ("one.mp4", "two.mp4"):
+        write_burned_in(video, srt, folder / name, LABEL, LIMITS, duration_ms=media.duration_ms)
+    assert (folder / "one.mp4").read_bytes() == (folder / "two.mp4").read_bytes()
+    assert lettering(folder / "one.mp4", 3) > 200
+    assert lettering(folder / "one.mp4", 1) < 100
+    assert lettering(video, 3) < 100
+    assert [stream["codec_type"] for stream in describe(folder / "one.mp4")["streams"]] == ["video", "audio"]
+    assert packets(folder / "one.mp4", "a") == packets(video, "a")
+    assert sorted(path.name for path in folder.iterdir()) == ["captions.fr.srt", "one.mp4", "two.mp4"]
 
 
 def test_captions_without_a_cue_are_left_out(base: Path, tmp_path: Path) -> None:

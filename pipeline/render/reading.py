@@ -180,7 +180,11 @@ def _told_apart(rows: Sequence[_Row], cue: Cue, speakers: _Speakers, language: s
 
 def _rows(found: ReadCue, *, marked: bool) -> Iterator[_Row]:
     for line in found.lines:
-        told = [piece for piece in line if piece.text.strip() or piece.voice is not None]
+        told: list[Piece] = []
+        for piece in line:
+            # The space between two voices is nobody's, and parts no row.
+            blank = bool(told) and not piece.text.strip()
+            told.append(replace(piece, voice=told[-1].voice) if blank else piece)
         for voice, group in groupby(told, key=lambda piece: piece.voice):
             pieces = tuple(group)
             if any(visible(piece.text) for piece in pieces):

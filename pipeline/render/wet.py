@@ -11,6 +11,7 @@ import html
 from collections.abc import Sequence
 
 from pipeline.captions import leads
+from pipeline.messages import message
 from pipeline.render.document import CaptionFile
 from pipeline.render.passages import runs
 from pipeline.types import Cue, Line, Word
@@ -20,12 +21,13 @@ from pipeline.visible import visible, visible_word
 def write(captions: CaptionFile) -> str:
     """Write a page of captions, to be named in the ``track`` element of a player of that toolkit."""
     notes = [_escaped(note) for note in captions.notes]
+    title = notes[0] if notes else message("site.download_captions", captions.typography)
     # The player takes captions from below the topmost elements of the page only.
     head = "".join(f"<p>{note}</p>\n" for note in notes)
     body = "".join(f"<p>{_cue(cue, captions)}</p>\n" for cue in captions.cues)
     return (
         f'<!DOCTYPE html>\n<html lang="{_escaped(captions.language)}">\n<head>\n<meta charset="utf-8">\n'
-        f"<title>{notes[0] if notes else ''}</title>\n</head>\n<body>\n<main>\n{head}{body}</main>\n</body>\n</html>\n"
+        f"<title>{title}</title>\n</head>\n<body>\n<main>\n{head}{body}</main>\n</body>\n</html>\n"
     )
 
 

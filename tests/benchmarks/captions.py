@@ -1,0 +1,250 @@
+"""Captions: how many keep every rule, and whether every word is still there, beside other writers' of the same words.
+
+Nothing is run here: the words that Tribune heard go in, the very same for every writer, with its voices where these
+were told. Each writes SubRip; the file is read back, measured by our linter as a viewer sees it, and once more by a few
+figures on what pysubs2 reads. Words are compared one by one, for ours in every format, through parsers that are not
+ours.
+
+Run it with ``python -m tests.benchmarks.captions [--only REGEX]``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import html
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, pairwise
+from typing import Final
+from xml.etree import ElementTree as ET
+
+import pysubs2
+from ttconv.imsc.reader import to_model
+from ttconv.model import Br, Text
+from webvtt import WebVTT
+
+from config.caption_rules import load_all
+from pipeline.caption_files import open_captions, writer
+from pipeline.caption_lint import lint
+from pipeline.caption_rules import CaptionRules, rules_for
+from pipeline.captions import make_cues, shown_lines
+from pipeline.render import CaptionFile
+from pipeline.render.reading import as_shown
+from pipeline.speakers import attribute
+from pipeline.types import Cue, Diarization, Recognition, Transcript
+from tests.benchmarks import speakers, words
+from tests.benchmarks.bars import Bar, at_least, at_most
+from tests.benchmarks.bench import Bench, Row, say, table
+from tests.benchmarks.data import Sample
+from tests.benchmarks.systems import TITLES, WRITERS, session_of
+
+OURS: Final = "tribune"
+_READ_BACK: Final = (".vtt", ".srt", ".ttml")
+
+
+@dataclass(kw_only=True)
+class Judged:
+    """Sums over recordings.
+
+    Attributes:
+        cues: Captions written.
+        good: Of those, keep every rule.
+        good_but_speed: Keep every rule but reading speed.
+        measured_good: Keep length, lines, duration, gap and speed by pysubs2's reading.
+        words: Words heard.
+        lost: Of those, not in the file where they were, or more in it than were heard.
+        by_label: Captions that would be read in time without their label.
+        broken: How often each rule was broken.
+    """
+
+    cues: int = 0
+    good: int = 0
+    good_but_speed: int = 0
+    measured_good: int = 0
+    words: int = 0
+    lost: int = 0
+    by_label: int = 0
+    broken: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: Judged) -> None:
+        """Add another's sums to these."""
+        for name in ("cues", "good", "good_but_speed", "measured_good", "words", "lost", "by_label"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.broken += other.broken
+
+
+def transcript_of(bench: Bench, sample: Sample, row: Row, told: dict[str, Row]) -> Transcript:
+    """Return what Tribune publishes of a recording that it heard."""
+    key = f"{sample.path.parent.name}/{sample.path.stem}"
+    voices = speakers.diarization_of(told[key]) if key in told else Diarization(spans=(), exclusive=())
+    heard = Recognition(words=words.words_of(row), speech=words.spans_of(row, "speech"))
+    return attribute(heard, voices, session_of(sample), duration_ms=round(1000 * row["sound_s"]))
+
+
+def judge_ours(spoken: Transcript, rules: dict[str, CaptionRules]) -> Judged:
+    """Return what our own captions of a transcript show, by the times of its words too."""
+    cues = make_cues(spoken, rules)
+    findings = lint(cues, rules, language=spoken.language)
+    names = tuple((speaker.key, speaker.key) for speaker in spoken.speakers)
+    written = CaptionFile(language=spoken.language, cues=cues, names=names)
+    kept = [word.text for word in spoken.words]
+    shown = " ".join(chain.from_iterable(shown_lines(cue, spoken.language) for cue in cues)).split()
+    lost = max(differing(shown, _shown_in(end, writer(end)(written))) for end in _READ_BACK)
+    judged = _summed([(finding.cue_id, finding.rule) for finding in findings], len(cues))
+    judged.by_label = sum(
+        finding.rule == "speed" and _fast_by_label(cues[int(finding.cue_id) - 1], rules) for finding in findings
+    )
+    judged.words, judged.lost = len(kept), lost + differing(kept, [word.text for cue in cues for word in cue.words])
+    judged.measured_good = _measured(writer(".srt")(written), rules[spoken.language])
+    return judged
+
+
+def _fast_by_label(cue: Cue, rules: dict[str, CaptionRules]) -> bool:
+    own = rules_for(rules, cue.language)
+    characters = len(" ".join(word.text for word in cue.words))
+    return characters * 1000 <= own.characters_per_second * cue.duration_ms
+
+
+def judge(text: str, spoken: Transcript, rules: dict[str, CaptionRules]) -> Judged:
+    """Return what a SubRip file of somebody's shows, as a viewer sees it."""
+    captions = as_shown(open_captions(text.encode(), "x.srt").read, spoken.language)
+    findings = lint(captions.cues, rules, language=spoken.language)
+    judged = _summed([(finding.cue_id, finding.rule) for finding in findings], len(captions.cues))
+    kept = " ".join(word.text for word in spoken.words).split()
+    judged.words, judged.lost = len(kept), differing(kept, _shown_in(".srt", text))
+    judged.measured_good = _measured(text, rules[spoken.language])
+    return judged
+
+
+def _summed(findings: Sequence[tuple[str, str]], cues: int) -> Judged:
+    broken = {cue for cue, _ in findings}
+    but_speed = {cue for cue, rule in findings if rule != "speed"}
+    rules = Counter(rule for _, rule in findings)
+    return Judged(cues=cues, good=cues - len(broken), good_but_speed=cues - len(but_speed), broken=rules)
+
+
+def differing(expected: Sequence[str], found: Sequence[str]) -> int:
+    """Return how many words are not where they were, or more than there were.
+
+    Example:
+        >>> differing(["a", "b", "c"], ["a", "c"]), differing(["a"], ["b"]), differing(["a"], ["a", "a"])
+        (1, 1, 1)
+    """
+    if list(expected) == list(found):
+        return 0
+    same = difflib.SequenceMatcher(None, expected, found, autojunk=False)
+    return max(len(expected), len(found)) - sum(block.size for block in same.get_matching_blocks())
+
+
+def _shown_in(end: str, text: str) -> list[str]:
+    """Return every word that a file shows, as a parser that is not ours reads it."""
+    return " ".join(_texts(end, text)).split()
+
+
+def _texts(end: str, text: str) -> Iterator[str]:
+    if end == ".srt":
+        # The reader takes a number at the very end for the next caption's, so it is given a next caption.
+        events = pysubs2.SSAFile.from_string(f"{text.rstrip()}\n\n0\n99:00:00,000 --> 99:00:01,000\n\n", "srt")
+        yield from (event.plaintext for event in events[:-1])
+    elif end == ".vtt":
+        for caption in WebVTT.from_string(text, strict=True).captions:
+            yield html.unescape(re.sub(r"<[^>]*>", "", caption.raw_text))
+    else:
+        model = to_model(ET.ElementTree(ET.fromstring(text)))
+        for part in model.get_body().dfs_iterator() if model else ():
+            yield part.get_text() if isinstance(part, Text) else " " if isinstance(part, Br) else ""
+
+
+def _measured(text: str, rules: CaptionRules) -> int:
+    """Return how many captions keep length, lines, duration, gap and speed as pysubs2 reads them."""
+    events = list(pysubs2.SSAFile.from_string(text, "srt")) if text.strip() else []
+    gaps = [after.start - event.end for event, after in pairwise(events)]
+    return sum(
+        max(map(len, event.plaintext.split("\n"))) <= rules.line_characters
+        and event.plaintext.count("\n") < rules.lines
+        and rules.least_ms <= event.duration <= rules.most_ms
+        and gap >= rules.gap_ms
+        and len(event.plaintext) * 1000 <= rules.characters_per_second * event.duration
+        for event, gap in zip(events, [*gaps, rules.gap_ms], strict=False)
+    )
+
+
+def score(bench: Bench) -> dict[str, Judged | str]:
+    """Return what each writer showed, or why it did not run."""
+    rules = dict(load_all())
+    told = speakers.told_by(bench, OURS)
+    heard = words.heard_by(bench, OURS)
+    spoken = [transcript_of(bench, each, heard[each.key], told) for each in bench.samples if each.key in heard]
+    spoken = [each for each in spoken if each.words]
+    scores: dict[str, Judged | str] = {}
+    for name in (OURS, *WRITERS):
+        sums = Judged()
+        try:
+            for each in spoken:
+                sums.add(judge_ours(each, rules) if name == OURS else judge(WRITERS[name](each), each, rules))
+        except ImportError as absent:
+            scores[name] = str(absent)
+        else:
+            scores[name] = sums
+    return scores
+
+
+def measure(bench: Bench) -> None:
+    """Have the words and voices that captions are made of."""
+    words.measure(bench, (OURS,))
+    speakers.measure(bench, (OURS,))
+
+
+def report(bench: Bench) -> list[str]:
+    """Return the table as lines of Markdown."""
+    scores = score(bench)
+    head = ["writer", "captions", "keep every rule", "every rule but speed", "by pysubs2's reading", "words lost"]
+    ours = scores[OURS]
+    broken = [f"{rule} {times}" for rule, times in ours.broken.most_common()] if isinstance(ours, Judged) else []
+    return [
+        "The same words for every writer. Rules of config/captions; ours are held to the words' own times as well.",
+        "",
+        *table(head, [[TITLES[name], *_cells(each)] for name, each in scores.items()]),
+        f"Rules that ours break: {', '.join(broken) or 'none'}. Without the label of their speaker "
+        f"{ours.by_label if isinstance(ours, Judged) else 0} of them would be read in time.",
+        "",
+    ]
+
+
+def bars(bench: Bench) -> list[Bar]:
+    """Return the bars for captions."""
+    ours = score(bench)[OURS]
+    known = ours if isinstance(ours, Judged) and ours.cues else None
+    share = 100 * known.good_but_speed / known.cues if known else None
+    lost = float(known.lost) if known else None
+    return [
+        at_least("captions that keep every rule but reading speed", share, 100, "%"),
+        at_most("words lost or changed in captions of any format", lost, 0, "words"),
+    ]
+
+
+def _cells(each: Judged | str) -> list[str]:
+    if isinstance(each, str):
+        return ["–", f"not run: {each}", "–", "–", "–"]
+    shares = (each.good, each.good_but_speed, each.measured_good)
+    return [
+        str(each.cues),
+        *(f"{100 * part / each.cues:.1f} %" if each.cues else "–" for part in shares),
+        f"{each.lost} of {each.words}",
+    ]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    Bench.add_arguments(parser)
+    bench = Bench.asked(parser.parse_args(arguments))
+    measure(bench)
+    say("\n".join(report(bench)))
+
+
+if __name__ == "__main__":
+    main()
