@@ -28,6 +28,7 @@ from pipeline.enrolment import EnrolledVoice, enrolled_for
 from pipeline.errors import EngineError, RecordingRejected, SetUpError
 from pipeline.ffmpeg import MediaLimits, find_programs
 from pipeline.formatting import format_date
+from pipeline.glossary import GlossaryTerm
 from pipeline.highlights import choose_highlights
 from pipeline.intake import verify_recording
 from pipeline.introductions import proposal_notices
@@ -165,6 +166,7 @@ class ProcessOptions:
         loudness_lufs: Loudness that published sound is brought to, or ``None`` to leave it.
         without_speech: Whether a recording in which nobody speaks is published or set aside.
         voices: Where voices that may be recognised are kept; ``None`` where none are looked for.
+        terms: Glossary of the house; a session's own goes first.
         site: Address below which learners find what is published, for links in documents; ``None`` where it is not
             known before.
     """
@@ -176,6 +178,7 @@ class ProcessOptions:
     loudness_lufs: float | None = None
     without_speech: Literal["publish", "set_aside"] = "publish"
     voices: Path | None = None
+    terms: tuple[GlossaryTerm, ...] = ()
     site: str | None = None
 
 
@@ -286,7 +289,14 @@ def process(
     written = run(
         "captions",
         Written,
-        (said, sound.result.media.duration_ms, options.speakers, _figures(options.captions), options.site),
+        (
+            said,
+            sound.result.media.duration_ms,
+            options.speakers,
+            _figures(options.captions),
+            options.terms,
+            options.site,
+        ),
         lambda _: _write(said, sound.result.media, folder, options),
     )
     pictures = run(
@@ -443,7 +453,7 @@ def _write(said: Said, media: Media, folder: Path, options: ProcessOptions) -> W
         said.recognition, said.diarization, session, duration_ms=media.duration_ms, options=options.speakers
     )
     cues = make_cues(transcript, options.captions)
-    edited = edit(transcript, session.glossary)
+    edited = edit(transcript, session.glossary, options.terms)
     document = Document(
         session=session,
         transcript=transcript,
@@ -563,6 +573,7 @@ def _provenance(recognition: Recognition, diarization: Diarization, options: Pro
         "speech": options.speech,
         "speakers": options.speakers,
         "captions": _figures(options.captions),
+        "glossary": hashlib.sha256(repr(options.terms).encode()).hexdigest(),
         "loudness_lufs": options.loudness_lufs,
     }
     return Provenance(
