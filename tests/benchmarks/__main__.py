@@ -12,7 +12,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from tests.benchmarks import attribution, cost, limits, speakers, times, words
+from tests.benchmarks import attribution, cost, editing, limits, speakers, times, words
 from tests.benchmarks.bench import Bench, say
 from tests.benchmarks.results import PAGE, page
 
@@ -21,6 +21,7 @@ MEASURES = {
     "speakers": ("Speakers", speakers),
     "attribution": ("Who said what", attribution),
     "times": ("When words start", times),
+    "editing": ("The edited transcript", editing),
     "cost": ("Cost", cost),
     "limits": ("Where the time goes", limits),
 }
@@ -43,7 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         MEASURES[name][1].measure(bench)
     sections = {heading: module.report(bench) for heading, module in MEASURES.values()}
     found = [
-        *words.bars(bench), *speakers.bars(bench), *attribution.bars(bench), *times.bars(bench), *cost.bars(bench)
+        *words.bars(bench), *speakers.bars(bench), *attribution.bars(bench), *times.bars(bench), *editing.bars(bench),
+        *cost.bars(bench)
     ]  # fmt: skip
     asked = shlex.join(sys.argv[1:] if arguments is None else arguments)
     PAGE.write_text(page(bench, sections, found, f"python -m tests.benchmarks {asked}".strip()), encoding="utf-8")
