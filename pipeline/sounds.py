@@ -15,6 +15,9 @@ import jellyfish
 
 from pipeline.types import Language
 
+_LONG_KEY: Final = 5
+"""Shorter keys that differ by a sound are those of other words."""
+
 # In order: each spelling with the sound that it stands for; a capital stands for a sound of several letters.
 _FRENCH: Final = tuple(
     (re.compile(spelling), sound)
@@ -88,6 +91,3 @@ def nearly(one: str, other: str) -> bool:
         (True, False)
     """
     return min(len(one), len(other)) >= _LONG_KEY and jellyfish.levenshtein_distance(one, other) <= 1
-
-
-_LONG_KEY: Final = 5

@@ -19,6 +19,7 @@ from pipeline.glossary import GlossaryTerm
 from pipeline.sounds import letters_alike, nearly, sound_key
 from pipeline.types import LANGUAGES, Evidence, Language, TermProposal, Word
 
+_ALL: Final[tuple[Evidence, ...]] = ("sound", "context", "probability")
 _UNSURE: Final = 0.6
 """Mean probability below which the recogniser did not surely hear what it wrote."""
 _NEARBY_WORDS: Final = 60
@@ -106,9 +107,6 @@ def hear_terms(draft: Draft, sounds: Mapping[Language, Sounds]) -> tuple[TermPro
             proposals.append(_proposal(before, after, evidence))
             at += count
     return tuple(proposals)
-
-
-_ALL: Final[tuple[Evidence, ...]] = ("sound", "context", "probability")
 
 
 def _candidates(
