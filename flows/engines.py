@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+from config import glossary
 from config.caption_rules import load_all
 from config.settings import Settings
 from models import manifest
@@ -97,6 +98,7 @@ def process_options(settings: Settings) -> ProcessOptions:
         without_speech=settings.publishing.without_speech,
         voices=settings.voices if settings.speakers.recognise_enrolled else None,
         review_required=settings.review.required,
+        terms=glossary.load_all(),
         site=_public_address(settings),
     )
 

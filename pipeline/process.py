@@ -31,6 +31,7 @@ from pipeline.errors import EngineError, RecordingRejected, ReviewAwaited, SetUp
 from pipeline.ffmpeg import MediaLimits, find_programs
 from pipeline.footage import write_cut
 from pipeline.formatting import format_date
+from pipeline.glossary import GlossaryTerm
 from pipeline.highlights import choose_highlights
 from pipeline.intake import verify_recording
 from pipeline.introductions import proposal_notices
@@ -185,6 +186,7 @@ class ProcessOptions:
         burned_in: Whether to publish the video once more with the captions in the picture.
         voices: Where voices that may be recognised are kept; ``None`` where none are looked for.
         review_required: Whether nothing is published before somebody has approved it.
+        terms: Glossary of the house; a session's own goes first.
         site: Address below which learners find what is published, for links in documents; ``None`` where it is not
             known before.
     """
@@ -198,6 +200,7 @@ class ProcessOptions:
     burned_in: bool = False
     voices: Path | None = None
     review_required: bool = False
+    terms: tuple[GlossaryTerm, ...] = ()
     site: str | None = None
 
 
@@ -387,7 +390,7 @@ def _publish_text(work: Work, sound: Sound, text: Text, timings: tuple[Timing, .
     """Publish what was said, whoever says that it was."""
     # Where a passage was taken out, the picture cuts too.
     cuts_ms = Timeline(duration_ms=sound.media.duration_ms, cuts=text.cuts).map_ms(sound.cuts_ms)
-    deciding = (text, cuts_ms, _figures(work.options.captions), work.options.site)
+    deciding = (text, cuts_ms, _figures(work.options.captions), work.options.terms, work.options.site)
     written = work.run("captions", Written, deciding, lambda _: _write(text, cuts_ms, work.folder, work.options))
     pictures = work.run(
         "video",
@@ -562,7 +565,7 @@ def _review(approved: Revision) -> Review | None:
 def _write(text: Text, cuts_ms: tuple[int, ...], folder: Path, options: ProcessOptions) -> Written:
     transcript = apply_cuts(text.transcript, text.cuts)
     cues = make_cues(transcript, options.captions, cuts_ms)
-    edited = edit(transcript, text.session.glossary)
+    edited = edit(transcript, text.session.glossary, options.terms)
     document = Document(
         session=text.session,
         transcript=transcript,
@@ -696,6 +699,7 @@ def _provenance(recognition: Recognition, diarization: Diarization, options: Pro
         "speech": options.speech,
         "speakers": options.speakers,
         "captions": _figures(options.captions),
+        "glossary": hashlib.sha256(repr(options.terms).encode()).hexdigest(),
         "loudness_lufs": options.loudness_lufs,
     }
     return Provenance(

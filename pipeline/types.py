@@ -605,6 +605,27 @@ class Edit:
     index: int
 
 
+Evidence = Literal["sound", "context", "probability"]
+"""What speaks for a term: it sounds so, it would fit, and what stands there was not surely heard."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TermProposal(Span):
+    """A glossary term that may have been meant; for a person to accept or refuse.
+
+    Attributes:
+        index: Position of the first word among the words of the verbatim transcript, from 0.
+        before: The words as they stand in the edited transcript.
+        after: As they would be with the term.
+        evidence: What speaks for it.
+    """
+
+    index: int
+    before: str
+    after: str
+    evidence: tuple[Evidence, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """One line of a caption: words of one speaker in one language, a label before them, or a label alone.

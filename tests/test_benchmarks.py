@@ -13,7 +13,19 @@ from pipeline import speech
 from pipeline.screening import ScreeningRules
 from pipeline.speech import SpeechOptions
 from pipeline.types import Diarization, Span, SpeakerSpan, Word
-from tests.benchmarks import attribution, bars, captions, cost, limits, memory, results, speakers, times, words
+from tests.benchmarks import (
+    attribution,
+    bars,
+    captions,
+    cost,
+    editing,
+    limits,
+    memory,
+    results,
+    speakers,
+    times,
+    words,
+)
 from tests.benchmarks.bars import Bar, at_least, at_most
 from tests.benchmarks.bench import FAILED, Bench
 from tests.benchmarks.data import (
@@ -320,9 +332,9 @@ def test_reports_of_a_run_that_measured_nothing_are_empty_tables(tmp_path: Path)
     joined.mkdir(parents=True)
     for language in ("en", "fr"):
         (joined / f"word_times_{language}.json").write_text(json.dumps([["a", 1]]))
-    for module in (words, speakers, attribution, captions, times, cost, limits):
+    for module in (words, speakers, attribution, captions, times, editing, cost, limits):
         assert module.report(run)
-    for module in (words, speakers, attribution, captions, times, cost):
+    for module in (words, speakers, attribution, captions, times, editing, cost):
         assert all(bar.met is None for bar in module.bars(run))
 
 
@@ -341,3 +353,16 @@ def test_nobody_speaks_is_not_a_set_with_a_word_error_rate() -> None:
 def test_without_recordings_the_bench_says_so(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="No recordings"):
         words.main(["--data", str(tmp_path)])
+
+
+def test_editing_makes_a_text_easier_to_read_and_changes_nothing_unlisted() -> None:
+    spoken = transcript(("S1", "Um, we need to, we need to ask about the the policy of a treasury bored."))
+    read = editing.read_edited(spoken)
+    assert read.wer == 0
+    assert read.sentence_words[1] < read.sentence_words[0]
+    assert read.rules == {"filler": 1, "false_start": 3, "repetition": 1, "capital": 1}
+
+
+def test_syllables_are_counted_as_they_are_said() -> None:
+    counted = {("strengths", "en"): 1, ("policy", "en"): 3, ("table", "fr"): 1, ("école", "fr"): 2, ("42", "en"): 1}
+    assert {(word, language): editing.syllables(word, language) for word, language in counted} == counted

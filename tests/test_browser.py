@@ -332,7 +332,7 @@ def test_without_script_everything_can_be_read_and_played(chromium: Browser, add
     context = chromium.new_context(java_script_enabled=False, viewport={"width": 360, "height": 740})
     page = context.new_page()
     page.goto(f"{address}/sessions/{ENGLISH}/en.html")
-    expect(page.get_by_text("That is a point we should come back to.")).to_be_visible()
+    expect(page.locator(".said").get_by_text("That is a point we should come back to.")).to_be_visible()
     expect(page.get_by_label("Follow the video")).to_be_hidden()
     expect(page.locator("video[controls] track[default]")).to_have_count(1)
     box = page.locator("#pane").bounding_box()

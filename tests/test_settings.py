@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from config import settings as module
 from config.settings import Settings, load_settings
+from flows.engines import process_options
 
 BASE = Path(module.__file__).parent / "base.toml"
 
@@ -80,3 +81,20 @@ def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRIBUNE_STORE__SECRET_KEY", "s3_secret")
     assert "hf_secret" not in repr(load_settings())
     assert "s3_secret" not in repr(load_settings())
+
+
+@pytest.mark.parametrize(
+    ("store", "site"),
+    [
+        ({}, None),
+        ({"PUBLIC_URL": "https://talks.example.ca/"}, "https://talks.example.ca"),
+        ({"ENDPOINT": "https://s3.example.ca"}, "https://s3.example.ca/tribune"),
+        ({"ENDPOINT": "https://s3.example.ca", "PUBLIC_URL": "https://talks.example.ca"}, "https://talks.example.ca"),
+    ],
+)
+def test_documents_lead_to_where_learners_find_the_pages_as_far_as_that_is_known(
+    store: dict[str, str], site: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in store.items():
+        monkeypatch.setenv(f"TRIBUNE_STORE__{name}", value)
+    assert process_options(load_settings()).site == site

@@ -12,7 +12,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from tests.benchmarks import attribution, captions, cost, limits, speakers, times, words
+from tests.benchmarks import attribution, captions, cost, editing, limits, speakers, times, words
 from tests.benchmarks.bench import Bench, say
 from tests.benchmarks.results import PAGE, page
 
@@ -22,6 +22,7 @@ MEASURES = {
     "attribution": ("Who said what", attribution),
     "captions": ("Captions", captions),
     "times": ("When words start", times),
+    "editing": ("The edited transcript", editing),
     "cost": ("Cost", cost),
     "limits": ("Where the time goes", limits),
 }
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sections = {heading: module.report(bench) for heading, module in MEASURES.values()}
     found = [
         *words.bars(bench), *speakers.bars(bench), *attribution.bars(bench), *captions.bars(bench),
-        *times.bars(bench), *cost.bars(bench)
+        *times.bars(bench), *editing.bars(bench), *cost.bars(bench)
     ]  # fmt: skip
     asked = shlex.join(sys.argv[1:] if arguments is None else arguments)
     PAGE.write_text(page(bench, sections, found, f"python -m tests.benchmarks {asked}".strip()), encoding="utf-8")
