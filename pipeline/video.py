@@ -218,7 +218,7 @@ def write_burned_in(
         (Path(folder) / "font.ttf").write_bytes((files(fonts) / "DejaVuSans.ttf").read_bytes())
         source = ffmpeg.input(file_url(video), protocol_whitelist="file", threads=limits.threads)
         picture = source["v:0"].filter("subtitles", filename=str(srt), fontsdir=folder, force_style=_BURNED_IN)
-        options = {**_PLAIN, **_ENCODE_PICTURE, "c:a": "copy", **_said(label)}
+        options = {**_PLAIN, **ENCODED, "c:a": "copy", **_said(label)}
         output = ffmpeg.output(picture, source["a:0"], file_url(part), f="mp4", **options)
         run_ffmpeg(output, limits, duration_ms=duration_ms, progress=progress)
     progress(1.0)

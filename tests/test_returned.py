@@ -45,7 +45,7 @@ def exported(of: Revision, form: str, *, approved: int | None = None) -> str:
         cues=make_cues(transcript, load_all()),
         provenance=Provenance(tool="tribune 0", review=review),
     )
-    return FORMATS[form].write(document)
+    return FORMATS[form].body(document).decode("utf-8")
 
 
 def back(text: str, of: Revision, extension: str) -> Correction:
