@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import random
 import time
 from collections.abc import Iterator
@@ -12,8 +13,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from pipeline.corrections import revise
+from pipeline.editor.wire import Sent, read_correction, view_session
 from pipeline.journal import Claimed, read_record
 from pipeline.review import Desk
+from pipeline.serial import from_json, to_json
 from pipeline.types import LANGUAGES, Bilingual, Language
 from pipeline.visible import visible
 from tests.browser import open_browser, until, watch
@@ -392,6 +396,58 @@ def test_a_second_window_of_the_same_person_takes_over_and_the_first_stops(
     assert "lost" not in draft.payload
     for each in (one, two):
         each.context.close()
+
+
+RANDOM_EDITS = """async ([session, seed]) => {
+    const model = await import("/assets/model.js");
+    let state = seed + 1;
+    const dice = (sides) => (state = (state * 48271) % 2147483647) % sides;
+    const base = new model.Base(session);
+    const opened = model.openDocument(session, base);
+    const words = ["", "a", "new words", "very very", "  ", "the", "d’été", "x"];
+    let now = opened;
+    for (let step = 0; step < 60; step += 1) {
+        const block = now.blocks[dice(now.blocks.length)];
+        const [from, to] = [dice(block.text.length + 1), dice(block.text.length + 1)].sort((one, other) => one - other);
+        const kind = dice(7);
+        const text = block.text.slice(0, from) + words[dice(8)] + block.text.slice(to);
+        if (kind < 3) now = model.setText(now, block.id, text);
+        else if (kind === 3) now = model.splitBlock(now, block.id, from)[0];
+        else if (kind === 4) now = model.mergeBlock(now, block.id)[0];
+        else if (kind === 5) now = model.assignTurn(now, block.id, `S${1 + dice(3)}`);
+        else now = model.confirmWords(now, block.id, from, to);
+        if (dice(20) === 0) now = model.replaceAll(now, model.findAll(now, "the"), "der");
+    }
+    const used = now.blocks.flatMap(({ tokens }) => tokens).map(({ word }) => word).filter((word) => word !== null);
+    const again = model.fromPayload(JSON.parse(JSON.stringify(model.toPayload(now))), opened);
+    const shown = ({ blocks }) => blocks.map(({ tokens }) => tokens.map(({ text }) => text).join(" "));
+    const plain = ({ blocks }) => blocks.map(({ text }) => text.split(/\\s+/u).filter(Boolean).join(" "));
+    return {
+        twice: used.length - new Set(used).size,
+        kept: JSON.stringify(shown(again)) === JSON.stringify(shown(now)),
+        same: JSON.stringify(model.toPayload(again)) === JSON.stringify(model.toPayload(now)),
+        written: JSON.stringify(shown(now)) === JSON.stringify(plain(now)),
+        payload: model.toPayload(now),
+    };
+}"""
+
+
+def test_whatever_is_edited_no_word_is_used_twice_and_what_is_sent_reads_as_what_is_shown(
+    reviewer: Reviewer, server: Server, sessions: dict[Language, Desk]
+) -> None:
+    desk = sessions["en"]
+    page = reviewer.open(desk.session_id)
+    record = read_record(server.root / "work", desk.session_id)
+    assert record is not None
+    session = json.loads(to_json(view_session(record, desk.latest())))
+    for seed in range(40):
+        found = page.evaluate(RANDOM_EDITS, [session, seed])
+        payload = found.pop("payload")
+        assert found == {"twice": 0, "kept": True, "same": True, "written": True}, seed
+        correction = read_correction(from_json(Sent, json.dumps(payload)), desk.latest().transcript.words)
+        revised = revise(desk.latest(), correction)
+        shown = " ".join(token.text for turn in correction.turns for token in turn.tokens)
+        assert " ".join(turn.text for turn in revised.turns) == shown
 
 
 @pytest.mark.parametrize("seed", range(3))
