@@ -465,6 +465,8 @@ def _make_pictures(
     srt = next(file.path for file in written.files if file.path.suffix == FORMATS["srt"].extension)
     track = CaptionTrack(srt=srt, language=language, title=message("video.track", language))
     label = Label(title=title, language=language, details=_card_details(session))
+    burning = options.burned_in and bool(written.cues)
+    muxed = _part_of(progress, 0, 2) if burning else progress
     if sound.media.video:
         write_video(
             sound.media,
@@ -474,7 +476,7 @@ def _make_pictures(
             label,
             options.media,
             loudness_lufs=options.loudness_lufs,
-            progress=progress,
+            progress=muxed,
         )
     else:
         write_listening_audio(
@@ -482,7 +484,7 @@ def _make_pictures(
         )
         # Encoded once: the video takes the very same sound.
         listening = probe(audio, options.media)
-        write_title_card_video(listening, listening.audio[0], [track], video, label, options.media, progress=progress)
+        write_title_card_video(listening, listening.audio[0], [track], video, label, options.media, progress=muxed)
     write_poster(video, poster, duration_ms=sound.media.duration_ms, limits=options.media)
     read = partial(read_artifact, title=title, language=language)
     files = [
@@ -491,13 +493,18 @@ def _make_pictures(
     ]
     if not sound.media.video:
         files.append(read(audio, role="audio", content_type="audio/mp4"))
-    if options.burned_in and written.cues:
+    if burning:
         burned_in = folder / "video.burned-in.mp4"
-        length_ms = sound.media.duration_ms
-        write_burned_in(video, srt, burned_in, label, options.media, duration_ms=length_ms, progress=progress)
+        length_ms, told = sound.media.duration_ms, _part_of(progress, 1, 2)
+        write_burned_in(video, srt, burned_in, label, options.media, duration_ms=length_ms, progress=told)
         files.append(read(burned_in, role="burned_in", content_type="video/mp4"))
     progress(1.0)
     return Pictures(files=tuple(files))
+
+
+def _part_of(progress: Progress, part: int, parts: int) -> Progress:
+    """Return what tells the share of one of several parts as that of the whole."""
+    return lambda share: progress((part + share) / parts)
 
 
 def _card_details(session: Session) -> tuple[str, ...]:
