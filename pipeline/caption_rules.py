@@ -120,8 +120,8 @@ class CaptionRules:
         """Return a word with the space that the language wants before its last marks.
 
         Example:
-            >>> CaptionRules(space_before_marks="~").typeset("Quoi?!"), CaptionRules().typeset("Quoi?!")
-            ('Quoi~?!', 'Quoi?!')
+            >>> CaptionRules(space_before_marks=" ").typeset("Quoi?!"), CaptionRules().typeset("Quoi?!")
+            ('Quoi ?!', 'Quoi?!')
         """
         return _LAST_MARKS.sub(rf"{self.space_before_marks}\1", text) if self.space_before_marks else text
 

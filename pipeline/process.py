@@ -607,6 +607,8 @@ def _make_pictures(text: Text, sound: Sound, written: Written, work: Work, progr
     srt = next(file.path for file in written.files if file.path.suffix == FORMATS["srt"].extension)
     track = CaptionTrack(srt=srt, language=language, title=message("video.track", language))
     label = Label(title=title, language=language, details=_card_details(session))
+    burning = options.burned_in and bool(written.cues)
+    muxed = _part_of(progress, 0, 2) if burning else progress
     if media.video:
         write_video(
             media,
@@ -616,13 +618,13 @@ def _make_pictures(text: Text, sound: Sound, written: Written, work: Work, progr
             label,
             options.media,
             loudness_lufs=options.loudness_lufs,
-            progress=progress,
+            progress=muxed,
         )
     else:
         write_listening_audio(media, stream, audio, label, options.media, loudness_lufs=options.loudness_lufs)
         # Encoded once: the video takes the very same sound.
         listening = probe(audio, options.media)
-        write_title_card_video(listening, listening.audio[0], [track], video, label, options.media, progress=progress)
+        write_title_card_video(listening, listening.audio[0], [track], video, label, options.media, progress=muxed)
     write_poster(video, poster, duration_ms=media.duration_ms, limits=options.media)
     read = partial(read_artifact, title=title, language=language)
     files = [
@@ -631,10 +633,10 @@ def _make_pictures(text: Text, sound: Sound, written: Written, work: Work, progr
     ]
     if not media.video:
         files.append(read(audio, role="audio", content_type="audio/mp4"))
-    if options.burned_in and written.cues:
+    if burning:
         burned_in = folder / "video.burned-in.mp4"
-        length_ms = media.duration_ms
-        write_burned_in(video, srt, burned_in, label, options.media, duration_ms=length_ms, progress=progress)
+        length_ms, told = media.duration_ms, _part_of(progress, 1, 2)
+        write_burned_in(video, srt, burned_in, label, options.media, duration_ms=length_ms, progress=told)
         files.append(read(burned_in, role="burned_in", content_type="video/mp4"))
     progress(1.0)
     return Pictures(files=tuple(files))
@@ -647,6 +649,11 @@ def _without_cuts(text: Text, sound: Sound, work: Work) -> tuple[Media, AudioStr
     timeline = Timeline(duration_ms=sound.media.duration_ms, cuts=text.cuts)
     media = write_cut(sound.media, sound.stream, timeline, work.folder / "cut.mkv", work.options.media)
     return media, media.audio[0]
+
+
+def _part_of(progress: Progress, part: int, parts: int) -> Progress:
+    """Return what tells the share of one of several parts as that of the whole."""
+    return lambda share: progress((part + share) / parts)
 
 
 def _card_details(session: Session) -> tuple[str, ...]:

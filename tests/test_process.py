@@ -207,7 +207,9 @@ def test_new_details_make_a_new_revision_without_listening_again(
 ) -> None:
     first = go(clip, tmp_path / "a", engines, store, FRENCH)
     heard = (tmp_path / "a" / "finished" / "speech.json").stat().st_mtime_ns
-    second = go(clip, tmp_path / "a", engines, store, replace(FRENCH, title="Le tigre et la voiture"))
+    burning = replace(OPTIONS, burned_in=True)
+    second = go(clip, tmp_path / "a", engines, store, replace(FRENCH, title="Le tigre et la voiture"), burning)
+    assert dict(second.files).keys() - dict(first.files).keys() == {"video.burned-in.mp4"}
     assert first.revision.startswith("r1-")
     assert second.revision.startswith("r2-")
     assert (tmp_path / "a" / "finished" / "speech.json").stat().st_mtime_ns == heard
