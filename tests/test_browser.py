@@ -137,6 +137,19 @@ def test_a_click_on_a_passage_plays_from_there(page: Page) -> None:
     expect(passage).to_have_attribute("aria-current", "true")
 
 
+def test_a_chapter_is_in_the_player_and_plays_from_its_link(page: Page) -> None:
+    open_session(page)
+    chapters = "[...document.getElementById('video').textTracks].find((track) => track.kind === 'chapters')"
+    page.evaluate(f"{chapters}.mode = 'hidden'")
+    until(page, f"{chapters}.cues?.length === 1")
+    link = page.locator(".chapters a").nth(1)
+    start_s = float((link.get_attribute("href") or "").removeprefix("#t="))
+    link.click()
+    until(page, "!document.getElementById('video').paused")
+    assert start_s <= current_time(page) + 0.001 < start_s + 3
+    expect(page.locator(".highlights blockquote")).to_have_count(1)
+
+
 def test_selecting_text_does_not_seek(page: Page) -> None:
     open_session(page)
     passage = page.locator("#pane [data-start]").nth(1)

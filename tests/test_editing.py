@@ -251,6 +251,8 @@ def test_a_word_before_a_dropped_filler_keeps_its_own_time() -> None:
         ("fr", "Dans le, dans le texte.", "Dans le texte."),
         ("fr", "Il faut que, il faut que ça change.", "Il faut que ça change."),
         ("fr", "Je suis, je suis allée voir.", "Je suis allée voir."),
+        ("fr", "Et c'est, et c'est une page.", "Et c'est une page."),
+        ("en", "And it is, and it is so.", "And it is so."),
     ],
 )
 def test_a_phrase_broken_off_and_begun_again_is_left_once(language: Language, said: str, written: str) -> None:
@@ -287,6 +289,7 @@ def test_what_may_be_emphasis_negation_number_or_name_is_not_a_false_start(langu
         ("en", "Some 3,5 million or 2,5%", "Some 3.5 million or 2.5%"),
         ("en", "It costs 20$, at 3pm or 10:30 AM.", f"It costs $20, at 3{NBSP}p.m. or 10:30 a.m."),
         ("en", "On july 3, 2026", "On July 3, 2026"),
+        ("en", "Starting at 9.30 AM, or 3 PM.", "Starting at 9:30 a.m., or 3 p.m."),
         ("fr", "Soit 10,000 ou 1,234,567 pages", f"Soit 10{NBSP}000 ou 1{NBSP}234{NBSP}567 pages"),
         ("fr", "Soit 25000 pages et 3.5 millions", f"Soit 25{NBSP}000 pages et 3,5 millions"),
         ("fr", "À 3.5 % ou $20, à 14:30.", f"À 3,5{NBSP}% ou 20{NBSP}$, à 14{NBSP}h{NBSP}30."),

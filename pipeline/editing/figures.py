@@ -15,7 +15,8 @@ from pipeline.editing.draft import NBSP, Draft, parts
 from pipeline.sentences import listed
 
 _SPACES: Final = f" {NBSP}\N{NARROW NO-BREAK SPACE}"
-_MARKS: Final = r"([,.;:!?…»)\]]*)\Z"
+_TAIL: Final = r"[,.;:!?…»)\]]*"
+_MARKS: Final = rf"({_TAIL})\Z"
 
 # What follows a quantity; before anything else "2.1" may be the number of a version.
 _MEASURES: Final = {
@@ -32,6 +33,7 @@ _BEFORE_A_TIME: Final = {
     "fr": listed("à vers dès avant après jusqu'à"),
 }
 _HOUR: Final = re.compile(r"(?:0?[1-9]|1[0-2])(?::[0-5]\d)?\Z")
+_DOTTED_HOUR: Final = re.compile(r"(0?[1-9]|1[0-2])\.([0-5]\d)\Z")
 _HALF_OF_DAY: Final = re.compile(rf"([ap])\.?m\.?{_MARKS}", re.IGNORECASE)
 _HOUR_AND_HALF: Final = re.compile(rf"((?:0?[1-9]|1[0-2])(?::[0-5]\d)?)([ap])\.?m\.?{_MARKS}", re.IGNORECASE)
 _CLOCK: Final = re.compile(rf"([01]?\d|2[0-3]):([0-5]\d){_MARKS}")
@@ -40,7 +42,7 @@ _ROUND: Final = re.compile(r"(\$?)([1-9]\d{1,5}000)(\D.*)?\Z")
 _GROUPED: Final = {
     "en": re.compile(rf"(\$?\d{{1,3}})((?:[{_SPACES}]\d{{3}})+)([^\d{_SPACES}]*)\Z"),
     # Three zeros after a comma are thousands; any other three digits may be decimals.
-    "fr": re.compile(rf"(\$?\d{{1,3}})((?:,\d{{3}}){{2,}}|,000)(\$?{_MARKS[:-2]})\Z"),
+    "fr": re.compile(rf"(\$?\d{{1,3}})((?:,\d{{3}}){{2,}}|,000)(\$?{_TAIL})\Z"),
 }
 _DECIMAL: Final = {
     "en": re.compile(r"(\d+),(\d{1,2})(%?)" + _MARKS),
@@ -79,6 +81,9 @@ def _set_english(draft: Draft, at: int) -> None:
     if amount:
         text = f"${amount[1]}{amount[2]}"
     draft.change(at, text, "number")
+    dotted = _DOTTED_HOUR.match(text)
+    if dotted and _HALF_OF_DAY.match(draft.text(at + 1)):
+        draft.change(at, f"{dotted[1]}:{dotted[2]}", "time")
     draft.change(at, _half_of_day(draft, at), "time")
     if parts(draft.text(at))[1] in _MONTHS["en"] and following[1][:1].isdigit() and not following[0]:
         draft.change(at, _with_core(draft.text(at), draft.core(at).capitalize()), "date")

@@ -59,7 +59,7 @@ _AUXILIARIES: Final = {
 }
 _SUBJECTS: Final = {
     "en": listed("i we he she they it you that this there"),
-    "fr": listed("je on il elle ils elles tu nous vous ça cela ce et mais"),
+    "fr": listed("je on il elle ils elles tu nous vous ça cela ce"),
 }
 _JOINED: Final = {"en": listed("and but so well now"), "fr": listed("et mais donc alors bon")}
 
@@ -228,5 +228,7 @@ def _is_broken_off(draft: Draft, at: int, length: int) -> bool:
         return False
     if mark in _CUT or last.core in _OPEN.get(language, ()) or (length >= _LONG_RESTART and not mark):
         return True
-    begins = draft.opens_sentence(at) or before in _JOINED.get(language, ())
-    return begins and first.core in _SUBJECTS.get(language, ()) and last.core in _AUXILIARIES.get(language, ())
+    joined = _JOINED.get(language, frozenset())
+    begins = draft.opens_sentence(at) or before in joined
+    clause = first.core in _SUBJECTS.get(language, ()) or first.core in joined
+    return begins and clause and last.core in _AUXILIARIES.get(language, ())

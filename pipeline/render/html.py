@@ -31,7 +31,7 @@ def write(document: Document) -> str:
     """Write a page with a heading, a note and the edited transcript."""
     facts = f"<p>{escaped(' · '.join(document.facts))}</p>\n" if document.facts else ""
     transcript = transcript_html(document.edited.transcript, document.chapters)
-    return page(document, document.title, f"{facts}<p>{_note(document)}</p>\n{highlights_html(document)}{transcript}")
+    return page(document, document.title, f"{facts}<p>{_note(document)}</p>\n{_highlights(document)}{transcript}")
 
 
 def page(document: Document, title: str, body: str, style: str = "") -> str:
@@ -67,7 +67,7 @@ def transcript_html(transcript: Transcript, chapters: Sequence[Chapter] = ()) ->
     return "".join(sections)
 
 
-def highlights_html(document: Document) -> str:
+def _highlights(document: Document) -> str:
     """Return the highlights as an HTML section, each with a link to the passage that it stands in; empty for none."""
     if not document.highlights:
         return ""
