@@ -72,7 +72,7 @@ class CaptionRules:
         closed_gap_ms: A gap shorter than this is closed to ``gap_ms``.
         start_tolerance_ms: How far a cue may start from its first word.
         linger_ms: How long a cue may stay after its last word.
-        cut_ms: A cue that comes or goes so close to a cut of the picture does so with it, where the other rules allow.
+        shot_ms: A cue that comes or goes so close to a shot change does so with it, where the other rules allow.
         space_before_marks: What stands between a word and ``;``, ``!`` or ``?`` after it: nothing in Canada.
         words: What the language may be broken between.
     """
@@ -87,7 +87,7 @@ class CaptionRules:
     closed_gap_ms: int = 500
     start_tolerance_ms: int = 100
     linger_ms: int = 500
-    cut_ms: int = 500
+    shot_ms: int = 500
     space_before_marks: str = ""
     words: WordLists = field(default_factory=WordLists)
 
@@ -102,7 +102,7 @@ class CaptionRules:
             raise ValueError(f"not white space: {self.space_before_marks!r}")
         if not 0 < self.least_ms <= self.most_ms:
             raise ValueError(f"no cue lasts both {self.least_ms} ms at least and {self.most_ms} ms at most")
-        if not 0 <= self.gap_ms <= self.closed_gap_ms or min(self.start_tolerance_ms, self.linger_ms, self.cut_ms) < 0:
+        if not 0 <= self.gap_ms <= self.closed_gap_ms or min(self.start_tolerance_ms, self.linger_ms, self.shot_ms) < 0:
             raise ValueError("gaps and tolerances are times, the closed gap the longer one")
 
     def reading_ms(self, characters: int, words: int) -> int:

@@ -59,7 +59,7 @@ class _Draft:
         return max(word.end_ms for word in self.words)
 
 
-def make_cues(transcript: Transcript, rules: Rules, cuts_ms: Sequence[int] = ()) -> tuple[Cue, ...]:
+def make_cues(transcript: Transcript, rules: Rules, shots_ms: Sequence[int] = ()) -> tuple[Cue, ...]:
     """Lay out and time the captions of a transcript.
 
     All is divided as a whole by cost, never word by word. A line holds one speaker and one language, and so does a cue,
@@ -69,14 +69,14 @@ def make_cues(transcript: Transcript, rules: Rules, cuts_ms: Sequence[int] = ())
     Args:
         transcript: The verbatim one: captions say what was said.
         rules: Of every language, or by language.
-        cuts_ms: When the picture cuts, in order: cues that come or go close to that do so with it.
+        shots_ms: When the picture goes to another shot, in order: cues that come or go close to that do so with it.
 
     Returns:
         Cues in order, apart, with every word of the transcript once, set by the typography of its rules.
     """
     drafts = tuple(_drafts(transcript, rules))
-    starts = _starts(drafts, cuts_ms)
-    ends = _ends(drafts, starts, cuts_ms, transcript.duration_ms)
+    starts = _starts(drafts, shots_ms)
+    ends = _ends(drafts, starts, shots_ms, transcript.duration_ms)
     return tuple(
         Cue(id=str(number), start_ms=start, end_ms=end, lines=draft.lines)
         for number, (draft, start, end) in enumerate(zip(drafts, starts, ends, strict=True), 1)
@@ -186,8 +186,8 @@ def _draft(lines: tuple[Line, ...], rules: CaptionRules, language: Language) -> 
     return _Draft(lines=lines, rules=rules, reading_ms=min(rules.most_ms, rules.reading_ms(characters, len(cue.words))))
 
 
-def _starts(drafts: Sequence[_Draft], cuts_ms: Sequence[int]) -> list[int]:
-    """Return when each cue comes: with its first word, unless time is lent to or by a neighbour or the picture cuts."""
+def _starts(drafts: Sequence[_Draft], shots_ms: Sequence[int]) -> list[int]:
+    """Return when each cue comes: with its first word, unless time is lent to or by a neighbour or a shot changes."""
     starts: list[int] = []
     for draft in drafts:
         starts.append(max(draft.start_ms, starts[-1] if starts else 0))
@@ -196,35 +196,35 @@ def _starts(drafts: Sequence[_Draft], cuts_ms: Sequence[int]) -> list[int]:
             starts[0] -= max(0, min(starts[0], draft.rules.start_tolerance_ms, _short_ms(drafts, starts, 0)))
         else:
             starts[at] += _lent_ms(drafts, starts, at)
-        starts[at] = _start_with_cut(drafts, starts, at, cuts_ms)
+        starts[at] = _start_with_shot(drafts, starts, at, shots_ms)
     for at in range(1, len(starts)):
         starts[at] = max(starts[at], starts[at - 1] + _LEAST_SHOWN_MS + drafts[at - 1].rules.gap_ms)
     return starts
 
 
-def _start_with_cut(drafts: Sequence[_Draft], starts: list[int], at: int, cuts_ms: Sequence[int]) -> int:
-    """Return the moment of a cut close to the start of a cue, where neither it nor the one before loses by it."""
+def _start_with_shot(drafts: Sequence[_Draft], starts: list[int], at: int, shots_ms: Sequence[int]) -> int:
+    """Return a shot change close to the start of a cue, where neither it nor the one before loses by it, or its start."""
     draft, usual = drafts[at], starts[at]
-    reach = min(draft.rules.cut_ms, draft.rules.start_tolerance_ms)
-    cut = _nearest(cuts_ms, draft.start_ms, reach)
-    if cut is None:
+    reach = min(draft.rules.shot_ms, draft.rules.start_tolerance_ms)
+    shot = _nearest(shots_ms, draft.start_ms, reach)
+    if shot is None:
         return usual
     concerned = range(max(0, at - 1), at + 1)
     before = [max(0, _short_ms(drafts, starts, each)) for each in concerned]
-    spoken = at > 0 and cut - drafts[at - 1].rules.gap_ms < min(
+    spoken = at > 0 and shot - drafts[at - 1].rules.gap_ms < min(
         drafts[at - 1].spoken_until_ms, usual - drafts[at - 1].rules.gap_ms
     )
-    starts[at] = cut
+    starts[at] = shot
     after = [max(0, _short_ms(drafts, starts, each)) for each in concerned]
     starts[at] = usual
-    return usual if spoken or any(late > early for early, late in zip(before, after, strict=True)) else cut
+    return usual if spoken or any(late > early for early, late in zip(before, after, strict=True)) else shot
 
 
-def _nearest(cuts_ms: Sequence[int], moment: int, reach: int) -> int | None:
-    """Return the cut that is nearest to a moment, if any is within reach."""
-    at = bisect_left(cuts_ms, moment)
-    near = [cut for cut in cuts_ms[max(0, at - 1) : at + 1] if abs(cut - moment) <= reach]
-    return min(near, key=lambda cut: abs(cut - moment), default=None)
+def _nearest(shots_ms: Sequence[int], moment: int, reach: int) -> int | None:
+    """Return the shot change that is nearest to a moment, if any is within reach."""
+    at = bisect_left(shots_ms, moment)
+    near = [shot for shot in shots_ms[max(0, at - 1) : at + 1] if abs(shot - moment) <= reach]
+    return min(near, key=lambda shot: abs(shot - moment), default=None)
 
 
 def _lent_ms(drafts: Sequence[_Draft], starts: Sequence[int], at: int) -> int:
@@ -247,10 +247,10 @@ def _short_ms(drafts: Sequence[_Draft], starts: Sequence[int], at: int) -> int:
     return draft.reading_ms - (draft.rules.end_ms(starts[at], draft.spoken_until_ms, next_start) - starts[at])
 
 
-def _ends(drafts: Sequence[_Draft], starts: Sequence[int], cuts_ms: Sequence[int], duration_ms: int) -> list[int]:
+def _ends(drafts: Sequence[_Draft], starts: Sequence[int], shots_ms: Sequence[int], duration_ms: int) -> list[int]:
     following = (*starts[1:], None)
     ends = [
-        _end(draft, start, next_start, cuts_ms)
+        _end(draft, start, next_start, shots_ms)
         for draft, start, next_start in zip(drafts, starts, following, strict=False)
     ]
     if ends:
@@ -258,15 +258,15 @@ def _ends(drafts: Sequence[_Draft], starts: Sequence[int], cuts_ms: Sequence[int
     return ends
 
 
-def _end(draft: _Draft, start: int, next_start: int | None, cuts_ms: Sequence[int]) -> int:
-    """Return when a cue goes: as late as it may, or just before a cut, where it has been read and heard by then."""
+def _end(draft: _Draft, start: int, next_start: int | None, shots_ms: Sequence[int]) -> int:
+    """Return when a cue goes: as late as it may, or before a shot change, where it has been read and heard by then."""
     rules = draft.rules
     usual = rules.end_ms(start, draft.spoken_until_ms, next_start)
-    cut = _nearest(cuts_ms, usual, rules.cut_ms)
-    if cut is None:
+    shot = _nearest(shots_ms, usual, rules.shot_ms)
+    if shot is None:
         return usual
-    end = cut - rules.gap_ms
+    end = shot - rules.gap_ms
     # Before the next cue there is either no gap to be seen or one that is long enough.
-    apart = next_start is None or next_start == cut or next_start - end >= rules.closed_gap_ms
+    apart = next_start is None or next_start == shot or next_start - end >= rules.closed_gap_ms
     heard = max(draft.spoken_until_ms, start + draft.reading_ms) <= end <= usual
     return end if apart and heard else usual

@@ -44,7 +44,7 @@ from pipeline.render import FORMATS, Document, Format
 from pipeline.review import Desk
 from pipeline.revisions import Cut, Revision
 from pipeline.serial import to_json
-from pipeline.shots import find_cuts
+from pipeline.shots import find_shots
 from pipeline.site.render import LearnerSite
 from pipeline.speakers import SpeakerOptions, attribute, without_speakers
 from pipeline.speech import SpeechOptions, main_language
@@ -239,14 +239,14 @@ class Sound:
         stream: The audio stream chosen.
         audio: Made of it.
         tracks: Sound of one person each, in the order of the session's tracks.
-        cuts_ms: When the picture cuts.
+        shots_ms: When the picture goes to another shot.
     """
 
     media: Media
     stream: AudioStream
     audio: AudioFile
     tracks: tuple[AudioFile, ...] = ()
-    cuts_ms: tuple[int, ...] = ()
+    shots_ms: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -388,10 +388,10 @@ def _publish_reviewed(
 
 def _publish_text(work: Work, sound: Sound, text: Text, timings: tuple[Timing, ...]) -> Publication:
     """Publish what was said, whoever says that it was."""
-    # Where a passage was taken out, the picture cuts too.
-    cuts_ms = Timeline(duration_ms=sound.media.duration_ms, cuts=text.cuts).map_ms(sound.cuts_ms)
-    deciding = (text, cuts_ms, _figures(work.options.captions), work.options.terms, work.options.site)
-    written = work.run("captions", Written, deciding, lambda _: _write(text, cuts_ms, work.folder, work.options))
+    # Where a passage was taken out, the shots move with what is left.
+    shots_ms = Timeline(duration_ms=sound.media.duration_ms, cuts=text.cuts).map_ms(sound.shots_ms)
+    deciding = (text, shots_ms, _figures(work.options.captions), work.options.terms, work.options.site)
+    written = work.run("captions", Written, deciding, lambda _: _write(text, shots_ms, work.folder, work.options))
     pictures = work.run(
         "video",
         Pictures,
@@ -498,8 +498,8 @@ def _read_sound(
         media = write_mixed(media, streams, folder / "mixed.mkv", options.media)
     stream = media.audio[0] if streams else choose_audio(media, session)
     audio = write_audio_file(media, stream, folder / "sound.wav", options.media, progress=progress)
-    cuts_ms = find_cuts(media, folder, options.media)
-    return Sound(media=media, stream=stream, audio=audio, tracks=tracks, cuts_ms=cuts_ms)
+    shots_ms = find_shots(media, folder, options.media)
+    return Sound(media=media, stream=stream, audio=audio, tracks=tracks, shots_ms=shots_ms)
 
 
 def _read_tracks(
@@ -562,9 +562,9 @@ def _review(approved: Revision) -> Review | None:
     return None if approval is None else Review(revision=approved.number, day=approval.approved_at.date())
 
 
-def _write(text: Text, cuts_ms: tuple[int, ...], folder: Path, options: ProcessOptions) -> Written:
+def _write(text: Text, shots_ms: tuple[int, ...], folder: Path, options: ProcessOptions) -> Written:
     transcript = apply_cuts(text.transcript, text.cuts)
-    cues = make_cues(transcript, options.captions, cuts_ms)
+    cues = make_cues(transcript, options.captions, shots_ms)
     edited = edit(transcript, text.session.glossary, options.terms)
     document = Document(
         session=text.session,

@@ -1,4 +1,4 @@
-"""Where the picture cuts: the moments at which captions had better come and go.
+"""When the picture goes to another shot: the moments at which captions had better come and go.
 
 In comes a probed recording; out go the times of its shot changes. Decoding every picture of a talk would take as long
 as recognising it, so only the pictures that stand by themselves are compared first, and only where two of them differ
@@ -23,10 +23,10 @@ _logger = logging.getLogger(__name__)
 _WIDTH: Final = 160
 _DIFFERENT: Final = 6.0
 """Mean difference of two pictures in per cent, from which they may be of two shots; a talk's own movement gives 3."""
-_CUT: Final = 0.3
+_CHANGED: Final = 0.3
 """ffmpeg's score for a picture that is of another shot than the one before."""
 _MOST_SHARE: Final = 0.25
-"""Not more of a recording than this is looked at picture by picture: more cuts than that are no talk's."""
+"""Not more of a recording than this is looked at picture by picture: more shot changes than that are no talk's."""
 _LEAST_LOOKED_AT_S: Final = 120.0
 
 _TIME: Final = re.compile(r"pts_time:(-?[\d.]+)")
@@ -36,10 +36,10 @@ _Shown = tuple[float, float]
 """When a picture is shown, in seconds of the file's own clock, and how much it differs."""
 
 
-def find_cuts(media: Media, folder: Path, limits: MediaLimits) -> tuple[int, ...]:
-    """Return when the picture cuts, in ms from the first picture; nothing where it cannot be told.
+def find_shots(media: Media, folder: Path, limits: MediaLimits) -> tuple[int, ...]:
+    """Return when the shot changes, in ms from the first picture; nothing where it cannot be told.
 
-    A cut away and back between two pictures that stand by themselves is not found.
+    A change away and back between two pictures that stand by themselves is not found.
 
     Args:
         media: The recording.
@@ -50,11 +50,11 @@ def find_cuts(media: Media, folder: Path, limits: MediaLimits) -> tuple[int, ...
         return ()
     try:
         whole = _measured(_whole_pictures(media, limits), folder, limits)
-        cuts = [moment for stretch in _stretches(whole, media) for moment in _inside(media, stretch, folder, limits)]
+        shots = [moment for stretch in _stretches(whole, media) for moment in _inside(media, stretch, folder, limits)]
     except MediaError as failure:
         _logger.warning("no shot changes: %s", failure.code)
         return ()
-    return tuple(sorted({round((moment - whole[0][0]) * 1000) for moment in cuts}))
+    return tuple(sorted({round((moment - whole[0][0]) * 1000) for moment in shots}))
 
 
 def _stretches(whole: list[_Shown], media: Media) -> list[tuple[float, float]]:
@@ -81,7 +81,7 @@ def _inside(media: Media, stretch: tuple[float, float], folder: Path, limits: Me
     seek = {"seek_timestamp": 1, "ss": f"{begin + 0.001:.4f}", "noaccurate_seek": None}
     recording = open_recording(media.path, threads=limits.threads, **seek)
     pictures = recording["V:0"].filter("trim", start=f"{begin - 0.001:.4f}", end=f"{end + 0.2:.4f}")
-    found = _measured(_small(pictures).filter("select", f"gt(scene,{_CUT})"), folder, limits)
+    found = _measured(_small(pictures).filter("select", f"gt(scene,{_CHANGED})"), folder, limits)
     return [moment for moment, _ in found if begin < moment <= end]
 
 

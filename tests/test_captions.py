@@ -200,13 +200,13 @@ def test_people_with_time_enough_have_a_cue_each() -> None:
     ]
 
 
-# The picture cuts
+# Shot changes
 
 
 @settings(max_examples=60, deadline=None)
 @given(exchanges(), st.lists(st.integers(0, 20_000), max_size=30))
-def test_cuts_of_the_picture_break_no_rule(spoken: Transcript, cuts: list[int]) -> None:
-    plain, cues = make_cues(spoken, RULES), make_cues(spoken, RULES, sorted(cuts))
+def test_shot_changes_break_no_rule(spoken: Transcript, shots: list[int]) -> None:
+    plain, cues = make_cues(spoken, RULES), make_cues(spoken, RULES, sorted(shots))
     assert [cue.lines for cue in cues] == [cue.lines for cue in plain]
     assert {finding.rule for finding in lint(cues, RULES)} <= {"speed", "pair"}
     for found in (cues, plain):
@@ -215,17 +215,17 @@ def test_cuts_of_the_picture_break_no_rule(spoken: Transcript, cuts: list[int]) 
         )
 
 
-def test_a_cue_comes_with_a_cut_within_the_tolerance_and_goes_just_before_one() -> None:
+def test_a_cue_comes_with_a_shot_within_the_tolerance_and_goes_just_before_one() -> None:
     said = (word("Certainly", 1000, 1500), word("not.", 1500, 2100))
     spoken = of_words(("S1", said))
     assert [(cue.start_ms, cue.end_ms) for cue in make_cues(spoken, RULES, (940, 2400))] == [(940, 2317)]
     assert [(cue.start_ms, cue.end_ms) for cue in make_cues(spoken, RULES, (1080, 4000))] == [(1080, 2600)]
 
 
-def test_a_cut_ends_no_cue_before_it_is_heard_and_moves_none_from_its_word() -> None:
+def test_a_shot_change_ends_no_cue_before_it_is_heard_and_moves_none_from_its_word() -> None:
     said = (word("Certainly", 1000, 1500), word("not.", 1500, 2100))
-    for cuts in ((850,), (1150,), (2150,)):
-        assert [(cue.start_ms, cue.end_ms) for cue in make_cues(of_words(("S1", said)), RULES, cuts)] == [(1000, 2600)]
+    for shots in ((850,), (1150,), (2150,)):
+        assert [(cue.start_ms, cue.end_ms) for cue in make_cues(of_words(("S1", said)), RULES, shots)] == [(1000, 2600)]
 
 
 # Where lines and cues break
