@@ -34,6 +34,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from config import glossary
 from config.settings import Settings, load_settings
 from flows.shared_engines import HOST
 from pipeline.editor.pages import EditorPages
@@ -51,10 +52,11 @@ from pipeline.editor.wire import (
     view_state,
 )
 from pipeline.errors import RevisionConflict, RevisionMissing, TribuneError
+from pipeline.glossary import GlossaryTerm
 from pipeline.journal import SessionRecord, read_record, read_records, request_publication, session_folder
 from pipeline.peaks import read_peaks
 from pipeline.review import Desk
-from pipeline.revisions import Entry
+from pipeline.revisions import Entry, Revision
 from pipeline.serial import from_json, to_json
 from pipeline.types import LANGUAGES, SESSION_ID_LENGTH, Language
 from pipeline.visible import visible
@@ -100,12 +102,14 @@ class ReviewOptions:
         key: What a page has to know that changes something.
         approved: Called with a session's id after somebody has approved a revision of it.
         zone: In which times are shown.
+        terms: Glossary of the house, for what may have been misheard.
     """
 
     work: Path
     key: str
     approved: Callable[[str], object]
     zone: dt.tzinfo = dt.UTC
+    terms: tuple[GlossaryTerm, ...] = ()
 
 
 def make_app(options: ReviewOptions) -> Asgi:
@@ -193,7 +197,7 @@ class _Room:
     def get_session(self, request: Request) -> Response:
         record, desk = self._find(request)
         asked = "revision" in request.query_params
-        return _json(view_session(record, desk.revision(_number(request, "revision")) if asked else desk.latest()))
+        return self._session(record, desk.revision(_number(request, "revision")) if asked else desk.latest())
 
     def get_state(self, request: Request) -> Response:
         record, desk = self._find(request)
@@ -244,7 +248,7 @@ class _Room:
         correction = read_correction(sent.session, desk.revision(sent.based_on).transcript.words)
         now = dt.datetime.now(dt.UTC)
         saved = desk.save(correction, author=_author(sent.author), based_on=sent.based_on, now=now)
-        return _json(view_session(record, saved))
+        return self._session(record, saved)
 
     def get_proposal(self, request: Request) -> Response:
         _, desk = self._find(request)
@@ -253,7 +257,7 @@ class _Room:
     def take_proposal(self, request: Request, sent: SentApproval) -> Response:
         record, desk = self._find(request)
         author, now = _author(sent.author), dt.datetime.now(dt.UTC)
-        return _json(view_session(record, desk.take_proposal(author=author, based_on=sent.revision, now=now)))
+        return self._session(record, desk.take_proposal(author=author, based_on=sent.revision, now=now))
 
     def approve(self, request: Request, sent: SentApproval) -> Response:
         record, desk = self._find(request)
@@ -267,6 +271,9 @@ class _Room:
         if record is None:
             raise _Refused(404, "editor.no_session")
         return record, Desk.of(self._options.work, session_id)
+
+    def _session(self, record: SessionRecord, revision: Revision) -> Response:
+        return _json(view_session(record, revision, self._options.terms))
 
     def _state(self, record: SessionRecord, desk: Desk) -> StateView | None:
         return view_state(record, desk.history(), self._options.zone)
@@ -403,6 +410,7 @@ def serve(settings: Settings, port: int) -> None:
             key=read_key(settings.root),
             approved=partial(request_publication, settings.work),
             zone=zone,
+            terms=glossary.load_all(),
         )
     )
     # A page that is open asks again and again: whoever ends the server does not wait for it.

@@ -8,13 +8,14 @@ types before anything believes it. Stands alone so that the page's language on t
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
 from pipeline.corrections import changes
-from pipeline.editor.spellings import Spelling, suggest_spellings
+from pipeline.editing import propose_terms
 from pipeline.errors import CorrectionInvalid
+from pipeline.glossary import GlossaryTerm
 from pipeline.journal import Claimed, Failed, NeedsReview, Processing, SessionRecord
 from pipeline.matching import match
 from pipeline.messages import message
@@ -59,6 +60,21 @@ class SpeakerView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpellingView:
+    """Words that may be a term or a name, heard or written otherwise.
+
+    Attributes:
+        first: Index of the first word.
+        last: Index of the last.
+        text: What they may be, with the marks around them.
+    """
+
+    first: int
+    last: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionView:
     """All that the page needs to open a session.
 
@@ -67,7 +83,7 @@ class SessionView:
         own_title: Whether a reviewer gave it.
         people: Names of those announced, to choose from.
         personal: Passages that may hold a personal number.
-        spellings: Words that may be a term of the session, or the name of somebody announced.
+        spellings: Words that may be a term of the session or of the house, or the name of somebody announced.
     """
 
     id: str
@@ -82,7 +98,7 @@ class SessionView:
     cuts: tuple[Cut, ...]
     people: tuple[str, ...]
     personal: tuple[Redaction, ...]
-    spellings: tuple[Spelling, ...]
+    spellings: tuple[SpellingView, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,11 +242,19 @@ class StateView:
     text_fr: str
 
 
-def view_session(record: SessionRecord, revision: Revision) -> SessionView:
-    """Return what the page needs to show a revision."""
+def view_session(record: SessionRecord, revision: Revision, terms: Iterable[GlossaryTerm]) -> SessionView:
+    """Return what the page needs to show a revision.
+
+    Args:
+        record: Of its session.
+        revision: The revision.
+        terms: Glossary of the house.
+    """
     session, transcript = record.session, revision.transcript
     people = (*((session.host,) if session.host else ()), *session.guests)
     names = tuple(visible(person.name) for person in people)
+    spellings = (*map(visible, session.glossary), *names)
+    proposals = propose_terms(transcript, spellings, terms, reviewed=revision.reviewed)
     return SessionView(
         id=session.id,
         revision=revision.number,
@@ -244,7 +268,10 @@ def view_session(record: SessionRecord, revision: Revision) -> SessionView:
         cuts=revision.cuts,
         people=names,
         personal=propose(transcript.words),
-        spellings=tuple(suggest_spellings(transcript.words, (*map(visible, session.glossary), *names))),
+        spellings=tuple(
+            SpellingView(first=each.index, last=each.index + each.count - 1, text=visible(each.after))
+            for each in proposals
+        ),
     )
 
 
