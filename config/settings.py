@@ -82,6 +82,13 @@ class PublishingSettings(_Section):
     without_speech: Literal["publish", "set_aside"]
 
 
+class RetentionSettings(_Section):
+    """How long sessions are kept."""
+
+    keep_days: Annotated[int, Field(ge=0, le=36_525)]
+    programmes: dict[str, Annotated[int, Field(ge=1, le=36_525)]]
+
+
 class StoreSettings(_Section):
     """Which object store."""
 
@@ -92,6 +99,20 @@ class StoreSettings(_Section):
     secret_key: SecretStr
     public_url: str
     port: Port
+
+
+class NotificationSettings(_Section):
+    """Who is told what becomes of a recording, and how."""
+
+    mail_to: tuple[str, ...]
+    mail_from: str
+    smtp_host: str
+    smtp_port: Port
+    smtp_security: Literal["starttls", "tls", "none"]
+    smtp_user: str
+    smtp_password: SecretStr
+    webhook: SecretStr
+    webhook_form: Literal["slack", "teams"]
 
 
 class PrefectSettings(_Section):
@@ -117,7 +138,9 @@ class Settings(BaseSettings):
     engines: EngineSettings
     speakers: SpeakerSettings
     publishing: PublishingSettings
+    retention: RetentionSettings
     store: StoreSettings
+    notifications: NotificationSettings
     prefect: PrefectSettings
 
     @property

@@ -31,10 +31,13 @@ from flows.engines import (
     chosen_models,
     fetch_options,
     intake_options,
+    notification_options,
     process_options,
+    retention_rule,
     running_store,
     store_options,
 )
+from flows.publish import publish_commands
 from flows.services import Services, running_services
 from flows.voices import voice_commands
 from models import manifest
@@ -67,6 +70,7 @@ def register(app: typer.Typer) -> None:
     models.command(name="verify", help=say("cli.models_verify"))(verify_models)
     app.add_typer(models, name="models")
     app.add_typer(voice_commands(_settings), name="voices")
+    app.add_typer(publish_commands(_settings), name="publish")
 
 
 def up() -> None:
@@ -241,7 +245,7 @@ def _check_options(settings: Settings) -> None:
     Raises:
         ValueError: One is wrong.
     """
-    for make in (fetch_options, intake_options, process_options, store_options):
+    for make in (fetch_options, intake_options, notification_options, process_options, retention_rule, store_options):
         make(settings)
     store = settings.store
     S3Options(

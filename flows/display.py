@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from rich.console import Console, RenderableType
 from rich.live import Live
@@ -17,11 +18,18 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.cli import say
-from pipeline.journal import Claimed, Failed, Processing, Published, Rejected, State
+from pipeline.journal import Processing, Published, State
 from pipeline.naming import printable
 from pipeline.process import STAGES
 
 _BAR_WIDTH = 8
+_STATES: Final = {
+    "claimed": "flows.waiting",
+    "published": "flows.published",
+    "rejected": "flows.set_aside",
+    "failed": "flows.failed",
+    "withdrawn": "flows.withdrawn",
+}
 _DONE = 1.0
 
 
@@ -98,16 +106,6 @@ def _bar(share: float) -> RenderableType:
 
 
 def _said(state: State | None) -> str:
-    match state:
-        case None:
-            return say("flows.in_turn")
-        case Claimed():
-            return say("flows.waiting")
-        case Processing(stage=stage):
-            return say(f"flows.stage_{stage}")
-        case Published():
-            return say("flows.published")
-        case Rejected():
-            return say("flows.set_aside")
-        case Failed():
-            return say("flows.failed")
+    if state is None:
+        return say("flows.in_turn")
+    return say(f"flows.stage_{state.stage}" if isinstance(state, Processing) else _STATES[state.kind])

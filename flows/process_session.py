@@ -31,7 +31,16 @@ from flows.shared_engines import SharedEngines
 from flows.tasks import as_tasks
 from pipeline.errors import RecordingRejected, TribuneError
 from pipeline.intake import complete_session, reject
-from pipeline.journal import Failed, Processing, Published, SessionRecord, read_record, record_state, session_folder
+from pipeline.journal import (
+    Failed,
+    Processing,
+    Published,
+    SessionRecord,
+    Withdrawn,
+    read_record,
+    record_state,
+    session_folder,
+)
 from pipeline.locks import Held, exclusive, is_held
 from pipeline.messages import message
 from pipeline.process import Stage, checkpointed, process
@@ -85,6 +94,8 @@ def _process_claimed(settings: Settings, session_id: str, attempt: int) -> State
     record = read_record(settings.work, session_id)
     if record is None:
         return Completed(name="Gone", message="There is no such recording in the work area.")
+    if isinstance(record.state, Withdrawn):
+        return Completed(name="Withdrawn", message="The session was withdrawn.")
     try:
         publication = _publish(settings, record, attempt)
     except RecordingRejected as rejection:

@@ -295,7 +295,7 @@ def write_site(root: Path, sessions: Sequence[PublishedSession], video: Path, po
     site = LearnerSite()
     for asset in site.assets():
         _write(root / asset.key, asset.body)
-    for key, page in site.catalogue_pages([make_entry(published) for published in sessions]).items():
+    for key, page in site.catalogue_pages([make_entry(published) for published in sessions], []).items():
         _write(root / key, page.encode())
     for published in sessions:
         folder = root / "sessions" / published.session.id

@@ -119,5 +119,12 @@ def test_every_message_that_the_program_names_is_in_the_catalogue() -> None:
     root = Path(__file__).parent.parent
     sources = [path for room in ("pipeline", "models", "config", "flows") for path in (root / room).rglob("*.py")]
     used = {code: path.name for path in sources for code in named.findall(path.read_text(encoding="utf-8"))}
-    not_messages = {"flows.engine_server", "flows.watch_inbox", "store.log", "status.html", "video.mp4"}
+    not_messages = {
+        "flows.engine_server",
+        "flows.watch_inbox",
+        "store.log",
+        "status.html",
+        "video.mp4",
+        "notifications.json",
+    }
     assert {code: where for code, where in used.items() if code not in catalogue()}.keys() - not_messages == set()

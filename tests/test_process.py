@@ -26,12 +26,12 @@ from pipeline.ffmpeg import MediaLimits
 from pipeline.media import read_waveform
 from pipeline.ports import Diarizer, Progress, Recognizer, Waveform
 from pipeline.process import HearingStage, ProcessOptions, Stage, checkpointed, process
-from pipeline.publishing import verify
 from pipeline.render.json import read_transcript
 from pipeline.s3 import S3Store
 from pipeline.speakers import SpeakerOptions, diarize
 from pipeline.speech import SpeechOptions, recognize
 from pipeline.types import AudioFile, Diarization, ModelUse, Publication, Recognition, Recording, Session, SpeakerCount
+from pipeline.verification import verify
 from tests.clips import cut
 
 T = TypeVar("T")
