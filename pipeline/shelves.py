@@ -187,7 +187,7 @@ class Lists:
         self.written = 0
         self._store = store
         self._views = views
-        self._gathered: tuple[CatalogueEntry, ...] | None = None
+        self._gathered: dict[str, tuple[Shelved, list[CatalogueEntry]]] | None = None
 
     def write_assets(self) -> None:
         """Write what every page needs; before any page that refers to it."""
@@ -231,8 +231,7 @@ class Lists:
         for details in read_all_details(session_id, self._store):
             yield from shelves_of(details.session)
         if everything:
-            for each in self._gather():
-                yield from shelves_of(each)
+            yield from (place for place, _ in self._gather().values())
 
     def _shelf(self, session_id: str, place: Shelved, lost_if_missing: bool, before: bytes | None) -> bytes | None:
         """Return a shelf with the session on it where it belongs there, without it where not."""
@@ -250,7 +249,7 @@ class Lists:
             except StoreCorrupt as corrupt:
                 _logger.warning("the list is made anew: %s", corrupt)
                 lost_if_missing = True
-        return [each for each in self._gather() if place in shelves_of(each)] if lost_if_missing else []
+        return self._gather().get(place.key, (place, []))[1] if lost_if_missing else []
 
     def _derive_pages(self, key: str) -> None:
         shelved = read_shelf(key, self._store)
@@ -296,13 +295,16 @@ class Lists:
         found = self._store.read(CATALOGUE)
         return _parsed_catalogue(None if found is None else found[0])
 
-    def _gather(self) -> tuple[CatalogueEntry, ...]:
-        """Return every session as its manifest tells it, leaving out what cannot be read; read once.
+    def _gather(self) -> dict[str, tuple[Shelved, list[CatalogueEntry]]]:
+        """Return every shelf with its sessions as their manifests tell them, leaving out what cannot be read.
 
-        Whoever publishes after that puts their own session on its shelves.
+        Read once: whoever publishes after that puts their own session on its shelves.
         """
         if self._gathered is None:
-            self._gathered = tuple(_gather(self._store))
+            self._gathered = {}
+            for entry in _gather(self._store):
+                for place in shelves_of(entry):
+                    self._gathered.setdefault(place.key, (place, []))[1].append(entry)
         return self._gathered
 
     def _derive(self, key: str, headers: ObjectHeaders, make: Callable[[bytes | None], bytes | None]) -> None:
