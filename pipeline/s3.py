@@ -485,7 +485,9 @@ class S3Store:
             return StoreUnavailable("store.unavailable", data)
         if code == "NoSuchBucket":
             return StoreRefused("store.no_bucket", data)
-        return StoreRefused("store.forbidden" if status in {401, 403} else "store.refused", data)
+        return StoreRefused(
+            "store.forbidden" if status in {401, 403} or code == "AccessDenied" else "store.refused", data
+        )
 
     def _data(self, key: str, detail: str) -> dict[str, str]:
         endpoint = self.options.endpoint_url or "AWS"

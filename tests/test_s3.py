@@ -179,7 +179,10 @@ def test_a_part_with_other_bytes_is_sent_again(bucket: S3Options, tmp_path: Path
         begun = store._client.create_multipart_upload(
             **where, ChecksumAlgorithm="SHA256", ContentType="text/plain", Metadata={"sha256": digest(body)}
         )
-        store._client.upload_part(**where, UploadId=begun["UploadId"], PartNumber=1, Body=b"y" * SMALLEST_PART)
+        other = b"y" * SMALLEST_PART
+        store._client.upload_part(
+            **where, UploadId=begun["UploadId"], PartNumber=1, Body=other, ChecksumAlgorithm="SHA256"
+        )
         sent = count_parts(store)
         store.write("big", file, PLAIN, sha256=digest(body))
         assert sent == [1, 2]
