@@ -205,7 +205,8 @@ class Notifier:
         outbox = self._read()
         events = tuple(event for event in find_events(records) if event.when_ms >= outbox.since_ms)
         for channel in self._channels:
-            waiting = [event for event in events if f"{channel.name}:{event.key}" not in outbox.told]
+            told = frozenset(outbox.told)
+            waiting = [event for event in events if f"{channel.name}:{event.key}" not in told]
             for event in waiting[:_AT_ONCE]:
                 if not self._sent(channel, event):
                     break
