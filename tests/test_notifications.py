@@ -19,8 +19,10 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope
 from aiosmtpd.smtp import Session as SmtpSession
 
+from config.settings import load_settings
 from flows.notify import Mail, Notifier, Webhook, open_channels
-from pipeline.journal import Claimed, Drop, Failed, Published, Rejected, SessionRecord, State, now_ms
+from flows.watch_inbox import watch
+from pipeline.journal import Claimed, Drop, Failed, Published, Rejected, SessionRecord, State, now_ms, write_record
 from pipeline.notifications import MailOptions, WebhookOptions, announce, find_events
 from pipeline.tcp import free_port
 from pipeline.types import Bilingual, Language, Notice, Recording, Session
@@ -127,6 +129,34 @@ def test_a_publication_is_told_by_mail_in_both_languages(tmp_path: Path, mailbox
     assert text.index("La séance") < text.index("The session")
     assert SECRET_WORDS not in mail.as_string()
     assert SECRET_WORDS not in text
+
+
+def test_the_watcher_tells_what_the_settings_say(
+    tmp_path: Path, mailbox: tuple[Mailbox, MailOptions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box, options = mailbox
+    given = {
+        "ROOT": str(tmp_path),
+        "INTAKE__POLL_SECONDS": "0.01",
+        "NOTIFICATIONS__MAIL_TO": json.dumps(options.to),
+        "NOTIFICATIONS__MAIL_FROM": options.sender,
+        "NOTIFICATIONS__SMTP_HOST": options.host,
+        "NOTIFICATIONS__SMTP_PORT": str(options.port),
+        "NOTIFICATIONS__SMTP_SECURITY": "none",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(f"TRIBUNE_{name}", value)
+    settings = load_settings()
+    rounds = iter([lambda: None, lambda: write_record(settings.work, make_record(PUBLISHED)), lambda: None])
+
+    def go_on() -> bool:
+        step = next(rounds, None)
+        if step is not None:
+            step()
+        return step is not None
+
+    watch(settings, go_on)
+    assert [mail["Subject"] for mail in box.mails] == ["Publié\u00a0: Été / Published: Summer"]
 
 
 def test_each_thing_is_told_once_also_after_a_restart(tmp_path: Path, mailbox: tuple[Mailbox, MailOptions]) -> None:
