@@ -96,6 +96,13 @@ class ReviewSettings(_Section):
     port: Port
 
 
+class RetentionSettings(_Section):
+    """How long sessions are kept."""
+
+    keep_days: Annotated[int, Field(ge=0, le=36_525)]
+    programmes: dict[str, Annotated[int, Field(ge=1, le=36_525)]]
+
+
 class StoreSettings(_Section):
     """Which object store."""
 
@@ -106,6 +113,20 @@ class StoreSettings(_Section):
     secret_key: SecretStr
     public_url: str
     port: Port
+
+
+class NotificationSettings(_Section):
+    """Who is told what becomes of a recording, and how."""
+
+    mail_to: tuple[str, ...]
+    mail_from: str
+    smtp_host: str
+    smtp_port: Port
+    smtp_security: Literal["starttls", "tls", "none"]
+    smtp_user: str
+    smtp_password: SecretStr
+    webhook: SecretStr
+    webhook_form: Literal["slack", "teams"]
 
 
 class PrefectSettings(_Section):
@@ -133,7 +154,9 @@ class Settings(BaseSettings):
     captions: CaptionSettings
     publishing: PublishingSettings
     review: ReviewSettings
+    retention: RetentionSettings
     store: StoreSettings
+    notifications: NotificationSettings
     prefect: PrefectSettings
 
     @property

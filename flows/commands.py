@@ -32,11 +32,14 @@ from flows.engines import (
     chosen_models,
     fetch_options,
     intake_options,
+    notification_options,
     process_options,
+    retention_rule,
     running_store,
     s3_options,
     store_options,
 )
+from flows.publish import publish_commands
 from flows.revisions import revision_commands
 from flows.services import Services, review_pages, running_services
 from flows.voices import voice_commands
@@ -73,6 +76,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(voice_commands(_settings), name="voices")
     app.add_typer(revision_commands(_settings), name="revisions")
     app.add_typer(caption_commands(), name="captions")
+    app.add_typer(publish_commands(_settings), name="publish")
 
 
 def up() -> None:
@@ -264,7 +268,11 @@ def _check_options(settings: Settings) -> None:
     Raises:
         ValueError: One is wrong.
     """
-    for make in (fetch_options, intake_options, process_options, store_options, s3_options):
+    makers = (
+        *(fetch_options, intake_options, notification_options, process_options),
+        *(retention_rule, store_options, s3_options),
+    )
+    for make in makers:
         make(settings)
 
 

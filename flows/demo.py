@@ -22,7 +22,17 @@ from pipeline.cli import reader_language, say
 from pipeline.errors import SetUpError
 from pipeline.ffmpeg import MediaLimits
 from pipeline.intake import DEFAULTS, MEDIA_EXTENSIONS
-from pipeline.journal import Failed, NeedsReview, Published, Rejected, SessionRecord, State, read_record, read_records
+from pipeline.journal import (
+    Failed,
+    NeedsReview,
+    Published,
+    Rejected,
+    SessionRecord,
+    State,
+    Withdrawn,
+    read_record,
+    read_records,
+)
 from pipeline.media import probe
 from pipeline.messages import message
 from pipeline.naming import printable
@@ -134,7 +144,7 @@ def _state(record: SessionRecord | None) -> State | None:
 
 
 def _has_ended(record: SessionRecord) -> bool:
-    return isinstance(record.state, Published | NeedsReview | Rejected | Failed)
+    return isinstance(record.state, Published | NeedsReview | Rejected | Failed | Withdrawn)
 
 
 def _stuck(settings: Settings, patience_s: float) -> SetUpError:

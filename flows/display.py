@@ -7,7 +7,7 @@ shows what the watcher and the flows wrote down, and nothing that only it knows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,11 +18,19 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.cli import say
-from pipeline.journal import Claimed, Failed, NeedsReview, Processing, Published, Rejected, State
+from pipeline.journal import NeedsReview, Processing, Published, State
 from pipeline.naming import printable
 from pipeline.process import STAGES
 
 _BAR_WIDTH = 8
+_STATES: Final = {
+    "claimed": "flows.waiting",
+    "needs_review": "flows.needs_review",
+    "published": "flows.published",
+    "rejected": "flows.set_aside",
+    "failed": "flows.failed",
+    "withdrawn": "flows.withdrawn",
+}
 _DONE = 1.0
 
 
@@ -79,15 +87,6 @@ def table(rows: Sequence[Row]) -> Table:
     return shown
 
 
-_SAID: Final[Mapping[type[State], str]] = {
-    Claimed: "flows.waiting",
-    NeedsReview: "flows.needs_review",
-    Published: "flows.published",
-    Rejected: "flows.set_aside",
-    Failed: "flows.failed",
-}
-
-
 def shares(state: State | None) -> tuple[float, ...]:
     """Return how much of each stage is done, 0 to 1, in the order of the stages.
 
@@ -112,6 +111,4 @@ def _bar(share: float) -> RenderableType:
 def _said(state: State | None) -> str:
     if state is None:
         return say("flows.in_turn")
-    if isinstance(state, Processing):
-        return say(f"flows.stage_{state.stage}")
-    return say(_SAID[type(state)])
+    return say(f"flows.stage_{state.stage}" if isinstance(state, Processing) else _STATES[state.kind])

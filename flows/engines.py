@@ -31,10 +31,12 @@ from pipeline.ffmpeg import MediaLimits
 from pipeline.intake import IntakeOptions
 from pipeline.locks import exclusive
 from pipeline.media import read_waveform
+from pipeline.notifications import MailOptions, WebhookOptions
 from pipeline.objectstore import ObjectStoreOptions, join_object_store, start_object_store
 from pipeline.ports import Diarizer, Progress
 from pipeline.process import HearingStage, ProcessOptions
 from pipeline.realign import realign
+from pipeline.retention import RetentionRule
 from pipeline.s3 import S3Options
 from pipeline.speakers import SpeakerOptions, diarize
 from pipeline.speech import SpeechOptions, recognize
@@ -125,6 +127,36 @@ def s3_options(settings: Settings) -> S3Options:
         secret_key=store.secret_key.get_secret_value() or None,
         public_base_url=store.public_url or None,
     )
+
+
+def retention_rule(settings: Settings) -> RetentionRule:
+    """Return how long sessions are kept."""
+    kept = settings.retention
+    return RetentionRule(keep_days=kept.keep_days or None, programmes=tuple(sorted(kept.programmes.items())))
+
+
+def notification_options(settings: Settings) -> tuple[MailOptions | WebhookOptions, ...]:
+    """Return how people are told; nothing unless the settings name a way.
+
+    Raises:
+        ValueError: One cannot be.
+    """
+    chosen = settings.notifications
+    found: list[MailOptions | WebhookOptions] = []
+    if chosen.mail_to:
+        mail = MailOptions(
+            to=chosen.mail_to,
+            sender=chosen.mail_from,
+            host=chosen.smtp_host,
+            port=chosen.smtp_port,
+            security=chosen.smtp_security,
+            user=chosen.smtp_user,
+            password=chosen.smtp_password.get_secret_value(),
+        )
+        found.append(mail)
+    if address := chosen.webhook.get_secret_value():
+        found.append(WebhookOptions(url=address, form=chosen.webhook_form))
+    return tuple(found)
 
 
 def store_options(settings: Settings) -> ObjectStoreOptions:

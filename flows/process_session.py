@@ -38,6 +38,7 @@ from pipeline.journal import (
     Processing,
     Published,
     SessionRecord,
+    Withdrawn,
     read_record,
     record_state,
     session_folder,
@@ -114,6 +115,8 @@ def _process_claimed(settings: Settings, session_id: str, attempt: int, way: Way
     record = read_record(settings.work, session_id)
     if record is None:
         return Completed(name="Gone", message="There is no such recording in the work area.")
+    if isinstance(record.state, Withdrawn):
+        return Completed(name="Withdrawn", message="The session was withdrawn.")
     try:
         publication = _publish(settings, record, attempt, way)
     except RecordingRejected as rejection:

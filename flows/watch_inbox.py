@@ -1,9 +1,9 @@
 """The watch folder as a Prefect flow that runs for as long as Tribune does.
 
 In goes the inbox, out come runs of ``process_session``, one a recording, and a status page. Each round sweeps the
-inbox, sees to it that every unfinished recording has a run that lives, writes the page, and takes captions that came
-back corrected. A round that fails, because the Prefect server restarts say, is logged and tried again: nothing is kept
-in memory that the next round could miss.
+inbox, sees to it that every unfinished recording has a run that lives, writes the page, takes captions that came back
+corrected and tells people. A round that fails, because the Prefect server restarts say, is logged and tried again:
+nothing is kept in memory that the next round could miss.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from prefect.runtime import flow_run
 
 from config.settings import Settings, load_settings
 from flows.children import end_with_parent
-from flows.engines import intake_options
+from flows.engines import intake_options, notification_options
+from flows.notify import Notifier, open_channels
 from flows.runs import GRACE, WATCHER, retire_watchers, tend_runs
 from pipeline.errors import TribuneError
 from pipeline.intake import IntakeOptions, Seen, prepare, sweep
@@ -59,6 +60,7 @@ def watch(settings: Settings, go_on: Callable[[], bool]) -> None:
     """
     options = intake_options(settings)
     prepare(options)
+    notifier = Notifier(open_channels(notification_options(settings)), settings.root)
     seen: Seen = {}
     # Whatever ran before this watcher was started had no time to be handed over.
     grace = dt.timedelta(0)
@@ -69,6 +71,7 @@ def watch(settings: Settings, go_on: Callable[[], bool]) -> None:
             grace = GRACE
             now = dt.datetime.now().astimezone()
             take_returned(settings.returned, settings.work, settle_ms=options.settle_ms, now=now)
+            notifier.tell(read_records(options.work))
         except (httpx.HTTPError, PrefectException, OSError, TribuneError):
             _logger.warning("this round failed; the next one makes up for it", exc_info=True)
             pause = max(pause, _AFTER_FAILURE_S)

@@ -8,6 +8,7 @@
     │   ├── WeightsCorrupt             a source had other bytes than the manifest pins
     │   └── ProgramMissing             ffmpeg, a browser, the object store's binary
     ├── RecordingRejected              the facilitator's file cannot be processed; becomes a reason beside it
+    │   └── SessionWithdrawn           … because its session was withdrawn from publication
     ├── SidecarInvalid                 the facilitator's sidecar cannot be read; becomes a reason beside it
     ├── TranscriptInvalid              a transcript file cannot be read; says which to choose
     ├── ReviewError                    what a reviewer asks for cannot be done
@@ -89,6 +90,10 @@ class ProgramMissing(SetUpError):
 
 class RecordingRejected(TribuneError):
     """The dropped file cannot be processed, and never will be as it is."""
+
+
+class SessionWithdrawn(RecordingRejected):
+    """The session was withdrawn, and is not published again until somebody restores it."""
 
 
 class SidecarInvalid(TribuneError):

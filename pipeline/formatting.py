@@ -57,6 +57,17 @@ def format_moment(moment: dt.datetime, language: Language) -> str:
     return f"{moment:%Y-%m-%d, %H}{NBSP}h{NBSP}{moment:%M}"
 
 
+def format_month(month: dt.date, language: Language) -> str:
+    """Write the month of a day, as a heading begins.
+
+    Example:
+        >>> format_month(dt.date(2026, 3, 1), "fr")
+        'Mars 2026'
+    """
+    name = _MONTHS[language][month.month - 1]
+    return f"{name[0].upper()}{name[1:]} {month.year}"
+
+
 def format_duration(duration_ms: int, language: Language) -> str:
     """Write a length of time in hours and minutes, or in seconds where it is under a minute.
 

@@ -38,6 +38,7 @@ from pipeline.journal import (
     Rejected,
     SessionRecord,
     Stamp,
+    Withdrawn,
     commit,
     encode_name,
     fit_name,
@@ -335,7 +336,7 @@ def reject(options: IntakeOptions, session_id: str, error: TribuneError) -> SetA
     """
     with journal(options.work):
         record = _known(options, session_id)
-        if isinstance(record.state, Rejected):
+        if isinstance(record.state, Rejected | Withdrawn):
             return None
         state = Rejected(reasons=reasons(error))
         if not record.recording.path.exists() or record.taken_as is None:
@@ -905,7 +906,7 @@ class _Sweep:
     def _answer(self, parcel: _Parcel, content: _Content, given: _Given, record: SessionRecord) -> None:
         """Tell that a recording is already there; take what a sidecar changes about it."""
         described = self._described(record, given)
-        if not parcel.sidecars or _says_nothing_new(described, record):
+        if not parcel.sidecars or isinstance(record.state, Withdrawn) or _says_nothing_new(described, record):
             answer = _answer_for(record)
             self.answered.append(self._set_aside(parcel, content, record, (answer,)))
             return
@@ -943,6 +944,9 @@ class _Sweep:
             record = self._dropped_as(sidecar)
             if record is None or isinstance(record.state, Rejected):
                 self._wait(sidecar, Notice(code="intake.sidecar_waits"))
+                return
+            if isinstance(record.state, Withdrawn):
+                self._refuse_late(sidecar, record, (_answer_for(record),))
                 return
             kept = {_fold(track.name) for track in record.recording.tracks}
             listed = replace(listed, missing=tuple(name for name in listed.missing if _fold(name) not in kept))
@@ -1138,6 +1142,8 @@ def _known_as(record: SessionRecord) -> tuple[tuple[str, str], ...]:
 
 
 def _answer_for(record: SessionRecord) -> Notice:
+    if isinstance(record.state, Withdrawn):
+        return Notice(code="intake.duplicate_withdrawn", data=_known_as(record))
     if record.publication is None:
         return Notice(code="intake.duplicate_processing", data=_known_as(record))
     pages = dict(record.publication.pages)

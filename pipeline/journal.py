@@ -106,7 +106,19 @@ class Failed:
     kind: Literal["failed"] = "failed"
 
 
-State = Claimed | Processing | NeedsReview | Published | Rejected | Failed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawn:
+    """It was taken back from publication, and is not published again until somebody restores it.
+
+    Attributes:
+        reason: Why, in the words of whoever withdrew it; never published.
+    """
+
+    reason: str
+    kind: Literal["withdrawn"] = "withdrawn"
+
+
+State = Claimed | Processing | NeedsReview | Published | Rejected | Failed | Withdrawn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -349,17 +361,57 @@ def request_publication(work: Path, session_id: str) -> bool:
         session_id: Whose; something of it has been approved.
 
     Returns:
-        Whether there will be one: not where the recording was never dropped, or has been given back.
+        Whether there will be one: not where the recording was never dropped, has been given back, or is withdrawn.
     """
     with journal(work):
         record = read_record(work, session_id)
-        if record is None or isinstance(record.state, Rejected):
+        if record is None or isinstance(record.state, Rejected | Withdrawn):
             return False
         # A run that has not begun publishes what is approved anyway.
         if not isinstance(record.state, Claimed):
             state = Claimed(reviewed=True)
             write_record(work, replace(record, state=state, when_ms=now_ms(), attempt=record.attempt + 1))
         return True
+
+
+def record_withdrawal(work: Path, session_id: str, reason: str) -> bool:
+    """Note that a session is withdrawn; a run that is at work on it no longer decides its state.
+
+    Args:
+        work: The work area.
+        session_id: Whose.
+        reason: Why.
+
+    Returns:
+        Whether there is such a session here.
+    """
+    with journal(work):
+        record = read_record(work, session_id)
+        if record is None:
+            return False
+        withdrawn = Withdrawn(reason=reason)
+        if record.state != withdrawn:
+            attempt = record.attempt if isinstance(record.state, Withdrawn) else record.attempt + 1
+            changed = replace(record, state=withdrawn, when_ms=now_ms(), attempt=attempt, publication=None)
+            write_record(work, changed)
+        return True
+
+
+def record_restoration(work: Path, session_id: str) -> bool:
+    """Have a withdrawn session published again, from the recording that is still here.
+
+    Returns:
+        Whether a run will publish it; else its recording has to be dropped again.
+    """
+    with journal(work):
+        record = read_record(work, session_id)
+        if record is None or not isinstance(record.state, Withdrawn):
+            return False
+        there = record.recording.path.exists()
+        state = Claimed() if there else Rejected(reasons=(Notice(code="intake.restored"),))
+        attempt = record.attempt + 1
+        write_record(work, replace(record, state=state, when_ms=now_ms(), attempt=attempt))
+        return there
 
 
 def commit(work: Path, plan: Plan) -> None:

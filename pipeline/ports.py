@@ -7,7 +7,7 @@ must be invented.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -142,23 +142,6 @@ class Diarizer(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredObject:
-    """What a store knows of one object.
-
-    Attributes:
-        key: Its key in the bucket.
-        etag: Changes when the object does; for conditional writes.
-        size: Bytes.
-        sha256: Of the bytes as they were sent, where the store kept it.
-    """
-
-    key: str
-    etag: str
-    size: int
-    sha256: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectHeaders:
     """How an object is served.
 
@@ -173,6 +156,25 @@ class ObjectHeaders:
     cache_control: str
     content_language: str | None = None
     content_disposition: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """What a store knows of one object.
+
+    Attributes:
+        key: Its key in the bucket.
+        etag: Changes when the object does; for conditional writes.
+        size: Bytes.
+        sha256: Of the bytes as they were sent, where the store kept it.
+        headers: How it is served; ``None`` where that was not asked.
+    """
+
+    key: str
+    etag: str
+    size: int
+    sha256: str | None = None
+    headers: ObjectHeaders | None = None
 
 
 class Store(Protocol):
@@ -224,6 +226,16 @@ class Store(Protocol):
 
     def delete(self, keys: Iterable[str]) -> None:
         """Remove objects; those that are not there are passed over."""
+        ...
+
+    def erase(self, prefix: str, *, keep: Collection[str]) -> int:
+        """Remove every object whose key starts with the prefix, but for some, in every version that is kept.
+
+        Of those to keep, earlier versions go. Uploads that were begun there are given up.
+
+        Returns:
+            How many objects and versions there were to remove.
+        """
         ...
 
     def url(self, key: str) -> str:

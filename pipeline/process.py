@@ -39,7 +39,8 @@ from pipeline.media import choose_audio, probe, read_waveform, stream_at, write_
 from pipeline.messages import message
 from pipeline.naming import printable
 from pipeline.ports import Progress, Store
-from pipeline.publishing import page_key, publish, withdraw_earlier
+from pipeline.published import page_key
+from pipeline.publishing import publish, withdraw_earlier
 from pipeline.render import FORMATS, Document, Format
 from pipeline.review import Desk
 from pipeline.revisions import Cut, Revision

@@ -2,10 +2,10 @@
 
 In goes a :class:`Bundle`, out comes a :class:`Publication`. The files of a revision are sent first, under a name of
 their own; then ``manifest.json`` is replaced, in one conditional write, and from that moment the session *is* the new
-revision. Pages and the catalogue are derived from it afterwards. Whatever kills this on the way, and whoever else
+revision. Pages and the lists are derived from it afterwards. Whatever kills this on the way, and whoever else
 publishes at the same time, a reader who follows the manifest finds one whole revision, and running it again completes
-what is missing and writes nothing twice. Stands alone because it knows neither HTML nor S3: pages come from
-:class:`Views`, storing is :class:`Store`.
+what is missing and writes nothing twice. A session that was withdrawn is not published. Stands alone because it knows
+neither HTML nor S3: pages come from :class:`Views`, storing is :class:`Store`.
 """
 
 from __future__ import annotations
@@ -14,21 +14,41 @@ import datetime as dt
 import hashlib
 import logging
 import re
-import secrets
-import time
-import unicodedata
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
-from typing import Final, Literal, TypeVar
 from urllib.parse import quote
 
-from pipeline.errors import StoreConflict, StoreCorrupt
-from pipeline.ports import ObjectHeaders, Store, StoredObject
-from pipeline.s3 import content_disposition
-from pipeline.serial import from_json, to_json
-from pipeline.site.model import CatalogueEntry, PublishedFile, PublishedSession, Views
+from pipeline.errors import SessionWithdrawn, StoreConflict, StoreCorrupt
+from pipeline.ports import ObjectHeaders, Store
+from pipeline.published import (
+    FOREVER,
+    FRESH_JSON,
+    JSON,
+    SESSION_FILE,
+    FileRecord,
+    Held,
+    Manifest,
+    SessionDetails,
+    derive,
+    file_headers,
+    file_key,
+    insisting,
+    manifest_key,
+    page_headers,
+    page_key,
+    parsed,
+    read_details,
+    read_held,
+    read_manifest,
+    session_folder,
+    write,
+)
+from pipeline.serial import to_json
+from pipeline.shelves import Lists
+from pipeline.site.model import PublishedFile, PublishedSession, Views
 from pipeline.types import (
     LANGUAGES,
     Artifact,
@@ -36,139 +56,14 @@ from pipeline.types import (
     Chapter,
     Cue,
     Highlight,
-    Language,
-    Notice,
     Provenance,
     Publication,
     Session,
-    Timing,
     Transcript,
 )
-
-FOREVER: Final = "public, max-age=31536000, immutable"
-"""For what never changes under its name."""
-FRESH: Final = "no-cache"
-"""For what may change: browsers keep it but ask each time whether it still holds."""
-HTML: Final = "text/html; charset=utf-8"
-JSON: Final = "application/json; charset=utf-8"
-CATALOGUE: Final = "catalogue.json"
-MANIFEST: Final = "manifest.json"
-SESSION_FILE: Final = "session.json"
-"""Made here, so no artifact may have that name."""
-
-_ATTEMPTS: Final = 12
-"""How often a write that somebody else was faster at is decided anew."""
-_PAUSE_MS: Final = 25
-_REVISION: Final = re.compile(r"r[1-9][0-9]*-[0-9a-f]{8}\Z")
+from pipeline.withdrawal import erase_files
 
 _logger = logging.getLogger(__name__)
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileRecord:
-    """One published file, in the manifest.
-
-    Attributes:
-        name: Below the revision's folder.
-        size: Bytes.
-        sha256: Of its bytes.
-        content_type: As sent to browsers.
-        role: What it is to a learner.
-        language: Of its text, where it has one.
-        download_name: What a browser saves it as, where it is meant to be saved.
-    """
-
-    name: str
-    size: int
-    sha256: str
-    content_type: str
-    role: str
-    language: Language | None = None
-    download_name: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
-    """``sessions/<id>/manifest.json``: which revision of a session holds, and every file of it.
-
-    Attributes:
-        session_id: Whose it is.
-        revision: Name of the folder that holds the files.
-        previous: The revision before, which is kept; ``None`` for the first.
-        digest: Of everything that decides what is published: see :func:`bundle_digest`.
-        published_at: When this revision was first begun.
-        files: In order of name.
-        version: Of this form.
-    """
-
-    session_id: str
-    revision: str
-    previous: str | None
-    digest: str
-    published_at: dt.datetime
-    files: tuple[FileRecord, ...]
-    version: Literal[1] = 1
-
-    def __post_init__(self) -> None:
-        if not _REVISION.match(self.revision):
-            raise ValueError(f"not a revision: {self.revision!r}")
-
-    @property
-    def number(self) -> int:
-        """Which revision this is, from 1."""
-        return int(self.revision[1:].partition("-")[0])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionDetails:
-    """``session.json`` in each revision: everything known about a session, and what made its files.
-
-    Attributes:
-        session: What was recorded.
-        recording_name: The name that the recording was dropped under.
-        recording_sha256: Of the recording.
-        recording_size: Bytes of the recording.
-        duration_ms: Length of the recording.
-        notices: What was lowered or is in doubt.
-        provenance: Tool, weights with revisions and checksums, settings, libraries.
-        timings: How long each stage took.
-        revision: The revision that this is part of.
-        digest: Of the bundle.
-        published_at: When this revision was first begun.
-        version: Of this form.
-    """
-
-    session: Session
-    recording_name: str
-    recording_sha256: str
-    recording_size: int
-    duration_ms: int
-    notices: tuple[Notice, ...]
-    provenance: Provenance
-    timings: tuple[Timing, ...]
-    revision: str
-    digest: str
-    published_at: dt.datetime
-    version: Literal[1] = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Catalogue:
-    """``catalogue.json``: the list of all sessions, the newest first.
-
-    Attributes:
-        entries: One a session.
-        version: Of this form.
-    """
-
-    entries: tuple[CatalogueEntry, ...] = ()
-    version: Literal[1] = 1
-
-    def with_entry(self, entry: CatalogueEntry) -> Catalogue:
-        """Return the list with that session in its place, once."""
-        others = [known for known in self.entries if known.session_id != entry.session_id]
-        return replace(self, entries=tuple(sorted([*others, entry], key=_catalogue_order)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,6 +117,7 @@ def publish(
         Where everything is. ``written`` is 0 when everything was there.
 
     Raises:
+        SessionWithdrawn: The session was withdrawn; nothing of it is left behind.
         StoreConflict: Others kept publishing the same thing at the same time.
         StoreUnavailable: The store cannot be reached; run it again.
         StoreRefused: The store does not allow it.
@@ -230,29 +126,36 @@ def publish(
     if any(artifact.name == SESSION_FILE for artifact in bundle.artifacts):
         raise ValueError(f"{SESSION_FILE} is made when publishing")
     publisher = _Publisher(bundle, store, now)
-    manifest, record = _insisting(publisher.settle)
-    published = published_session(
-        manifest,
-        record,
-        transcript=bundle.transcript,
-        cues=cues,
-        edited=edited,
-        chapters=chapters,
-        highlights=highlights,
-    )
-    publisher.write_views(manifest, views, published)
+    try:
+        with publisher.unless_withdrawn():
+            manifest, record = insisting(publisher.settle)
+            published = published_session(
+                manifest,
+                record,
+                transcript=bundle.transcript,
+                cues=cues,
+                edited=edited,
+                chapters=chapters,
+                highlights=highlights,
+            )
+            publisher.write_views(manifest, views, published)
+            publisher.read_held()
+    except SessionWithdrawn:
+        # What was sent before this was known.
+        erase_files(bundle.session.id, store)
+        raise
     _logger.info("session %s is published as %s, %d written", bundle.session.id, manifest.revision, publisher.written)
     return Publication(
         session_id=bundle.session.id,
         revision=manifest.revision,
         pages=tuple((language, store.url(page_key(bundle.session.id, language))) for language in LANGUAGES),
-        files=tuple((file.name, store.url(_file_key(manifest, file))) for file in manifest.files),
+        files=tuple((file.name, store.url(file_key(manifest, file))) for file in manifest.files),
         written=publisher.written,
     )
 
 
 def withdraw_earlier(session_id: str, store: Store) -> None:
-    """Remove the files of every revision of a session but the one that is published.
+    """Remove the files of every revision of a session but the one that is published, and earlier versions of its pages.
 
     For a session of which a passage was cut: whoever kept an address must not find it there. A page that a learner has
     open may have to be loaded anew.
@@ -263,12 +166,11 @@ def withdraw_earlier(session_id: str, store: Store) -> None:
     manifest = read_manifest(session_id, store)
     if manifest is None:
         return
-    inside = re.compile(rf"{re.escape(_folder(session_id))}(r[1-9][0-9]*-[0-9a-f]{{8}})/")
-    found = ((item.key, inside.match(item.key)) for item in store.list(_folder(session_id)))
-    earlier = [key for key, revision in found if revision and revision[1] != manifest.revision]
-    if earlier:
-        _logger.info("session %s: %d files of earlier revisions are withdrawn", session_id, len(earlier))
-        store.delete(earlier)
+    folder = session_folder(session_id)
+    earlier = re.compile(rf"{re.escape(folder)}(?!{re.escape(manifest.revision)}/)r[1-9][0-9]*-[0-9a-f]{{8}}/")
+    keep = {item.key for item in store.list(folder) if not earlier.match(item.key)}
+    if removed := store.erase(folder, keep=keep):
+        _logger.info("session %s: %d objects and versions of earlier revisions are withdrawn", session_id, removed)
 
 
 def published_session(
@@ -310,40 +212,6 @@ def published_session(
     )
 
 
-def read_manifest(session_id: str, store: Store) -> Manifest | None:
-    """Return what is published of a session, or ``None`` where nothing is.
-
-    Raises:
-        StoreCorrupt: It cannot be read.
-        StoreError: See :class:`Store`.
-    """
-    found = _read_manifest(session_id, store)
-    return None if found is None else found[0]
-
-
-def verify(session_id: str, store: Store, *, thorough: bool = False) -> tuple[Notice, ...]:
-    """Check every published file of a session against its manifest.
-
-    Args:
-        session_id: Whose.
-        store: Where.
-        thorough: Read every byte, rather than trust the checksum that the store keeps.
-
-    Returns:
-        What is wrong, empty where all is well: ``publishing.unpublished``, ``publishing.missing``,
-        ``publishing.damaged``, each with the ``key``.
-
-    Raises:
-        StoreCorrupt: The manifest cannot be read.
-        StoreError: See :class:`Store`.
-    """
-    manifest = read_manifest(session_id, store)
-    if manifest is None:
-        return (Notice(code="publishing.unpublished", data=(("key", _manifest_key(session_id)),)),)
-    problems = ((_file_key(manifest, file), _problem(manifest, file, store, thorough)) for file in manifest.files)
-    return tuple(Notice(code=code, data=(("key", key),)) for key, code in problems if code is not None)
-
-
 class _Publisher:
     """One call of :func:`publish`: what it publishes, where, and how many objects it has written."""
 
@@ -354,24 +222,56 @@ class _Publisher:
         self.digest = bundle_digest(bundle)
         self.written = 0
 
+    @contextmanager
+    def unless_withdrawn(self) -> Iterator[None]:
+        """Take what is missing or damaged for what it is where the session is being withdrawn at the same time.
+
+        Raises:
+            SessionWithdrawn: It is.
+        """
+        try:
+            yield
+        except StoreCorrupt:
+            self.read_held()
+            raise
+
     def settle(self) -> tuple[Manifest, SessionDetails]:
         """Make the bundle the published state of its session, unless it is.
 
         Raises:
+            SessionWithdrawn: It must not be published.
             StoreConflict: Somebody else published the session meanwhile; decide again.
         """
-        found = _read_manifest(self.bundle.session.id, self.store)
-        if found is not None and found[0].digest == self.digest and _is_whole(found[0], self.store):
-            return found[0], _read_record(found[0], self.store)
-        manifest, record = self._send_revision(found[0] if found is not None else None)
-        headers = ObjectHeaders(content_type=JSON, cache_control=FRESH)
-        replaces = found[1] if found is not None else None
+        held = self.read_held()
+        known = None if held is None else held.manifest
+        if known is not None and known.digest == self.digest and _is_whole(known, self.store):
+            return known, read_details(known.session_id, known.revision, self.store)
+        manifest, record = self._send_revision(held)
         # The commit: everything before is invisible, everything after is derived.
-        self._write(_manifest_key(manifest.session_id), to_json(manifest), headers, replaces)
+        write(
+            self.store,
+            manifest_key(manifest.session_id),
+            to_json(manifest),
+            FRESH_JSON,
+            None if held is None else held.stored,
+        )
+        self.written += 1
         return manifest, record
 
-    def _send_revision(self, before: Manifest | None) -> tuple[Manifest, SessionDetails]:
-        number = 1 if before is None else before.number + 1
+    def read_held(self) -> Held | None:
+        """Return what holds of the session.
+
+        Raises:
+            SessionWithdrawn: It must not be published.
+        """
+        held = read_held(self.bundle.session.id, self.store)
+        if held is not None and held.refusal is not None:
+            raise held.refusal
+        return held
+
+    def _send_revision(self, held: Held | None) -> tuple[Manifest, SessionDetails]:
+        before = None if held is None else held.manifest
+        number = 1 if held is None else held.value.number + 1
         revision = f"r{number}-{self.digest[:8]}"
         record, session_file = self._send_record(revision)
         files = sorted([*map(_record, self.bundle.artifacts), session_file], key=attrgetter("name"))
@@ -393,16 +293,17 @@ class _Publisher:
         It alone has other bytes each time it is made, so the first one stays: a second publisher of the same bundle
         must not change a file that the first one's manifest may name already.
         """
-        key = f"{_folder(self.bundle.session.id)}{revision}/{SESSION_FILE}"
+        key = f"{session_folder(self.bundle.session.id)}{revision}/{SESSION_FILE}"
         body = to_json(_session_record(self.bundle, revision, self.digest, self.now()))
         try:
-            self._write(key, body, ObjectHeaders(content_type=JSON, cache_control=FOREVER))
+            write(self.store, key, body, ObjectHeaders(content_type=JSON, cache_control=FOREVER))
+            self.written += 1
         except StoreConflict:
             there = self.store.read(key)
             if there is None:
                 raise
             body = there[0]
-        record = _parsed(SessionDetails, body, key)
+        record = parsed(SessionDetails, body, key)
         if record.digest != self.digest:
             raise StoreCorrupt("publishing.unreadable", {"key": key, "detail": "another digest"})
         return record, FileRecord(
@@ -415,142 +316,28 @@ class _Publisher:
 
     def _send_artifact(self, manifest: Manifest, artifact: Artifact) -> None:
         file = _record(artifact)
-        key = _file_key(manifest, file)
-        if _problem(manifest, file, self.store) is None:
+        key = file_key(manifest, file)
+        if _is_there(manifest, file, self.store):
             return
-        disposition = None if artifact.download_name is None else content_disposition(artifact.download_name)
-        headers = ObjectHeaders(
-            content_type=artifact.content_type,
-            cache_control=FOREVER,
-            content_language=artifact.language,
-            content_disposition=disposition,
-        )
         # Not conditional: whoever else writes this key writes these bytes, its digest being in its name.
-        self.store.write(key, artifact.path, headers, sha256=artifact.sha256)
+        self.store.write(key, artifact.path, file_headers(file), sha256=artifact.sha256)
         self.written += 1
-        if _problem(manifest, file, self.store) is not None:
+        if not _is_there(manifest, file, self.store):
             raise StoreCorrupt("store.corrupt", {"key": key})
 
     def write_views(self, manifest: Manifest, views: Views, published: PublishedSession) -> None:
-        """Bring everything that is derived from the manifest up to date: assets, pages, catalogue, indexes."""
-        for asset in views.assets():
-            headers = ObjectHeaders(content_type=asset.content_type, cache_control=FOREVER)
-            self._derive(asset.key, headers, partial(_always, asset.body))
+        """Bring everything that is derived from the manifest up to date: assets, pages, lists."""
+        lists = Lists(self.store, views)
+        lists.write_assets()
         for language, page in views.session_pages(published).items():
-            make = partial(self._while_it_holds, manifest, partial(_always, page.encode()))
-            self._derive(page_key(manifest.session_id, language), _html(language), make)
-        entry = catalogue_entry(manifest, published.session, duration_ms=published.duration_ms)
-        headers = ObjectHeaders(content_type=JSON, cache_control=FRESH)
-        self._derive(CATALOGUE, headers, partial(self._while_it_holds, manifest, partial(self._with_entry, entry)))
-        for key in views.catalogue_pages(self._entries()):
-            self._derive(key, _html(_language_of(key)), partial(self._catalogue_page, views, key))
+            make = partial(self._while_it_holds, manifest, page.encode())
+            self.written += derive(self.store, page_key(manifest.session_id, language), page_headers(language), make)
+        lists.update(manifest.session_id)
+        self.written += lists.written
 
-    def _derive(self, key: str, headers: ObjectHeaders, make: Callable[[bytes | None], bytes | None]) -> None:
-        """Write what is made from something else, where it differs from what is there.
-
-        What it is made from is read after what is there, and what is there is only replaced if it is still the same.
-        So whoever derives from an older state loses against whoever has derived from a newer one, in any order.
-
-        Args:
-            key: Where.
-            headers: How it is served.
-            make: Takes what is there, returns what should be, or ``None`` to leave it to somebody newer.
-        """
-
-        def once() -> None:
-            there = self.store.read(key)
-            body = make(None if there is None else there[0])
-            if body is not None and (there is None or there[0] != body):
-                self._write(key, body, headers, replaces=None if there is None else there[1])
-
-        _insisting(once)
-
-    def _while_it_holds(
-        self, manifest: Manifest, make: Callable[[bytes | None], bytes], before: bytes | None
-    ) -> bytes | None:
-        """Make it unless somebody has published the session anew meanwhile: then it is for them to derive."""
-        holding = read_manifest(manifest.session_id, self.store)
-        return make(before) if holding == manifest else None
-
-    def _catalogue_page(self, views: Views, key: str, _before: bytes | None) -> bytes:
-        return views.catalogue_pages(self._entries())[key].encode()
-
-    def _entries(self) -> tuple[CatalogueEntry, ...]:
-        found = self.store.read(CATALOGUE)
-        return _read_catalogue(None if found is None else found[0], self.store).entries
-
-    def _with_entry(self, entry: CatalogueEntry, before: bytes | None) -> bytes:
-        return to_json(_read_catalogue(before, self.store).with_entry(entry))
-
-    def _write(self, key: str, body: bytes, headers: ObjectHeaders, replaces: StoredObject | None = None) -> None:
-        """Write in the place of what was there when it was read, or of nothing."""
-        sha256 = hashlib.sha256(body).hexdigest()
-        self.store.write(key, body, headers, sha256=sha256, replaces=replaces, only_new=replaces is None)
-        self.written += 1
-
-
-def catalogue_entry(manifest: Manifest, session: Session, *, duration_ms: int) -> CatalogueEntry:
-    """Return what the list of all sessions tells of one."""
-    poster = next((_file_key(manifest, file) for file in manifest.files if file.role == "poster"), None)
-    return CatalogueEntry(
-        session_id=session.id,
-        title=session.title,
-        languages=session.languages,
-        date=session.date,
-        programme=session.programme,
-        week=session.week,
-        topics=session.topics,
-        guests=tuple(guest.name for guest in session.guests),
-        duration_ms=duration_ms,
-        revision=manifest.revision,
-        poster=poster,
-        pages=tuple((language, page_key(session.id, language)) for language in LANGUAGES),
-    )
-
-
-def gather_catalogue(store: Store) -> Catalogue:
-    """Return the list of all sessions as their manifests tell it, leaving out those that cannot be read.
-
-    Raises:
-        StoreError: See :class:`Store`.
-    """
-    catalogue = Catalogue()
-    for found in store.list("sessions/"):
-        folder, _, name = found.key.rpartition("/")
-        if name != MANIFEST or folder.count("/") != 1:
-            continue
-        try:
-            entry = _read_entry(folder.rpartition("/")[2], store)
-        except StoreCorrupt as corrupt:
-            _logger.warning("left out of the catalogue: %s", corrupt)
-        else:
-            catalogue = catalogue if entry is None else catalogue.with_entry(entry)
-    return catalogue
-
-
-def _read_entry(session_id: str, store: Store) -> CatalogueEntry | None:
-    manifest = read_manifest(session_id, store)
-    if manifest is None:
-        return None
-    record = _read_record(manifest, store)
-    return catalogue_entry(manifest, record.session, duration_ms=record.duration_ms)
-
-
-def _read_catalogue(body: bytes | None, store: Store) -> Catalogue:
-    """Return the catalogue from its bytes, or from the manifests where there are none or they cannot be read."""
-    if body is not None:
-        try:
-            return _parsed(Catalogue, body, CATALOGUE)
-        except StoreCorrupt as corrupt:
-            _logger.warning("the catalogue is made anew: %s", corrupt)
-    return gather_catalogue(store)
-
-
-def _catalogue_order(entry: CatalogueEntry) -> tuple[int, str, str]:
-    """Newest session first, those without a date last, then by title as a reader would sort it, accents aside."""
-    day = 0 if entry.date is None else -entry.date.toordinal()
-    letters = unicodedata.normalize("NFKD", entry.title.get("en").casefold())
-    return day, "".join(char for char in letters if not unicodedata.combining(char)), entry.session_id
+    def _while_it_holds(self, manifest: Manifest, page: bytes, _before: bytes | None) -> bytes | None:
+        """Return a page unless somebody has published the session anew meanwhile: then it is for them to derive."""
+        return page if read_manifest(manifest.session_id, self.store) == manifest else None
 
 
 def _session_record(bundle: Bundle, revision: str, digest: str, published_at: dt.datetime) -> SessionDetails:
@@ -582,79 +369,10 @@ def _record(artifact: Artifact) -> FileRecord:
     )
 
 
-def _read_manifest(session_id: str, store: Store) -> tuple[Manifest, StoredObject] | None:
-    key = _manifest_key(session_id)
-    found = store.read(key)
-    return None if found is None else (_parsed(Manifest, found[0], key), found[1])
-
-
-def _read_record(manifest: Manifest, store: Store) -> SessionDetails:
-    key = f"{_folder(manifest.session_id)}{manifest.revision}/{SESSION_FILE}"
-    found = store.read(key)
-    if found is None:
-        raise StoreCorrupt("publishing.missing", {"key": key})
-    return _parsed(SessionDetails, found[0], key)
-
-
-def _parsed(kind: type[T], body: bytes, key: str) -> T:
-    try:
-        return from_json(kind, body)
-    except ValueError as invalid:
-        raise StoreCorrupt("publishing.unreadable", {"key": key, "detail": str(invalid)}) from invalid
-
-
 def _is_whole(manifest: Manifest, store: Store) -> bool:
-    return all(_problem(manifest, file, store) is None for file in manifest.files)
+    return all(_is_there(manifest, file, store) for file in manifest.files)
 
 
-def _problem(manifest: Manifest, file: FileRecord, store: Store, thorough: bool = False) -> str | None:
-    """Return the message's code for what is wrong with a published file, or ``None``."""
-    key = _file_key(manifest, file)
-    there = store.head(key)
-    if there is None:
-        return "publishing.missing"
-    sha256 = store.read_sha256(key) if thorough else there.sha256
-    return None if (there.size, sha256) == (file.size, file.sha256) else "publishing.damaged"
-
-
-def _insisting(step: Callable[[], T]) -> T:
-    """Do a step again, from reading to writing, each time somebody else was faster.
-
-    Raises:
-        StoreConflict: Somebody else was faster every time.
-    """
-    for attempt in range(_ATTEMPTS - 1):
-        try:
-            return step()
-        except StoreConflict:
-            time.sleep(secrets.randbelow(_PAUSE_MS << min(attempt, 5)) / 1000)
-    return step()
-
-
-def _always(body: bytes, _before: bytes | None) -> bytes:
-    return body
-
-
-def _html(language: Language | None) -> ObjectHeaders:
-    return ObjectHeaders(content_type=HTML, cache_control=FRESH, content_language=language)
-
-
-def _language_of(key: str) -> Language | None:
-    return next((language for language in LANGUAGES if key.startswith(f"{language}/")), None)
-
-
-def _folder(session_id: str) -> str:
-    return f"sessions/{session_id}/"
-
-
-def _manifest_key(session_id: str) -> str:
-    return f"{_folder(session_id)}{MANIFEST}"
-
-
-def _file_key(manifest: Manifest, file: FileRecord) -> str:
-    return f"{_folder(manifest.session_id)}{manifest.revision}/{file.name}"
-
-
-def page_key(session_id: str, language: Language) -> str:
-    """Return where the page of a session lies, below the site's root."""
-    return f"{_folder(session_id)}{language}.html"
+def _is_there(manifest: Manifest, file: FileRecord, store: Store) -> bool:
+    there = store.head(file_key(manifest, file))
+    return there is not None and (there.size, there.sha256) == (file.size, file.sha256)

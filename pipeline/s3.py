@@ -17,7 +17,7 @@ import re
 import secrets
 import threading
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -43,7 +43,13 @@ from pipeline.ports import ObjectHeaders, StoredObject
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import CompletedPartTypeDef, GetObjectOutputTypeDef
+    from mypy_boto3_s3.type_defs import (
+        CompletedPartTypeDef,
+        GetObjectOutputTypeDef,
+        MultipartUploadTypeDef,
+        ObjectIdentifierTypeDef,
+        PartTypeDef,
+    )
 
 MIB: Final = 1024 * 1024
 SMALLEST_PART: Final = 5 * MIB
@@ -293,12 +299,60 @@ class S3Store:
         """
         remaining = iter(keys)
         while batch := list(islice(remaining, DELETED_AT_ONCE)):
-            with self._failures(batch[0]):
-                answer = self._client.delete_objects(
-                    Bucket=self.options.bucket, Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True}
+            self._delete([{"Key": key} for key in batch])
+
+    def erase(self, prefix: str, *, keep: Collection[str]) -> int:
+        """Remove everything whose key starts with the prefix, in every version. See :class:`pipeline.ports.Store`.
+
+        Raises:
+            StoreError: See :class:`pipeline.ports.Store`.
+        """
+        for upload in self._begun_uploads(prefix):
+            with self._failures(upload["Key"]):
+                self._client.abort_multipart_upload(
+                    Bucket=self.options.bucket, Key=upload["Key"], UploadId=upload["UploadId"]
                 )
-            for failed in answer.get("Errors", []):
-                raise self._failure(failed.get("Code", ""), 0, failed.get("Key", ""), failed.get("Message", ""))
+        # Listed whole before anything goes: a listing that changes under the reader may leave something out.
+        found = self._versions(prefix, keep) if self._keeps_versions() else self._objects(prefix, keep)
+        for first in range(0, len(found), DELETED_AT_ONCE):
+            self._delete(found[first : first + DELETED_AT_ONCE])
+        return len(found)
+
+    def _keeps_versions(self) -> bool:
+        with self._failures(self.options.bucket):
+            return "Status" in self._client.get_bucket_versioning(Bucket=self.options.bucket)
+
+    def _objects(self, prefix: str, keep: Collection[str]) -> builtins.list[ObjectIdentifierTypeDef]:
+        return [{"Key": found.key} for found in self.list(prefix) if found.key not in keep]
+
+    def _versions(self, prefix: str, keep: Collection[str]) -> builtins.list[ObjectIdentifierTypeDef]:
+        found: list[ObjectIdentifierTypeDef] = []
+        with self._failures(prefix):
+            pages = self._client.get_paginator("list_object_versions")
+            for page in pages.paginate(Bucket=self.options.bucket, Prefix=prefix):
+                found.extend(
+                    {"Key": item["Key"], "VersionId": item["VersionId"]}
+                    for item in (*page.get("Versions", []), *page.get("DeleteMarkers", []))
+                    if not (item["IsLatest"] and item["Key"] in keep)
+                )
+        return found
+
+    def _delete(self, objects: Sequence[ObjectIdentifierTypeDef]) -> None:
+        with self._failures(objects[0]["Key"]):
+            answer = self._client.delete_objects(Bucket=self.options.bucket, Delete={"Objects": objects, "Quiet": True})
+        for failed in answer.get("Errors", []):
+            raise self._failure(failed.get("Code", ""), 0, failed.get("Key", ""), failed.get("Message", ""))
+
+    def _begun_uploads(self, prefix: str) -> builtins.list[MultipartUploadTypeDef]:
+        """Return the uploads in parts that were begun and not completed, the latest first."""
+        with self._failures(prefix):
+            pages = self._client.get_paginator("list_multipart_uploads")
+            found = [
+                upload
+                for page in pages.paginate(Bucket=self.options.bucket, Prefix=prefix)
+                for upload in page.get("Uploads", [])
+            ]
+        return sorted(found, key=lambda upload: upload["Initiated"], reverse=True)
 
     def url(self, key: str) -> str:
         """Return the public address of an object."""
@@ -338,32 +392,56 @@ class S3Store:
             **upload.described,
             **upload.condition,
         )
-        return StoredObject(key=upload.key, etag=answer["ETag"], size=upload.size, sha256=upload.sha256)
+        return upload.stored(answer["ETag"])
 
     def _send_in_parts(self, upload: _Upload) -> StoredObject:
-        where: dict[str, Any] = {"Bucket": self.options.bucket, "Key": upload.key}
-        begun = self._client.create_multipart_upload(**where, ChecksumAlgorithm="SHA256", **upload.described)
-        where["UploadId"] = begun["UploadId"]
+        begun = self._find_begun(upload) or self._begin(upload)
+        where: dict[str, Any] = {"Bucket": self.options.bucket, "Key": upload.key, "UploadId": begun}
         try:
             parts = self._send_parts(upload, where)
             answer = self._client.complete_multipart_upload(
                 **where, MultipartUpload={"Parts": parts}, **upload.condition
             )
-        except BaseException:
-            # What was sent would stay, unseen and paid for.
-            with suppress(BotoCoreError, ClientError):
-                self._client.abort_multipart_upload(**where)
+        except BaseException as failure:
+            # What was sent stays for the next attempt, unless that will not want it: unseen, it would be paid for.
+            if upload.condition or isinstance(failure, StoreCorrupt):
+                with suppress(BotoCoreError, ClientError):
+                    self._client.abort_multipart_upload(**where)
             raise
-        return StoredObject(key=upload.key, etag=answer["ETag"], size=upload.size, sha256=upload.sha256)
+        return upload.stored(answer["ETag"])
+
+    def _begin(self, upload: _Upload) -> str:
+        begun = self._client.create_multipart_upload(
+            Bucket=self.options.bucket, Key=upload.key, ChecksumAlgorithm="SHA256", **upload.described
+        )
+        return begun["UploadId"]
+
+    def _find_begun(self, upload: _Upload) -> str | None:
+        """Return an upload of the same key that somebody began and did not complete, for going on with it.
+
+        Not for a conditional write, which is told by the token that its upload was begun with.
+        """
+        if upload.condition:
+            return None
+        begun = [found["UploadId"] for found in self._begun_uploads(upload.key) if found["Key"] == upload.key]
+        return begun[0] if begun else None
 
     def _send_parts(self, upload: _Upload, where: dict[str, Any]) -> builtins.list[CompletedPartTypeDef]:
         size = max(self.options.part_bytes, -(-upload.size // MOST_PARTS))
+        there = self._parts_there(where)
         parts: list[CompletedPartTypeDef] = []
         for number, block in enumerate(upload.blocks(size), start=1):
             checksum = _base64(hashlib.sha256(block).hexdigest())
-            answer = self._client.upload_part(**where, PartNumber=number, Body=block, ChecksumSHA256=checksum)
-            parts.append({"PartNumber": number, "ETag": answer["ETag"], "ChecksumSHA256": checksum})
+            etag = _etag_of_same(there.get(number), block, checksum)
+            if etag is None:
+                answer = self._client.upload_part(**where, PartNumber=number, Body=block, ChecksumSHA256=checksum)
+                etag = answer["ETag"]
+            parts.append({"PartNumber": number, "ETag": etag, "ChecksumSHA256": checksum})
         return parts
+
+    def _parts_there(self, where: dict[str, Any]) -> dict[int, PartTypeDef]:
+        pages = self._client.get_paginator("list_parts").paginate(**where)
+        return {part["PartNumber"]: part for page in pages for part in page.get("Parts", [])}
 
     def _find_own(self, upload: _Upload) -> StoredObject | None:
         """Return our own write where it had gone through after all: its answer got lost, the repeat met itself."""
@@ -407,7 +485,9 @@ class S3Store:
             return StoreUnavailable("store.unavailable", data)
         if code == "NoSuchBucket":
             return StoreRefused("store.no_bucket", data)
-        return StoreRefused("store.forbidden" if status in {401, 403} else "store.refused", data)
+        return StoreRefused(
+            "store.forbidden" if status in {401, 403} or code == "AccessDenied" else "store.refused", data
+        )
 
     def _data(self, key: str, detail: str) -> dict[str, str]:
         endpoint = self.options.endpoint_url or "AWS"
@@ -439,6 +519,10 @@ class _Upload:
         }
         kept = {name: value for name, value in served.items() if value is not None}
         return {**kept, "Metadata": {"sha256": self.sha256, "write": self.token}}
+
+    def stored(self, etag: str) -> StoredObject:
+        """Return what is known of the object once it is written."""
+        return StoredObject(key=self.key, etag=etag, size=self.size, sha256=self.sha256, headers=self.headers)
 
     def blocks(self, size: int) -> Iterator[bytes]:
         """Yield the bytes, that many at a time.
@@ -519,7 +603,24 @@ def _stored(key: str, found: Mapping[str, Any], size: int) -> StoredObject:
     # The server's own checksum is worth more than what we wrote beside it, where it covers the whole object.
     whole = found.get("ChecksumSHA256", "-")
     sha256 = found["Metadata"].get("sha256") if "-" in whole else base64.b64decode(whole).hex()
-    return StoredObject(key=key, etag=found["ETag"], size=size, sha256=sha256)
+    headers = ObjectHeaders(
+        content_type=found.get("ContentType", ""),
+        cache_control=found.get("CacheControl", ""),
+        content_language=found.get("ContentLanguage"),
+        content_disposition=found.get("ContentDisposition"),
+    )
+    return StoredObject(key=key, etag=found["ETag"], size=size, sha256=sha256, headers=headers)
+
+
+def _etag_of_same(part: PartTypeDef | None, block: bytes, checksum: str) -> str | None:
+    """Return the tag of a part that the store has already, if it has these bytes; ``None`` if it must be sent."""
+    if part is None or part["Size"] != len(block):
+        return None
+    # Not every service tells the checksum of a part, but then its tag is the MD5 of its bytes.
+    told = part.get("ChecksumSHA256")
+    weak = hashlib.md5(block, usedforsecurity=False).hexdigest()
+    same = part["ETag"].strip('"') == weak if told is None else told == checksum
+    return part["ETag"] if same else None
 
 
 def _base64(sha256: str) -> str:

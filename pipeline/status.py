@@ -29,6 +29,7 @@ from pipeline.journal import (
     Processing,
     Published,
     SessionRecord,
+    Withdrawn,
     decode_name,
     write_changed,
 )
@@ -122,7 +123,7 @@ def render_status(
     """
     view = _View(options, language, zone)
     latest = sorted(records, key=lambda record: (-record.when_ms, record.session.id))
-    groups = (
+    groups: tuple[_Group, ...] = (
         _Group(
             key="attention",
             rows=[*view.waiting(result), *view.failed(latest), *view.to_review(latest), *view.set_aside(latest)],
@@ -130,6 +131,8 @@ def render_status(
         _Group(key="progress", rows=[*view.settling(result), *view.under_way(latest)]),
         _Group(key="published", rows=[*view.published(latest)][:_PUBLISHED_SHOWN]),
     )
+    withdrawn = _Group(key="withdrawn", rows=[*view.withdrawn(latest)])
+    groups += (withdrawn,) if withdrawn.rows else ()
     other: Language = "fr" if language == "en" else "en"
     return _template().render(
         language=language, other=other, other_page=STATUS_PAGES[other], groups=groups, say=view.say, script=_script()
@@ -193,6 +196,12 @@ class _View:
         for record in records:
             if isinstance(record.state, Published):
                 yield self._row(record, self.say("published"), notes=self._notes(record.state.notes))
+
+    def withdrawn(self, records: Iterable[SessionRecord]) -> Iterator[_Row]:
+        for record in records:
+            if isinstance(record.state, Withdrawn):
+                note = self.say("withdrawn_note", reason=printable(record.state.reason))
+                yield self._row(record, self.say("withdrawn"), notes=(note,))
 
     def _row(self, record: SessionRecord, state: str, *, notes: tuple[str, ...] = (), share: int | None = None) -> _Row:
         return _Row(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.formatting import format_seconds
-from pipeline.site.model import CatalogueEntry, PublishedFile, PublishedSession
+from pipeline.site.model import CatalogueEntry, PublishedFile, PublishedSession, Shelf
 from pipeline.site.phrases import make_paragraphs
 from pipeline.site.render import LearnerSite
 from pipeline.types import (
@@ -31,6 +31,8 @@ from pipeline.types import (
 )
 
 WORD_MS = 360
+WITHDRAWN = "3" * 16
+"""Id of a session that was withdrawn."""
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -316,8 +318,17 @@ def write_site(root: Path, sessions: Sequence[PublishedSession], video: Path, po
     site = LearnerSite()
     for asset in site.assets():
         _write(root / asset.key, asset.body)
-    for key, page in site.catalogue_pages([make_entry(published) for published in sessions]).items():
+    entries = [make_entry(published) for published in sessions]
+    month = Shelf(key="2026-11", count=len(entries), month=dt.date(2026, 11, 1))
+    programme = Shelf(key="programme-1", count=len(entries), programme=sessions[0].session.programme)
+    lists = [month, programme]
+    for key, page in (
+        *site.catalogue_pages(entries, lists).items(),
+        *(found for shelf in lists for found in site.shelf_pages(shelf, entries).items()),
+    ):
         _write(root / key, page.encode())
+    for language, page in site.withdrawn_pages(dt.date(2026, 11, 22)).items():
+        _write(root / "sessions" / WITHDRAWN / f"{language}.html", page.encode())
     for published in sessions:
         folder = root / "sessions" / published.session.id
         for language, page in site.session_pages(published).items():

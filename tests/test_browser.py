@@ -17,7 +17,7 @@ from pipeline.types import LANGUAGES, Bilingual, Language, Person
 from pipeline.visible import visible
 from tests import browser as browsers
 from tests.browser import NoBrowser, find_or_install_browser, open_browser, serve, until, watch
-from tests.pages import HOSTILE, SESSION, make_published, make_transcript, moment, with_notices, write_site
+from tests.pages import HOSTILE, SESSION, WITHDRAWN, make_published, make_transcript, moment, with_notices, write_site
 
 pytestmark = pytest.mark.browser
 
@@ -27,6 +27,8 @@ HOSTILE_ID = "1" * 16
 LONG = "2" * 16
 PAGES = (
     *("index.html", "en/index.html", "fr/index.html"),
+    *(f"{language}/lists/{key}.html" for key in ("2026-11", "programme-1") for language in LANGUAGES),
+    *(f"sessions/{WITHDRAWN}/{language}.html" for language in LANGUAGES),
     *(f"sessions/{session}/{language}.html" for session in (ENGLISH, FRENCH, HOSTILE_ID) for language in LANGUAGES),
 )
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
@@ -311,7 +313,7 @@ def test_nothing_is_cut_off_at_320_pixels(page: Page, path: str) -> None:
 @pytest.mark.parametrize("path", PAGES)
 def test_axe_finds_nothing_in_light_or_dark(page: Page, path: str) -> None:
     page.goto(path)
-    if path.startswith("sessions"):
+    if path.startswith("sessions") and WITHDRAWN not in path:
         until(page, "document.getElementById('video').readyState >= 1")
         page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
         page.evaluate("document.getElementById('video').currentTime = 2")

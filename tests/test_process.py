@@ -26,7 +26,6 @@ from pipeline.ffmpeg import MediaLimits
 from pipeline.media import read_waveform
 from pipeline.ports import Diarizer, Progress, Waveform
 from pipeline.process import HearingStage, ProcessOptions, Stage, Work, checkpointed, process
-from pipeline.publishing import verify
 from pipeline.realign import realign
 from pipeline.render.json import read_transcript
 from pipeline.s3 import S3Store
@@ -43,6 +42,7 @@ from pipeline.types import (
     SpeakerCount,
     Transcript,
 )
+from pipeline.verification import verify
 from tests.clips import cut
 
 T = TypeVar("T")

@@ -14,11 +14,11 @@ from pipeline.errors import ReviewAwaited
 from pipeline.media import probe
 from pipeline.ports import Diarizer
 from pipeline.process import Work, process, republish
-from pipeline.publishing import verify
 from pipeline.render.json import read_transcript
 from pipeline.revisions import CorrectedTurn, Correction, Cut, Revision, Token
 from pipeline.s3 import S3Store
 from pipeline.types import Bilingual, Publication, Recording
+from pipeline.verification import verify
 from tests.clips import LIMITS, cut
 from tests.test_process import OPTIONS, SAMPLES, RealEngines, at_work, body, take
 

@@ -142,6 +142,63 @@ def test_a_failed_upload_in_parts_leaves_nothing_behind(bucket: S3Options, tmp_p
         assert not store._client.list_multipart_uploads(Bucket=bucket.bucket).get("Uploads")
 
 
+def count_parts(store: S3Store) -> list[int]:
+    """Return a list that gets the number of every part that is sent from now on."""
+    sent: list[int] = []
+
+    def note(params: dict[str, Any], **_: object) -> None:
+        sent.append(params["PartNumber"])
+
+    store._client.meta.events.register("provide-client-params.s3.UploadPart", note)
+    return sent
+
+
+def test_an_upload_that_was_interrupted_goes_on_with_the_parts_that_are_there(
+    bucket: S3Options, tmp_path: Path
+) -> None:
+    body = b"".join(bytes([number]) * SMALLEST_PART for number in range(3)) + b"end"
+    file = tmp_path / "big"
+    file.write_bytes(body)
+    options = replace(bucket, multipart_bytes=SMALLEST_PART, part_bytes=SMALLEST_PART, attempts=1)
+    with behind_proxy(options, *[2 * SMALLEST_PART + MIB] * 2) as (cut, _), pytest.raises(StoreUnavailable):
+        cut.write("big", file, PLAIN, sha256=digest(body))
+    with open_store(options) as store:
+        sent = count_parts(store)
+        store.write("big", file, PLAIN, sha256=digest(body))
+        assert sent == [3, 4]
+        assert store.read_sha256("big") == digest(body)
+        assert not store._client.list_multipart_uploads(Bucket=bucket.bucket).get("Uploads")
+
+
+def test_a_part_with_other_bytes_is_sent_again(bucket: S3Options, tmp_path: Path) -> None:
+    body = b"x" * SMALLEST_PART + b"end"
+    file = tmp_path / "big"
+    file.write_bytes(body)
+    with open_store(replace(bucket, multipart_bytes=SMALLEST_PART, part_bytes=SMALLEST_PART)) as store:
+        where: dict[str, Any] = {"Bucket": bucket.bucket, "Key": "big"}
+        begun = store._client.create_multipart_upload(
+            **where, ChecksumAlgorithm="SHA256", ContentType="text/plain", Metadata={"sha256": digest(body)}
+        )
+        other = b"y" * SMALLEST_PART
+        store._client.upload_part(
+            **where, UploadId=begun["UploadId"], PartNumber=1, Body=other, ChecksumAlgorithm="SHA256"
+        )
+        sent = count_parts(store)
+        store.write("big", file, PLAIN, sha256=digest(body))
+        assert sent == [1, 2]
+        assert store.read_sha256("big") == digest(body)
+
+
+def test_a_part_of_a_file_sent_in_parts_can_be_asked_for(bucket: S3Options) -> None:
+    body = bytes(range(256)) * (SMALLEST_PART // 256) + b"end"
+    with open_store(replace(bucket, multipart_bytes=SMALLEST_PART, part_bytes=SMALLEST_PART)) as store:
+        put(store, body)
+        request = urllib.request.Request(store.url(KEY), headers={"Range": f"bytes={SMALLEST_PART - 2}-"})
+        with urllib.request.urlopen(request) as answer:
+            assert (answer.status, answer.read()) == (206, b"\xfe\xffend")
+            assert answer.headers["Content-Range"] == f"bytes {SMALLEST_PART - 2}-{len(body) - 1}/{len(body)}"
+
+
 def test_a_file_that_has_changed_since_is_not_published(store: S3Store, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(b"now")

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from pipeline.formatting import NBSP, format_date, format_duration, format_seconds, format_size, join_names
 from pipeline.render.passages import LONGEST_PARAGRAPH
 from pipeline.site.catalogue import group_entries
+from pipeline.site.model import Shelf
 from pipeline.site.phrases import LONGEST_PHRASE, make_paragraphs
 from pipeline.site.render import LearnerSite, SiteOptions
 from pipeline.types import LANGUAGES, Bilingual, Language, Notice, Person, Span, Transcript, Turn, Word
@@ -194,8 +195,13 @@ def test_no_text_of_a_stranger_becomes_markup() -> None:
     transcript = dataclasses.replace(transcript, speakers=speakers)
     files = tuple(dataclasses.replace(file, download_name=everything.get("en")) for file in make_published().files)
     hostile = open_page(session=session, transcript=transcript, files=files, recording_name=everything.get("en"))
-    catalogue = Page(SITE.catalogue_pages([make_entry(make_published(session=session))])["en/index.html"])
-    for page in (hostile, catalogue):
+    entry = make_entry(make_published(session=session))
+    catalogue = Page(SITE.catalogue_pages([entry], [])["en/index.html"])
+    shelf = Shelf(key="programme-1", count=1, programme=everything)
+    listed = Page(SITE.shelf_pages(shelf, [entry])[shelf.page("en")])
+    leading = Page(SITE.catalogue_pages([], [shelf])["en/index.html"])
+    assert visible(everything.get("en")) in leading.text
+    for page in (hostile, catalogue, listed, leading):
         assert {script.get("src", "") for script in page.all("script")} <= {hostile.all("script")[0]["src"]}
         assert not {"svg", "b"} & {tag for tag, _ in page.elements}
         assert not [name for _, attrs in page.elements for name in attrs if name.startswith("on")]
@@ -204,11 +210,16 @@ def test_no_text_of_a_stranger_becomes_markup() -> None:
         assert "\u202e" not in page.text
 
 
+MONTH = Shelf(key="2026-11", count=1, month=dt.date(2026, 11, 1))
+
+
 @pytest.mark.parametrize("interface", LANGUAGES)
 def test_pages_need_nothing_but_their_own_host_and_no_inline_code(interface: Language) -> None:
     for html in (
         SITE.session_pages(make_published())[interface],
-        *SITE.catalogue_pages([make_entry(make_published())]).values(),
+        *SITE.catalogue_pages([make_entry(make_published())], [MONTH]).values(),
+        *SITE.shelf_pages(MONTH, [make_entry(make_published())]).values(),
+        *SITE.withdrawn_pages(dt.date(2026, 11, 22)).values(),
     ):
         page = Page(html)
         policy = next(meta for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy")
@@ -222,7 +233,11 @@ def test_pages_need_nothing_but_their_own_host_and_no_inline_code(interface: Lan
 def test_every_link_leads_to_something_that_is_published() -> None:
     published = make_published()
     folder = f"sessions/{published.session.id}"
-    catalogue = SITE.catalogue_pages([make_entry(published)])
+    catalogue = {
+        **SITE.catalogue_pages([make_entry(published)], [MONTH]),
+        **SITE.shelf_pages(MONTH, [make_entry(published)]),
+        **{f"sessions/{'0' * 16}/{key}.html": page for key, page in SITE.withdrawn_pages(dt.date(2026, 1, 1)).items()},
+    }
     pages = {f"{folder}/{language}.html": html for language, html in SITE.session_pages(published).items()} | dict(
         catalogue
     )
@@ -318,7 +333,7 @@ def test_the_same_values_give_the_same_bytes() -> None:
     published, entry = make_published(), make_entry(make_published())
     again = LearnerSite()
     assert again.session_pages(published) == SITE.session_pages(published)
-    assert again.catalogue_pages([entry]) == SITE.catalogue_pages([entry])
+    assert again.catalogue_pages([entry], []) == SITE.catalogue_pages([entry], [])
     assert again.assets() == SITE.assets()
 
 
@@ -343,13 +358,36 @@ def test_thirty_thousand_words_stay_light() -> None:
 
 
 def test_an_empty_catalogue_says_so_in_both_languages() -> None:
-    pages = SITE.catalogue_pages([])
+    pages = SITE.catalogue_pages([], [])
     assert "No session has been published yet." in Page(pages["en/index.html"]).text
     assert "Aucune séance n’a encore été publiée." in Page(pages["fr/index.html"]).text
 
 
+def test_the_notice_of_a_withdrawn_session_says_so_in_both_languages() -> None:
+    pages = SITE.withdrawn_pages(dt.date(2026, 3, 1))
+    for language in LANGUAGES:
+        page = Page(pages[language])
+        assert page.all("html")[0]["lang"] == language
+        assert page.language_of("This session is no longer available") == "en"
+        assert page.language_of("Cette séance n’est plus offerte") == "fr"
+        assert f"March{NBSP}1, 2026" in page.text
+        assert f"1er{NBSP}mars 2026" in page.text
+
+
+def test_a_list_names_its_month_in_the_readers_language_and_says_when_it_is_empty() -> None:
+    pages = SITE.shelf_pages(MONTH, [])
+    assert "Novembre 2026" in Page(pages["fr/lists/2026-11.html"]).text
+    assert "Cette liste ne contient plus de séances." in Page(pages["fr/lists/2026-11.html"]).text
+    undated = Shelf(key="undated", count=1)
+    home = Page(SITE.catalogue_pages([], [MONTH, undated])["en/index.html"])
+    assert [link["href"] for link in home.all("a") if "lists" in str(link["href"])] == [
+        "../en/lists/2026-11.html",
+        "../en/lists/undated.html",
+    ]
+
+
 def test_the_root_page_lets_the_reader_choose() -> None:
-    page = Page(SITE.catalogue_pages([])["index.html"])
+    page = Page(SITE.catalogue_pages([], [])["index.html"])
     assert [(link["href"], link["hreflang"]) for link in page.all("a")] == [
         ("en/index.html", "en"),
         ("fr/index.html", "fr"),
@@ -359,7 +397,7 @@ def test_the_root_page_lets_the_reader_choose() -> None:
 
 def test_a_site_with_two_names_shows_both_at_the_root_and_its_own_on_each_page() -> None:
     site = LearnerSite(SiteOptions(name=Bilingual(en="Learning hour", fr="L’heure du savoir")))
-    pages = site.catalogue_pages([])
+    pages = site.catalogue_pages([], [])
     assert "Learning hour / L’heure du savoir" in Page(pages["index.html"]).text
     assert "Learning hour" not in pages["fr/index.html"]
 
@@ -394,7 +432,7 @@ def test_the_catalogue_goes_by_programme_week_and_date() -> None:
 
 def test_a_session_without_a_date_or_a_poster_is_in_the_catalogue() -> None:
     entry = make_entry(make_published("fr"), date=None, poster=None, programme=None, week=None, guests=())
-    page = Page(SITE.catalogue_pages([entry])["en/index.html"])
+    page = Page(SITE.catalogue_pages([entry], [])["en/index.html"])
     assert "Other sessions" in page.text
     assert not page.all("img")
     assert page.language_of("Rédiger d’abord") == "fr"

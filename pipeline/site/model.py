@@ -146,6 +146,29 @@ class CatalogueEntry:
         return dict(self.pages)[language]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shelf:
+    """One list of sessions among the lists: those of a month, of a programme, or without a date.
+
+    Attributes:
+        key: Its name, of letters, digits and hyphens.
+        count: How many sessions it holds.
+        month: First day of the month, where it is a month's.
+        programme: The programme, where it is a programme's.
+        latest: Day of its latest session, where any has one.
+    """
+
+    key: str
+    count: int
+    month: dt.date | None = None
+    programme: Bilingual | None = None
+    latest: dt.date | None = None
+
+    def page(self, language: Language) -> str:
+        """Return the key of its page for readers of that language, below the site's root."""
+        return f"{language}/lists/{self.key}.html"
+
+
 class Views(Protocol):
     """Values to HTML. The same values give the same bytes, so that publishing can tell what has changed."""
 
@@ -157,6 +180,19 @@ class Views(Protocol):
         """Return the page of a session in each interface language; lies at ``sessions/<id>/<language>.html``."""
         ...
 
-    def catalogue_pages(self, entries: Sequence[CatalogueEntry]) -> Mapping[str, str]:
-        """Return the list of sessions as pages by key: ``en/index.html``, ``fr/index.html`` and ``index.html``."""
+    def withdrawn_pages(self, withdrawn_on: dt.date) -> Mapping[Language, str]:
+        """Return what stands at the address of a session that was withdrawn, in each interface language."""
+        ...
+
+    def catalogue_pages(self, entries: Sequence[CatalogueEntry], shelves: Sequence[Shelf]) -> Mapping[str, str]:
+        """Return the first page of the lists by key: ``en/index.html``, ``fr/index.html`` and ``index.html``.
+
+        Args:
+            entries: The latest sessions.
+            shelves: Every list there is, where the page does not show all sessions itself; else none.
+        """
+        ...
+
+    def shelf_pages(self, shelf: Shelf, entries: Sequence[CatalogueEntry]) -> Mapping[str, str]:
+        """Return the pages of one list by key, as :meth:`Shelf.page` gives it."""
         ...

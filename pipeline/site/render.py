@@ -8,6 +8,7 @@ same values give the same bytes. Stands alone so that the look can change withou
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
@@ -24,7 +25,7 @@ from pipeline import formatting
 from pipeline.messages import catalogue, message
 from pipeline.render.passages import runs
 from pipeline.site.catalogue import group_entries
-from pipeline.site.model import CatalogueEntry, PublishedFile, PublishedSession, SiteFile
+from pipeline.site.model import CatalogueEntry, PublishedFile, PublishedSession, Shelf, SiteFile
 from pipeline.site.phrases import Phrase, make_paragraphs
 from pipeline.speakers import speaker_label
 from pipeline.types import LANGUAGES, Bilingual, Language, Notice, Transcript
@@ -43,6 +44,9 @@ _FORMATS: Final = {"md": "Markdown", "vtt": "WebVTT", "mp4": "MP4", "m4a": "M4A"
 """Names of formats that are the same in both languages and are not their extension in capitals."""
 _WORKINGS: Final = frozenset({"speech.smaller_batch", "speech.moved_to_cpu", "speakers.moved_to_cpu"})
 """Notices that change nothing for a reader; told with what made the session."""
+
+
+_Named = tuple[Shelf, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +71,7 @@ class LearnerSite:
         options: What the institution chose.
 
     Example:
-        >>> sorted(LearnerSite().catalogue_pages([]))
+        >>> sorted(LearnerSite().catalogue_pages([], []))
         ['en/index.html', 'fr/index.html', 'index.html']
     """
 
@@ -84,16 +88,57 @@ class LearnerSite:
         """Return the page of a session in each interface language; lies at ``sessions/<id>/<language>.html``."""
         return {language: self._session_page(published, language) for language in LANGUAGES}
 
-    def catalogue_pages(self, entries: Sequence[CatalogueEntry]) -> Mapping[str, str]:
-        """Return the list of sessions as pages by key, with the page at the root that leads to each language."""
+    def withdrawn_pages(self, withdrawn_on: dt.date) -> Mapping[Language, str]:
+        """Return what stands at the address of a session that was withdrawn; each says it in both languages."""
+        return {language: self._withdrawn_page(withdrawn_on, language) for language in LANGUAGES}
+
+    def catalogue_pages(self, entries: Sequence[CatalogueEntry], shelves: Sequence[Shelf]) -> Mapping[str, str]:
+        """Return the first page of the lists by key, with the page at the root that leads to each language."""
         groups = group_entries(entries)
         pages = {
             f"{language}/index.html": self._page(
-                "catalogue.html", language, root="../", other_page=f"../{_other(language)}/index.html", groups=groups
+                "catalogue.html",
+                language,
+                root="../",
+                other_page=f"../{_other(language)}/index.html",
+                groups=groups,
+                lists=_list_shelves(shelves, language),
             )
             for language in LANGUAGES
         }
         return pages | {"index.html": self._language_page()}
+
+    def shelf_pages(self, shelf: Shelf, entries: Sequence[CatalogueEntry]) -> Mapping[str, str]:
+        """Return the pages of one list by key."""
+        groups = group_entries(entries)
+        return {
+            shelf.page(language): self._page(
+                "list.html",
+                language,
+                root="../../",
+                other_page=f"../../{shelf.page(_other(language))}",
+                shelf=shelf,
+                groups=groups,
+                title=_shelf_name(shelf, language),
+            )
+            for language in LANGUAGES
+        }
+
+    def _withdrawn_page(self, withdrawn_on: dt.date, language: Language) -> str:
+        other = _other(language)
+        on = formatting.format_date(withdrawn_on, other)
+        in_other = {
+            "title": message("site.withdrawn_title", other),
+            "text": message("site.withdrawn_text", other, date=on),
+        }
+        return self._page(
+            "withdrawn.html",
+            language,
+            root="../../",
+            other_page=f"{other}.html",
+            withdrawn_on=withdrawn_on,
+            in_other=in_other,
+        )
 
     def _session_page(self, published: PublishedSession, language: Language) -> str:
         notices = tuple(dict.fromkeys((*published.notices, *published.transcript.notices)))
@@ -192,6 +237,29 @@ def _finalize(value: object) -> object:
 
 def _other(language: Language) -> Language:
     return "fr" if language == "en" else "en"
+
+
+def _list_shelves(shelves: Sequence[Shelf], language: Language) -> tuple[tuple[str, tuple[_Named, ...]], ...]:
+    """Return the lists that there are, with their names: programmes by name, months with the newest first."""
+    programmes = sorted((_shelf_name(shelf, language), shelf.key, shelf) for shelf in shelves if shelf.programme)
+    months = sorted((shelf for shelf in shelves if shelf.month), key=lambda shelf: shelf.key, reverse=True)
+    undated = [shelf for shelf in shelves if not shelf.month and not shelf.programme]
+    kinds = (
+        (message("site.lists_programmes", language), tuple((shelf, name) for name, _, shelf in programmes)),
+        (
+            message("site.lists_months", language),
+            tuple((shelf, _shelf_name(shelf, language)) for shelf in (*months, *undated)),
+        ),
+    )
+    return tuple(kind for kind in kinds if kind[1])
+
+
+def _shelf_name(shelf: Shelf, language: Language) -> str:
+    if shelf.programme is not None:
+        return shelf.programme.get(language)
+    if shelf.month is None:
+        return message("site.list_undated", language)
+    return formatting.format_month(shelf.month, language)
 
 
 def _language_name(spoken: str, language: Language) -> str:

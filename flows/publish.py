@@ -1,0 +1,156 @@
+"""The commands of ``tribune publish``: check what is published, take a session back, restore it, keep it no longer.
+
+In go ids of sessions, out come findings or a withdrawal, and an exit status. They stand apart from the other commands
+because they are about what is published already, and two of them remove it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, Final, NoReturn
+
+import typer
+
+from config.settings import Settings
+from flows.engines import retention_rule, running_store
+from pipeline.cli import exit_status, say
+from pipeline.details import LINE_LENGTH, clean
+from pipeline.errors import StoreError
+from pipeline.journal import read_record, record_restoration, record_withdrawal, session_folder
+from pipeline.naming import printable
+from pipeline.ports import Store
+from pipeline.published import read_held, session_ids
+from pipeline.retention import Due, find_due
+from pipeline.s3 import open_store
+from pipeline.site.render import LearnerSite
+from pipeline.types import LANGUAGES, SESSION_ID_LENGTH
+from pipeline.verification import verify
+from pipeline.withdrawal import restore, withdraw
+
+_WRONG_USE: Final = 2
+_SESSION_ID: Final = re.compile(rf"[0-9a-f]{{{SESSION_ID_LENGTH}}}\Z")
+
+SessionArgument = Annotated[str, typer.Argument(help=say("publishing.session"))]
+
+
+def publish_commands(read_settings: Callable[[], Settings]) -> typer.Typer:
+    """Return the commands.
+
+    Args:
+        read_settings: Reads the settings, when a command needs them.
+    """
+    app = typer.Typer(no_args_is_help=True, help=say("publishing.commands"))
+
+    @app.command(name="verify", help=say("publishing.verify"))
+    def check(
+        sessions: Annotated[list[str] | None, typer.Argument(help=say("publishing.verify_sessions"))] = None,
+        *,
+        thorough: Annotated[bool, typer.Option("--thorough", help=say("publishing.verify_thorough"))] = False,
+    ) -> None:
+        """Check what is published."""
+        _in_store(read_settings(), partial(_verify, sessions or [], thorough))
+
+    @app.command(name="withdraw", help=say("publishing.withdraw"))
+    def take_back(
+        session: SessionArgument,
+        reason: Annotated[str, typer.Option("--reason", help=say("publishing.withdraw_reason"))],
+    ) -> None:
+        """Withdraw a session."""
+        _in_store(read_settings(), partial(_withdraw, session, clean(reason)[:LINE_LENGTH]))
+
+    @app.command(name="restore", help=say("publishing.restore"))
+    def give_again(session: SessionArgument) -> None:
+        """Allow a withdrawn session again."""
+        _in_store(read_settings(), partial(_restore, session))
+
+    @app.command(name="retention", help=say("publishing.retention"))
+    def keep(
+        *,
+        apply: Annotated[bool, typer.Option("--apply", help=say("publishing.retention_apply"))] = False,
+    ) -> None:
+        """List, and withdraw, what has been kept long enough."""
+        settings = read_settings()
+        if retention_rule(settings).is_off:
+            typer.echo(say("publishing.retention_off"))
+            return
+        _in_store(settings, partial(_retention, apply))
+
+    return app
+
+
+def _in_store(settings: Settings, work: Callable[[Settings, Store], None]) -> None:
+    with running_store(settings) as s3, open_store(s3) as store:
+        work(settings, store)
+
+
+def _verify(sessions: list[str], thorough: bool, settings: Settings, store: Store) -> None:
+    checked = [_known(session, settings, store) for session in sessions] or list(session_ids(store))
+    found = 0
+    for session in checked:
+        for finding in verify(session, store, thorough=thorough):
+            found += 1
+            typer.echo(f"{session}  {say(finding.code, **dict(finding.data))}")
+    typer.echo(say("publishing.verified", count=len(checked), findings=found))
+    if found:
+        raise typer.Exit(exit_status(StoreError("publishing.verified")))
+
+
+def _withdraw(session: str, reason: str, settings: Settings, store: Store) -> None:
+    _known(session, settings, store)
+    # In this order: a run that begins now finds out before it has worked for hours.
+    record_withdrawal(settings.work, session, reason)
+    withdraw(session, store, views=LearnerSite())
+    folder = session_folder(settings.work, session)
+    typer.echo(say("publishing.withdraw_done", session=session, folder=folder))
+    for language in LANGUAGES:
+        typer.echo(f"{language}  {store.url(f'sessions/{session}/{language}.html')}")
+
+
+def _restore(session: str, settings: Settings, store: Store) -> None:
+    _known(session, settings, store)
+    allowed = restore(session, store)
+    if record_restoration(settings.work, session):
+        typer.echo(say("publishing.restore_queued", session=session))
+    elif allowed:
+        typer.echo(say("publishing.restore_drop", session=session))
+    else:
+        _refuse("publishing.not_withdrawn", session=session)
+
+
+def _retention(apply: bool, settings: Settings, store: Store) -> None:
+    today = dt.datetime.now(dt.UTC).astimezone().date()
+    found = tuple(find_due(retention_rule(settings), store, today))
+    if not found:
+        typer.echo(say("publishing.retention_nothing"))
+    for due in found:
+        typer.echo(_told(due))
+        if apply:
+            _withdraw(due.entry.session_id, say("publishing.retention_reason", days=due.days), settings, store)
+
+
+def _told(due: Due) -> str:
+    return say(
+        "publishing.retention_due",
+        session=due.entry.session_id,
+        day=due.day,
+        days=due.days,
+        due=due.since,
+        title=printable(due.entry.title.get("en")),
+    )
+
+
+def _known(session: str, settings: Settings, store: Store) -> str:
+    """Return a session's id, if there is such a session: a slip of the pen must not withdraw what is to come."""
+    if not _SESSION_ID.match(session):
+        _refuse("publishing.unknown", session=printable(session))
+    if read_record(settings.work, session) is None and read_held(session, store) is None:
+        _refuse("publishing.unknown", session=session)
+    return session
+
+
+def _refuse(code: str, **data: str) -> NoReturn:
+    typer.echo(say(code, **data), err=True)
+    raise typer.Exit(_WRONG_USE)

@@ -1,0 +1,196 @@
+"""What a facilitator is told when something becomes of their recording, in both languages.
+
+In go session records, out come :class:`Event`s, one for each thing worth telling, and for each of them an
+:class:`Announcement`. No word of a transcript is in any: what is in doubt is only counted, since a message leaves the
+house. Stands alone because what is said is one thing, and the ways it is sent are another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from email.utils import parseaddr
+from typing import Final, Literal
+
+from pipeline.journal import Failed, NeedsReview, Published, Rejected, SessionRecord
+from pipeline.messages import message
+from pipeline.types import LANGUAGES, Language, Notice
+from pipeline.visible import visible
+
+Kind = Literal["published", "set_aside", "failed", "needs_review"]
+
+_TITLE_LENGTH: Final = 150
+_RULE: Final = "\n\n—\n\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailOptions:
+    """How mail is sent.
+
+    Attributes:
+        to: Addresses of those who are told.
+        sender: Address that it comes from.
+        host: Of the SMTP server.
+        port: Of the SMTP server.
+        security: ``starttls``, ``tls`` from the first byte, or ``none``.
+        user: Who we are; empty to send without saying.
+        password: The proof.
+    """
+
+    to: tuple[str, ...]
+    sender: str
+    host: str
+    port: int = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        for address in (*self.to, self.sender):
+            if "@" not in parseaddr(address)[1] or not address.isprintable():
+                raise ValueError(f"not an address for mail: {address!r}")
+        if not self.host:
+            raise ValueError("mail needs the name of an SMTP server")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookOptions:
+    """Which channel is written to.
+
+    Attributes:
+        url: Its address, which is a secret.
+        form: What it takes: ``slack`` (also Mattermost, Rocket.Chat) or ``teams`` (a workflow's address).
+    """
+
+    url: str = field(repr=False)
+    form: Literal["slack", "teams"] = "slack"
+
+    def __post_init__(self) -> None:
+        if not self.url.startswith(("https://", "http://")) or "{{" in self.url:
+            raise ValueError("not a web address for notifications")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing worth telling.
+
+    Attributes:
+        key: The same for the same thing, whenever it is asked; of letters, digits and hyphens.
+        kind: What it is.
+        when_ms: Unix time.
+        name: Of the file that was dropped, as it can be shown.
+        titles: The session's, for readers of each language.
+        languages: English and French, that of the session first.
+        reasons: Why, where it was set aside or failed.
+        pages: Address of its page in each language, where it is published.
+        remarks: How many things there are to look at.
+    """
+
+    key: str
+    kind: Kind
+    when_ms: int
+    name: str
+    titles: tuple[tuple[Language, str], ...]
+    languages: tuple[Language, ...]
+    reasons: tuple[Notice, ...] = ()
+    pages: tuple[tuple[Language, str], ...] = ()
+    remarks: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announcement:
+    """What is said of an event.
+
+    Attributes:
+        key: Of the event.
+        when_ms: Unix time of the event.
+        subject: One line, in both languages.
+        text: Paragraphs, in one language after the other.
+        links: Text and address of the pages.
+    """
+
+    key: str
+    when_ms: int
+    subject: str
+    text: str
+    links: tuple[tuple[str, str], ...] = ()
+
+
+def find_events(records: Iterable[SessionRecord]) -> tuple[Event, ...]:
+    """Return everything that the journal has to tell, the oldest first."""
+    found = (event for record in records for event in _events(record))
+    return tuple(sorted(found, key=lambda event: (event.when_ms, event.key)))
+
+
+def announce(event: Event) -> Announcement:
+    """Say what has happened, in both languages."""
+    titles = {language: _one_line(title) for language, title in event.titles}
+    subjects = [
+        message(f"notifications.{event.kind}_subject", language, title=titles[language]) for language in event.languages
+    ]
+    pages = dict(event.pages)
+    return Announcement(
+        key=event.key,
+        when_ms=event.when_ms,
+        subject=" / ".join(subjects),
+        text=_RULE.join(_tell(event, language, titles[language]) for language in event.languages),
+        links=tuple((message(f"status.page_{language}", language), pages[language]) for language in pages),
+    )
+
+
+def _events(record: SessionRecord) -> Iterator[Event]:
+    state = record.state
+    if isinstance(state, Published):
+        yield _event(record, "published", f"{state.revision}-{record.attempt}", pages=state.pages, notes=state.notes)
+    elif isinstance(state, Failed):
+        yield _event(record, "failed", f"failed-{record.attempt}", reasons=state.reasons)
+    elif isinstance(state, NeedsReview):
+        yield _event(record, "needs_review", f"waiting-{record.attempt}")
+    for drop in record.drops:
+        if drop.set_aside is not None:
+            # A recording that was given back after hours was dropped that long ago.
+            when_ms = max(drop.when_ms, record.when_ms) if isinstance(state, Rejected) else drop.when_ms
+            key = f"set-aside-{drop.when_ms}"
+            yield _event(record, "set_aside", key, when_ms=when_ms, name=drop.name, reasons=drop.reasons)
+
+
+def _event(
+    record: SessionRecord,
+    kind: Kind,
+    key: str,
+    *,
+    when_ms: int | None = None,
+    name: str | None = None,
+    reasons: tuple[Notice, ...] = (),
+    pages: tuple[tuple[Language, str], ...] = (),
+    notes: tuple[Notice, ...] = (),
+) -> Event:
+    session = record.session
+    return Event(
+        key=f"{session.id}-{key}",
+        kind=kind,
+        when_ms=record.when_ms if when_ms is None else when_ms,
+        name=record.recording.name if name is None else name,
+        titles=tuple((language, session.title.get(language)) for language in LANGUAGES),
+        languages=tuple(sorted(LANGUAGES, key=lambda language: language != session.language)),
+        reasons=reasons,
+        pages=pages,
+        remarks=len(notes),
+    )
+
+
+def _tell(event: Event, language: Language, title: str) -> str:
+    pages = dict(event.pages)
+    lines = [
+        message(f"notifications.{event.kind}", language, title=title, name=_one_line(event.name)),
+        *(message(reason.code, language, **dict(reason.data)) for reason in event.reasons),
+        *(f"{message(f'status.page_{each}', language)} · {pages[each]}" for each in pages),
+    ]
+    if event.remarks:
+        lines.append(message("notifications.remarks", language, count=event.remarks))
+    return "\n\n".join(visible(line) for line in [*lines, message("notifications.where", language)])
+
+
+def _one_line(text: str) -> str:
+    shown = " ".join(visible(text).split())
+    return shown if len(shown) <= _TITLE_LENGTH else f"{shown[: _TITLE_LENGTH - 1]}…"

@@ -1,0 +1,116 @@
+"""What is published, compared with what should be: every file, the pages and the lists of a session.
+
+In goes a session's id, out come notices, one for each thing that is wrong, none where all is well. Only reads. Stands
+alone because it trusts nothing that publishing says of itself: it looks at what the store serves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipeline.errors import StoreCorrupt
+from pipeline.ports import ObjectHeaders, Store, StoredObject
+from pipeline.published import (
+    Manifest,
+    Withdrawal,
+    file_headers,
+    file_key,
+    manifest_key,
+    page_headers,
+    page_key,
+    read_held,
+    session_folder,
+)
+from pipeline.shelves import read_catalogue, read_entry, read_shelf, shelves_of
+from pipeline.types import LANGUAGES, Notice
+
+
+def verify(session_id: str, store: Store, *, thorough: bool = False) -> tuple[Notice, ...]:
+    """Check everything that is published of a session against its manifest.
+
+    Args:
+        session_id: Whose.
+        store: Where.
+        thorough: Read every byte, rather than trust the checksum that the store keeps.
+
+    Returns:
+        What is wrong, empty where all is well: ``publishing.unpublished``, ``publishing.missing``,
+        ``publishing.damaged``, ``publishing.served``, ``publishing.page_outdated``, ``publishing.unlisted``,
+        ``publishing.left``, ``publishing.unreadable``, each with the ``key``.
+
+    Raises:
+        StoreError: See :class:`Store`.
+    """
+    try:
+        held = read_held(session_id, store)
+        if held is None:
+            return (_notice("publishing.unpublished", manifest_key(session_id)),)
+        if isinstance(held.value, Withdrawal):
+            return tuple(_check_withdrawn(session_id, store))
+        return tuple(_check_published(held.value, store, thorough=thorough))
+    except StoreCorrupt as corrupt:
+        return (Notice(code=corrupt.code, data=tuple(sorted(corrupt.data.items()))),)
+
+
+def _check_published(manifest: Manifest, store: Store, *, thorough: bool) -> Iterator[Notice]:
+    damaged = False
+    for file in manifest.files:
+        key = file_key(manifest, file)
+        there = store.head(key)
+        if there is None:
+            damaged = True
+            yield _notice("publishing.missing", key)
+            continue
+        sha256 = store.read_sha256(key) if thorough else there.sha256
+        if (there.size, sha256) != (file.size, file.sha256):
+            damaged = True
+            yield _notice("publishing.damaged", key)
+        yield from _check_headers(there, file_headers(file))
+    yield from _check_pages(manifest, store)
+    if not damaged:
+        yield from _check_lists(manifest, store)
+
+
+def _check_headers(there: StoredObject, wanted: ObjectHeaders) -> Iterator[Notice]:
+    found = there.headers
+    names = ("content_type", "cache_control", "content_language", "content_disposition")
+    wrong = [name for name in names if getattr(found, name, None) != getattr(wanted, name)]
+    if wrong:
+        headers = ", ".join(name.replace("_", "-").title() for name in wrong)
+        yield Notice(code="publishing.served", data=(("headers", headers), ("key", there.key)))
+
+
+def _check_pages(manifest: Manifest, store: Store) -> Iterator[Notice]:
+    for language in LANGUAGES:
+        key = page_key(manifest.session_id, language)
+        found = store.read(key)
+        if found is None:
+            yield _notice("publishing.missing", key)
+            continue
+        if f"{manifest.revision}/".encode() not in found[0]:
+            yield _notice("publishing.page_outdated", key)
+        yield from _check_headers(found[1], page_headers(language))
+
+
+def _check_lists(manifest: Manifest, store: Store) -> Iterator[Notice]:
+    entry = read_entry(manifest.session_id, store)
+    listed = {shelf.key: shelf for shelf in read_catalogue(store).shelves}
+    for place in () if entry is None else shelves_of(entry):
+        shelved = read_shelf(place.key, store)
+        if shelved is None or entry not in shelved.entries or listed.get(place.key) != shelved.shelf:
+            yield _notice("publishing.unlisted", place.key)
+        elif any(store.head(shelved.shelf.page(language)) is None for language in LANGUAGES):
+            yield _notice("publishing.unlisted", shelved.shelf.page(LANGUAGES[0]))
+
+
+def _check_withdrawn(session_id: str, store: Store) -> Iterator[Notice]:
+    notices = {page_key(session_id, language) for language in LANGUAGES}
+    found = {each.key for each in store.list(session_folder(session_id))}
+    for key in sorted(notices - found):
+        yield _notice("publishing.missing", key)
+    for key in sorted(found - notices - {manifest_key(session_id)}):
+        yield _notice("publishing.left", key)
+
+
+def _notice(code: str, key: str) -> Notice:
+    return Notice(code=code, data=(("key", key),))

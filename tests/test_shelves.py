@@ -1,0 +1,180 @@
+"""The lists of all sessions: complete, in order, and cheap to keep however many sessions there are."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.ports import ObjectHeaders
+from pipeline.published import Manifest, SessionDetails, manifest_key, session_folder, write
+from pipeline.serial import to_json
+from pipeline.shelves import SHOWN_FIRST, Catalogue, Lists, read_catalogue, read_entries, read_shelf
+from pipeline.site.render import LearnerSite
+from pipeline.types import LANGUAGES, Bilingual, Provenance, Session
+from pipeline.withdrawal import withdraw
+from tests.memory_store import MemoryStore
+from tests.test_publishing import NOON, VIEWS, make_bundle, put_out
+
+PLAIN = ObjectHeaders(content_type="x/y", cache_control="no-cache")
+PROGRAMMES = [Bilingual(en=f"Programme {number}") for number in range(40)]
+
+
+def put_session(
+    store: MemoryStore, number: int, date: dt.date | None, programme: Bilingual | None, revision: str = "r1-00000000"
+) -> str:
+    """Write what is published of a session, but none of the lists."""
+    session = Session(
+        id=f"{number:016x}",
+        title=Bilingual(en=f"Session {number}", fr=f"Séance {number}"),
+        languages=("en",),
+        date=date,
+        programme=programme,
+    )
+    details = SessionDetails(
+        session=session,
+        recording_name="x.mp4",
+        recording_sha256="0" * 64,
+        recording_size=1,
+        duration_ms=60_000,
+        notices=(),
+        provenance=Provenance(tool="tribune 0"),
+        timings=(),
+        revision=revision,
+        digest="0" * 64,
+        published_at=NOON,
+    )
+    manifest = Manifest(
+        session_id=session.id, revision=revision, previous=None, digest="0" * 64, published_at=NOON, files=()
+    )
+    store.delete([manifest_key(session.id)])
+    write(store, f"{session_folder(session.id)}{revision}/session.json", to_json(details), PLAIN)
+    write(store, manifest_key(session.id), to_json(manifest), PLAIN)
+    return session.id
+
+
+def day_of(number: int) -> dt.date:
+    return dt.date(2016, 1, 1) + dt.timedelta(days=number * 3652 // 10_000)
+
+
+@pytest.fixture(scope="module")
+def ten_thousand() -> MemoryStore:
+    """Give a store with ten thousand sessions over ten years, in forty programmes, and their lists."""
+    store = MemoryStore()
+    for number in range(10_000):
+        last = put_session(store, number, day_of(number), PROGRAMMES[number % 40])
+    Lists(store, VIEWS).update(last)
+    return store
+
+
+def test_ten_thousand_sessions_are_all_listed_the_newest_first(ten_thousand: MemoryStore) -> None:
+    entries = list(read_entries(ten_thousand))
+    assert len(entries) == len({entry.session_id for entry in entries}) == 10_000
+    days = [entry.date for entry in entries if entry.date is not None]
+    assert days == sorted(days, reverse=True)
+    shelves = read_catalogue(ten_thousand).shelves
+    assert sum(shelf.count for shelf in shelves if shelf.programme) == 10_000
+
+
+def test_one_more_session_among_ten_thousand_touches_as_few_objects_as_among_none(
+    ten_thousand: MemoryStore, tmp_path: Path
+) -> None:
+    bundle = make_bundle(tmp_path, date=dt.date(2020, 5, 5))
+    bundle = replace(bundle, session=replace(bundle.session, programme=PROGRAMMES[3]))
+    alone = MemoryStore()
+    put_out(bundle, alone)
+    ten_thousand.written.clear()
+    ten_thousand.reads = 0
+    put_out(bundle, ten_thousand)
+    # Fewer: a session of 2020 is not among the latest.
+    assert {key for key, _ in ten_thousand.written} < {key for key, _ in alone.written}
+    assert len(ten_thousand.written) <= 15
+    assert ten_thousand.reads <= 100
+    assert sum(size for _, size in ten_thousand.written) < 300_000
+    ten_thousand.written.clear()
+    withdraw(bundle.session.id, ten_thousand, views=VIEWS)
+    assert len(ten_thousand.written) <= 10
+    assert bundle.session.id not in {entry.session_id for entry in read_entries(ten_thousand)}
+
+
+def test_the_first_page_of_ten_thousand_is_light_and_leads_everywhere(ten_thousand: MemoryStore) -> None:
+    shelves = read_catalogue(ten_thousand).shelves
+    latest = list(read_entries(ten_thousand))[:SHOWN_FIRST]
+    site = LearnerSite()
+    for language in LANGUAGES:
+        page = site.catalogue_pages(latest, shelves)[f"{language}/index.html"]
+        assert len(page.encode()) < 150_000
+        assert all(f'href="../{shelf.page(language)}"' in page for shelf in shelves)
+    largest = max(shelves, key=lambda shelf: shelf.count)
+    shelved = read_shelf(largest.key, ten_thousand)
+    assert shelved is not None
+    pages = site.shelf_pages(largest, shelved.entries)
+    assert all(page.count('class="card"') == largest.count for page in pages.values())
+
+
+def test_the_first_page_shows_all_while_they_are_few() -> None:
+    store = MemoryStore()
+    for number in range(SHOWN_FIRST):
+        last = put_session(store, number, None, PROGRAMMES[0])
+    Lists(store, LearnerSite()).update(last)
+    page = store.read("en/index.html")
+    assert page is not None
+    assert b"All sessions by month" not in page[0]
+    Lists(store, LearnerSite()).update(put_session(store, SHOWN_FIRST, day_of(1), None))
+    page = store.read("en/index.html")
+    assert page is not None
+    assert page[0].count(b'class="card"') == SHOWN_FIRST
+    for text in (b"All sessions by month", b"January 2016", b"Without a date", b"Programme 0"):
+        assert text in page[0]
+
+
+SESSIONS = st.lists(
+    st.tuples(
+        st.integers(0, 5),
+        st.none() | st.dates(dt.date(2026, 1, 1), dt.date(2026, 3, 31)),
+        st.none() | st.sampled_from(PROGRAMMES[:2]),
+        st.booleans(),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(changes=SESSIONS)
+@settings(max_examples=40, deadline=None)
+def test_lists_kept_step_by_step_are_those_made_at_once(
+    changes: list[tuple[int, dt.date | None, Bilingual | None, bool]],
+) -> None:
+    """Whatever sessions come, move and go, the lists say what the manifests say."""
+    store, withdrawn = MemoryStore(), set()
+    for turn, (number, date, programme, gone) in enumerate(changes, start=1):
+        if f"{number:016x}" in withdrawn:
+            continue
+        session_id = put_session(store, number, date, programme, revision=f"r{turn}-00000000")
+        if gone:
+            withdraw(session_id, store, views=VIEWS, now=lambda: NOON)
+            withdrawn.add(session_id)
+        else:
+            Lists(store, VIEWS).update(session_id)
+    kept = read_catalogue(store), list(read_entries(store))
+    assert len({entry.session_id for entry in kept[1]}) == len(kept[1])
+    lists = [found.key for found in store.list("catalogue")]
+    pages = {found.key: store.read(found.key) for found in store.list("en/")}
+    store.delete(lists)
+    Lists(store, VIEWS).update("0" * 16)
+    assert (read_catalogue(store), list(read_entries(store))) == kept
+    assert {found.key: store.read(found.key) for found in store.list("en/")} == pages
+
+
+def test_a_catalogue_of_the_first_form_is_replaced_by_lists(tmp_path: Path) -> None:
+    store = MemoryStore()
+    kept = put_session(store, 1, day_of(1), None)
+    write(store, "catalogue.json", b'{"entries":[],"version":1}', PLAIN)
+    bundle = make_bundle(tmp_path)
+    put_out(bundle, store)
+    assert {entry.session_id for entry in read_entries(store)} == {kept, bundle.session.id}
+    assert isinstance(read_catalogue(store), Catalogue)
