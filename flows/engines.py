@@ -34,6 +34,7 @@ from pipeline.objectstore import ObjectStoreOptions, join_object_store, start_ob
 from pipeline.ports import Diarizer, Progress, Recognizer
 from pipeline.process import HearingStage, ProcessOptions
 from pipeline.s3 import S3Options
+from pipeline.site.model import SiteOptions
 from pipeline.speakers import SpeakerOptions, diarize
 from pipeline.speech import SpeechOptions, recognize
 from pipeline.types import AudioFile, Diarization, ModelUse, Recognition, Session
@@ -94,6 +95,7 @@ def process_options(settings: Settings) -> ProcessOptions:
         loudness_lufs=LOUDNESS_LUFS if settings.media.normalise_loudness else None,
         without_speech=settings.publishing.without_speech,
         voices=settings.voices if settings.speakers.recognise_enrolled else None,
+        site=SiteOptions(address=settings.store.public_url.rstrip("/") or None),
     )
 
 

@@ -11,7 +11,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
@@ -36,6 +36,7 @@ from pipeline.ports import Progress, Store
 from pipeline.publishing import publish
 from pipeline.render import FORMATS, Document, Format
 from pipeline.serial import to_json
+from pipeline.site.model import SiteOptions
 from pipeline.site.render import LearnerSite
 from pipeline.speakers import SpeakerOptions, attribute, without_speakers
 from pipeline.speech import SpeechOptions, main_language
@@ -161,6 +162,7 @@ class ProcessOptions:
         loudness_lufs: Loudness that published sound is brought to, or ``None`` to leave it.
         without_speech: Whether a recording in which nobody speaks is published or set aside.
         voices: Where voices that may be recognised are kept; ``None`` where none are looked for.
+        site: What the institution says about its pages.
     """
 
     media: MediaLimits
@@ -170,6 +172,7 @@ class ProcessOptions:
     loudness_lufs: float | None = None
     without_speech: Literal["publish", "set_aside"] = "publish"
     voices: Path | None = None
+    site: SiteOptions = field(default_factory=SiteOptions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,7 +295,8 @@ def process(
         provenance=provenance,
         timings=tuple(done.timing for done in (sound, recognition, diarization, written, pictures)),
     )
-    return run("publish", Publication, None, lambda _: _publish(bundle, written.result, open_store())).result
+    publish_it = partial(_publish, bundle, written.result, options.site)
+    return run("publish", Publication, None, lambda _: publish_it(open_store())).result
 
 
 def _hear(
@@ -499,9 +503,9 @@ def _card_details(session: Session) -> tuple[str, ...]:
     return tuple(detail for detail in found if detail)
 
 
-def _publish(bundle: Bundle, written: Written, store: Store) -> Publication:
+def _publish(bundle: Bundle, written: Written, site: SiteOptions, store: Store) -> Publication:
     verify_recording(bundle.recording)
-    done = publish(bundle, store, views=LearnerSite(), cues=written.cues, edited=written.edited.transcript)
+    done = publish(bundle, store, views=LearnerSite(site), cues=written.cues, edited=written.edited.transcript)
     return replace(done, notes=proposal_notices(bundle.transcript))
 
 

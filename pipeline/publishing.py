@@ -17,7 +17,7 @@ import re
 import secrets
 import time
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from operator import attrgetter
@@ -28,11 +28,12 @@ from pipeline.errors import StoreConflict, StoreCorrupt
 from pipeline.ports import ObjectHeaders, Store, StoredObject
 from pipeline.s3 import content_disposition
 from pipeline.serial import from_json, to_json
-from pipeline.site.model import CatalogueEntry, PublishedFile, PublishedSession, Views
+from pipeline.site.model import CatalogueEntry, MachineFile, PublishedFile, PublishedSession, Views
 from pipeline.types import (
     LANGUAGES,
     Artifact,
     Bundle,
+    Chapter,
     Cue,
     Language,
     Notice,
@@ -54,6 +55,10 @@ MANIFEST: Final = "manifest.json"
 SESSION_FILE: Final = "session.json"
 """Made here, so no artifact may have that name."""
 
+_MADE_OF_ALL: Final = ("feeds/", "sitemap-")
+"""Prefixes of what is made of the whole catalogue and has no fixed list of keys."""
+_IN_THE_LIST: Final = frozenset({"video", "audio", "captions", "chapters"})
+"""Roles of the files that the list of all sessions tells of."""
 _ATTEMPTS: Final = 12
 """How often a write that somebody else was faster at is decided anew."""
 _PAUSE_MS: Final = 25
@@ -200,6 +205,7 @@ def publish(
     views: Views,
     cues: Sequence[Cue],
     edited: Transcript | None = None,
+    chapters: Sequence[Chapter] = (),
     now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
 ) -> Publication:
     """Publish a session; where it is published already, only complete what is missing.
@@ -210,6 +216,7 @@ def publish(
         views: Makes the pages.
         cues: The captions, for the pages.
         edited: The readable transcript, for the pages.
+        chapters: The session by topic, for the pages.
         now: The clock.
 
     Returns:
@@ -225,7 +232,9 @@ def publish(
         raise ValueError(f"{SESSION_FILE} is made when publishing")
     publisher = _Publisher(bundle, store, now)
     manifest, record = _insisting(publisher.settle)
-    published = published_session(manifest, record, transcript=bundle.transcript, cues=cues, edited=edited)
+    published = published_session(
+        manifest, record, transcript=bundle.transcript, cues=cues, edited=edited, chapters=chapters
+    )
     publisher.write_views(manifest, views, published)
     _logger.info("session %s is published as %s, %d written", bundle.session.id, manifest.revision, publisher.written)
     return Publication(
@@ -244,31 +253,33 @@ def published_session(
     transcript: Transcript,
     cues: Sequence[Cue],
     edited: Transcript | None = None,
+    chapters: Sequence[Chapter] = (),
 ) -> PublishedSession:
     """Return what the page of a published session is made from."""
-    files = tuple(
-        PublishedFile(
-            name=file.name,
-            href=quote(f"{manifest.revision}/{file.name}"),
-            size=file.size,
-            content_type=file.content_type,
-            role=file.role,
-            language=file.language,
-            download_name=file.download_name,
-        )
-        for file in manifest.files
-    )
     return PublishedSession(
         session=record.session,
         transcript=transcript,
         cues=tuple(cues),
         edited=edited,
-        files=files,
+        chapters=tuple(chapters),
+        files=tuple(_published_file(manifest, file) for file in manifest.files),
         revision=manifest.revision,
         published_at=manifest.published_at,
         provenance=record.provenance,
         notices=record.notices,
         recording_name=record.recording_name,
+    )
+
+
+def _published_file(manifest: Manifest, file: FileRecord) -> PublishedFile:
+    return PublishedFile(
+        name=file.name,
+        href=quote(f"{manifest.revision}/{file.name}"),
+        size=file.size,
+        content_type=file.content_type,
+        role=file.role,
+        language=file.language,
+        download_name=file.download_name,
     )
 
 
@@ -315,6 +326,7 @@ class _Publisher:
         self.now = now
         self.digest = bundle_digest(bundle)
         self.written = 0
+        self._made: tuple[tuple[CatalogueEntry, ...], Mapping[str, MachineFile]] | None = None
 
     def settle(self) -> tuple[Manifest, SessionDetails]:
         """Make the bundle the published state of its session, unless it is.
@@ -401,11 +413,39 @@ class _Publisher:
         for language, page in views.session_pages(published).items():
             make = partial(self._while_it_holds, manifest, partial(_always, page.encode()))
             self._derive(_page(manifest.session_id, language), _html(language), make)
+        for file in views.session_files(published):
+            make = partial(self._while_it_holds, manifest, partial(_always, file.body))
+            self._derive(file.key, _derived(file), make)
         entry = catalogue_entry(manifest, published.session, duration_ms=published.duration_ms)
         headers = ObjectHeaders(content_type=JSON, cache_control=FRESH)
         self._derive(CATALOGUE, headers, partial(self._while_it_holds, manifest, partial(self._with_entry, entry)))
         for key in views.catalogue_pages(self._entries()):
             self._derive(key, _html(_language_of(key)), partial(self._catalogue_page, views, key))
+        self._write_catalogue_files(views)
+
+    def _write_catalogue_files(self, views: Views) -> None:
+        """Bring feeds and the like up to date, those that no session belongs to any more removed.
+
+        What lies there is listed before the catalogue is read, so that nothing newer is taken for left over; and the
+        catalogue is read again afterwards, so that what somebody else needs meanwhile is made.
+        """
+        there = [found.key for prefix in _MADE_OF_ALL for found in self.store.list(prefix)]
+        left_over = sorted(set(there) - self._catalogue_files(views).keys())
+        if left_over:
+            self.store.delete(left_over)
+        for file in self._catalogue_files(views).values():
+            self._derive(file.key, _derived(file), partial(self._catalogue_file, views, file.key))
+
+    def _catalogue_file(self, views: Views, key: str, _before: bytes | None) -> bytes | None:
+        file = self._catalogue_files(views).get(key)
+        return None if file is None else file.body
+
+    def _catalogue_files(self, views: Views) -> Mapping[str, MachineFile]:
+        """Return what is made of the catalogue as it is now; made once for as long as it stays the same."""
+        entries = self._entries()
+        if self._made is None or self._made[0] != entries:
+            self._made = (entries, {file.key: file for file in views.catalogue_files(entries)})
+        return self._made[1]
 
     def _derive(self, key: str, headers: ObjectHeaders, make: Callable[[bytes | None], bytes | None]) -> None:
         """Write what is made from something else, where it differs from what is there.
@@ -467,6 +507,10 @@ def catalogue_entry(manifest: Manifest, session: Session, *, duration_ms: int) -
         revision=manifest.revision,
         poster=poster,
         pages=tuple((language, _page(session.id, language)) for language in LANGUAGES),
+        description=session.description,
+        keywords=session.keywords,
+        published_at=manifest.published_at,
+        files=tuple(_published_file(manifest, file) for file in manifest.files if file.role in _IN_THE_LIST),
     )
 
 
@@ -599,6 +643,10 @@ def _always(body: bytes, _before: bytes | None) -> bytes:
 
 def _html(language: Language | None) -> ObjectHeaders:
     return ObjectHeaders(content_type=HTML, cache_control=FRESH, content_language=language)
+
+
+def _derived(file: MachineFile) -> ObjectHeaders:
+    return ObjectHeaders(content_type=file.content_type, cache_control=FRESH)
 
 
 def _language_of(key: str) -> Language | None:

@@ -596,6 +596,24 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Chapter(Span):
+    """A stretch of a session that keeps to one topic.
+
+    Attributes:
+        title: Words that were said in it.
+        language: ISO 639-1 code of the title.
+    """
+
+    title: str
+    language: str
+
+    def __post_init__(self) -> None:
+        Span.__post_init__(self)
+        if not self.title or self.title != self.title.strip():
+            raise ValueError(f"not a title: {self.title!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cue(Span):
     """One caption on screen: words of one speaker in one language.
 

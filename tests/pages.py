@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.formatting import format_seconds
-from pipeline.site.model import CatalogueEntry, PublishedFile, PublishedSession
+from pipeline.site.model import CatalogueEntry, PublishedFile, PublishedSession, SiteOptions
 from pipeline.site.phrases import make_paragraphs
 from pipeline.site.render import LearnerSite
 from pipeline.types import (
     Bilingual,
+    Chapter,
     Cue,
     Language,
     ModelUse,
@@ -26,8 +27,13 @@ from pipeline.types import (
     Turn,
     Word,
 )
+from pipeline.visible import visible
 
 WORD_MS = 360
+
+ADDRESS = "https://talks.example.org/site"
+OPTIONS = SiteOptions(address=ADDRESS)
+"""Of a site whose address is known."""
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -246,6 +252,32 @@ def make_published(language: Language = "en", *, repeat: int = 1, session: Sessi
     )
 
 
+def make_hostile() -> PublishedSession:
+    """Return a session of which every text that a person writes is meant to break out of where it is put."""
+    everything = Bilingual.same(" ".join(HOSTILE))
+    someone = Person(name=everything.get("en"), role=everything, organisation=everything)
+    session = dataclasses.replace(
+        SESSION["en"],
+        id="1" * 16,
+        title=everything,
+        programme=everything,
+        topics=(everything,),
+        keywords=(everything,),
+        host=someone,
+        guests=(someone,),
+        description=everything,
+        rights=everything,
+        consent=everything,
+    )
+    chapter = Chapter(start_ms=0, end_ms=9_000, title=everything.get("en"), language="en")
+    return dataclasses.replace(make_published(session=session), chapters=(chapter,))
+
+
+def shown_hostile() -> str:
+    """Return what may be shown of a text of that session."""
+    return visible(" ".join(HOSTILE))
+
+
 def make_entry(published: PublishedSession, **changes: object) -> CatalogueEntry:
     """Return the line of the catalogue for a session."""
     session = published.session
@@ -262,8 +294,18 @@ def make_entry(published: PublishedSession, **changes: object) -> CatalogueEntry
         topics=session.topics,
         guests=tuple(guest.name for guest in session.guests),
         poster=f"sessions/{session.id}/{published.revision}/poster.jpg",
+        description=session.description,
+        keywords=session.keywords,
+        published_at=published.published_at,
+        files=tuple(file for file in published.files if file.role in {"video", "audio", "captions", "chapters"}),
     )
     return dataclasses.replace(entry, **changes)  # type: ignore[arg-type]
+
+
+def renumbered(entry: CatalogueEntry, session_id: str) -> CatalogueEntry:
+    """Return the line of another session that is alike in all but its number."""
+    pages = tuple((language, f"sessions/{session_id}/{language}.html") for language, _ in entry.pages)
+    return dataclasses.replace(entry, session_id=session_id, pages=pages)
 
 
 def with_notices(published: PublishedSession) -> PublishedSession:
@@ -292,17 +334,22 @@ def write_site(root: Path, sessions: Sequence[PublishedSession], video: Path, po
         video: Played by every session.
         poster: Shown by every session.
     """
-    site = LearnerSite()
+    site = LearnerSite(OPTIONS)
+    entries = [make_entry(published) for published in sessions]
     for asset in site.assets():
         _write(root / asset.key, asset.body)
-    for key, page in site.catalogue_pages([make_entry(published) for published in sessions]).items():
+    for key, page in site.catalogue_pages(entries).items():
         _write(root / key, page.encode())
+    for made in site.catalogue_files(entries):
+        _write(root / made.key, made.body)
     for published in sessions:
         folder = root / "sessions" / published.session.id
         for language, page in site.session_pages(published).items():
             _write(folder / f"{language}.html", page.encode())
         for file in published.files:
             _write(folder / file.href, b"")
+        for made in site.session_files(published):
+            _write(root / made.key, made.body)
         write_vtt(published.cues, folder / published.revision / f"captions.{published.session.language}.vtt")
         (folder / published.revision / "video.mp4").write_bytes(video.read_bytes())
         (folder / published.revision / "poster.jpg").write_bytes(poster.read_bytes())

@@ -29,7 +29,7 @@ from pipeline.publishing import (
 )
 from pipeline.s3 import S3Options, S3Store, open_store
 from pipeline.serial import from_json
-from pipeline.site.model import CatalogueEntry, PublishedSession, SiteFile
+from pipeline.site.model import CatalogueEntry, MachineFile, PublishedSession, SiteFile
 from pipeline.types import (
     LANGUAGES,
     Artifact,
@@ -60,6 +60,7 @@ class PlainViews:
     """Pages that hold just what the tests ask about."""
 
     look: str = "1"
+    machines: bool = False
 
     def assets(self) -> Sequence[SiteFile]:
         return [SiteFile(key=f"assets/{self.look}/site.css", body=self.look.encode(), content_type="text/css")]
@@ -72,8 +73,24 @@ class PlainViews:
         text = "\n".join(f"{entry.session_id} {entry.revision}" for entry in entries)
         return dict.fromkeys(("en/index.html", "fr/index.html", "index.html"), f"{self.look}\n{text}")
 
+    def session_files(self, published: PublishedSession) -> Sequence[MachineFile]:
+        files = [make_machine_file(f"{published.folder}record.json", published.revision)]
+        return files if self.machines else []
+
+    def catalogue_files(self, entries: Sequence[CatalogueEntry]) -> Sequence[MachineFile]:
+        feeds: dict[str, list[str]] = {"sitemap.xml": []}
+        for entry in entries:
+            name = entry.programme.get("en") if entry.programme else "none"
+            feeds.setdefault(f"feeds/{name}.xml", []).append(entry.session_id)
+        return [make_machine_file(key, " ".join(ids)) for key, ids in feeds.items()] if self.machines else []
+
+
+def make_machine_file(key: str, text: str) -> MachineFile:
+    return MachineFile(key=key, body=text.encode(), content_type="application/xml")
+
 
 VIEWS = PlainViews()
+MACHINES = PlainViews(machines=True)
 
 
 class Killed(BaseException):
@@ -474,6 +491,57 @@ def test_a_rival_who_is_always_faster_wins_in_the_end(store: S3Store, tmp_path: 
     with pytest.raises(StoreConflict) as caught:
         put_out(make_bundle(tmp_path, "Bonsoir"), AlwaysLate(store, 10_000))
     assert caught.value.retryable
+
+
+def text_of(key: str, store: Store) -> str | None:
+    found = store.read(key)
+    return None if found is None else found[0].decode()
+
+
+def in_programme(bundle: Bundle, name: str) -> Bundle:
+    return replace(bundle, session=replace(bundle.session, programme=Bilingual(en=name)))
+
+
+def test_what_programs_read_is_published_and_kept_up_to_date(store: S3Store, tmp_path: Path) -> None:
+    first, second = (in_programme(make_bundle(tmp_path, number=number), "one") for number in (1, 2))
+    for bundle in (first, second):
+        published = put_out(bundle, store, MACHINES)
+        assert text_of(f"sessions/{bundle.session.id}/record.json", store) == published.revision
+    assert set((text_of("feeds/one.xml", store) or "").split()) == {first.session.id, second.session.id}
+    assert put_out(first, store, MACHINES).written == 0
+
+
+def test_a_feed_that_no_session_belongs_to_any_more_is_removed(store: S3Store, tmp_path: Path) -> None:
+    bundle = make_bundle(tmp_path)
+    put_out(in_programme(bundle, "one"), store, MACHINES)
+    put_out(in_programme(bundle, "two"), store, MACHINES)
+    assert text_of("feeds/one.xml", store) is None
+    assert text_of("feeds/two.xml", store) == bundle.session.id
+
+
+def test_a_feed_that_a_rival_needs_again_meanwhile_is_made_again(store: S3Store, tmp_path: Path) -> None:
+    """While one removes the feed of a programme, another publishes a session of that programme."""
+    mine, rival = in_programme(make_bundle(tmp_path), "two"), in_programme(make_bundle(tmp_path, number=2), "one")
+    put_out(in_programme(make_bundle(tmp_path), "one"), store, MACHINES)
+
+    class Overtaken(DyingStore):
+        def delete(self, keys: Iterable[str]) -> None:
+            put_out(rival, store, MACHINES)
+            super().delete(keys)
+
+    put_out(mine, Overtaken(store, 99), MACHINES)
+    assert text_of("feeds/one.xml", store) == rival.session.id
+    assert text_of("feeds/two.xml", store) == mine.session.id
+
+
+def test_the_list_tells_programs_what_can_be_played(store: S3Store, tmp_path: Path) -> None:
+    published = put_out(make_bundle(tmp_path), store)
+    (entry,) = catalogue_of(store)
+    video = entry.file("video")
+    assert video is not None
+    assert video.href == f"{published.revision}/video.mp4"
+    assert store.head(f"{entry.folder}{video.href}") is not None
+    assert entry.published_at == NOON
 
 
 def test_the_catalogue_has_the_newest_first_then_by_title(store: S3Store, tmp_path: Path) -> None:

@@ -17,15 +17,19 @@ from hypothesis import strategies as st
 from pipeline.formatting import NBSP, format_date, format_duration, format_size, join_names
 from pipeline.render.passages import LONGEST_PARAGRAPH
 from pipeline.site.catalogue import group_entries
+from pipeline.site.model import PublishedSession, SiteOptions
 from pipeline.site.phrases import LONGEST_PHRASE, make_paragraphs
-from pipeline.site.render import LearnerSite, SiteOptions
+from pipeline.site.render import LearnerSite
 from pipeline.types import LANGUAGES, Bilingual, Language, Notice, Person, Span, Transcript, Turn, Word
 from pipeline.visible import visible, visible_word
 from tests.pages import (
+    ADDRESS,
     HOSTILE,
+    OPTIONS,
     SESSION,
     make_cues,
     make_entry,
+    make_hostile,
     make_published,
     make_transcript,
     make_words,
@@ -80,6 +84,11 @@ class Page(HTMLParser):
 def open_page(language: Language = "en", interface: Language = "en", **changes: object) -> Page:
     published = dataclasses.replace(make_published(language), **changes)  # type: ignore[arg-type]
     return Page(SITE.session_pages(published)[interface])
+
+
+def embed_page(site: LearnerSite, published: PublishedSession, language: Language) -> str:
+    made = {file.key: file.body for file in site.session_files(published)}
+    return made[f"{published.folder}embed.{language}.html"].decode()
 
 
 WORD_TEXT = st.text(
@@ -208,6 +217,7 @@ def test_no_text_of_a_stranger_becomes_markup() -> None:
 def test_pages_need_nothing_but_their_own_host_and_no_inline_code(interface: Language) -> None:
     for html in (
         SITE.session_pages(make_published())[interface],
+        embed_page(SITE, make_published(), interface),
         *SITE.catalogue_pages([make_entry(make_published())]).values(),
     ):
         page = Page(html)
@@ -219,14 +229,16 @@ def test_pages_need_nothing_but_their_own_host_and_no_inline_code(interface: Lan
         assert "//" not in html.replace("<!DOCTYPE", "")
 
 
-def test_every_link_leads_to_something_that_is_published() -> None:
-    published = make_published()
-    folder = f"sessions/{published.session.id}"
-    catalogue = SITE.catalogue_pages([make_entry(published)])
-    pages = {f"{folder}/{language}.html": html for language, html in SITE.session_pages(published).items()} | dict(
-        catalogue
-    )
-    known = {*pages, *(asset.key for asset in SITE.assets()), *(f"{folder}/{file.href}" for file in published.files)}
+@pytest.mark.parametrize("options", [SiteOptions(), OPTIONS])
+def test_every_link_leads_to_something_that_is_published(options: SiteOptions) -> None:
+    published, site = make_published(), LearnerSite(options)
+    entry = make_entry(published)
+    made = {file.key: file.body.decode() for file in site.session_files(published)}
+    pages = {f"{published.folder}{language}.html": html for language, html in site.session_pages(published).items()}
+    pages |= dict(site.catalogue_pages([entry])) | {key: html for key, html in made.items() if key.endswith(".html")}
+    known = {*pages, *made, *(asset.key for asset in site.assets())}
+    known |= {file.key for file in site.catalogue_files([entry])}
+    known |= {f"{published.folder}{file.href}" for file in published.files}
     for key, html in pages.items():
         page = Page(html)
         ids = {attrs["id"] for _, attrs in page.elements if "id" in attrs}
@@ -235,8 +247,52 @@ def test_every_link_leads_to_something_that_is_published() -> None:
                 target = str(attrs[name])
                 if target.startswith("#"):
                     assert target[1:] in ids
+                elif target.startswith(ADDRESS):
+                    assert target.removeprefix(f"{ADDRESS}/") in known
                 else:
                     assert posixpath.normpath(posixpath.join(posixpath.dirname(key), target)) in known
+
+
+def test_a_known_address_adds_links_for_programs_but_nothing_that_is_loaded_or_run() -> None:
+    published, site = make_hostile(), LearnerSite(OPTIONS)
+    plain, page = (Page(each.session_pages(published)["fr"]) for each in (SITE, site))
+    for tag in ("img", "iframe", "style", "video", "source", "track"):
+        assert page.all(tag) == plain.all(tag)
+    assert [script.get("type") for script in page.all("script")] == ["application/ld+json", "module"]
+    assert not {"svg", "b"} & {tag for tag, _ in page.elements}
+
+
+def test_the_embedded_player_has_the_captions_and_a_way_out_but_no_header() -> None:
+    page = Page(embed_page(SITE, make_published("fr"), "en"))
+    assert not page.all("header")
+    assert not page.all("footer")
+    assert page.all("video") == open_page("fr", "en").all("video")
+    assert page.all("track") == open_page("fr", "en").all("track")
+    assert [(link["href"], link["target"]) for link in page.all("a") if "target" in link] == [("en.html", "_blank")]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_lists_offer_feeds_and_courses_in_their_own_language(language: Language) -> None:
+    pages = LearnerSite(OPTIONS).catalogue_pages([make_entry(make_published("en"))])
+    links = {str(link["href"]) for link in Page(pages[f"{language}/index.html"]).all("a")}
+    offered = {link.removeprefix("../feeds/") for link in links if "/feeds/" in link}
+    assert {link.split("/")[0] for link in offered} == {language}
+    assert {link.rpartition("/")[2] for link in offered} == {"news.xml", "podcast.xml", "course.imscc"}
+
+
+def test_without_an_address_nothing_is_made_of_whole_addresses() -> None:
+    published = make_published()
+    assert not SITE.catalogue_files([make_entry(published)])
+    made = [file.key.rpartition("/")[2] for file in SITE.session_files(published)]
+    assert made == ["dublin-core.xml", "embed.en.html", "embed.fr.html"]
+
+
+@pytest.mark.parametrize(
+    "address", ["", "talks.example.org", "javascript:alert(1)", "https://a b", 'https://a"b', "https://a/"]
+)
+def test_an_address_that_is_none_is_refused(address: str) -> None:
+    with pytest.raises(ValueError, match="address"):
+        SiteOptions(address=address)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -9,11 +9,45 @@ any bucket and below any folder. Stands alone so that templates can be changed w
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Final, Protocol
 
-from pipeline.types import Bilingual, Cue, Language, Notice, Provenance, Session, Transcript
+from pipeline.types import (
+    LANGUAGES,
+    Bilingual,
+    Chapter,
+    Cue,
+    Language,
+    Notice,
+    Provenance,
+    Session,
+    Transcript,
+)
+
+_ADDRESS: Final = re.compile(r"https?://[!#-;=?-\[\]_a-z~]+\Z", re.IGNORECASE)
+"""A web address holds no white space, no quotes and no angle brackets."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteOptions:
+    """What an institution can say about its pages.
+
+    Attributes:
+        name: Shown at the top of every page.
+        address: Where learners reach the site's root, without a slash at the end. ``None`` where nobody said: then
+            nothing is made that needs whole addresses, such as feeds.
+    """
+
+    name: Bilingual = field(default_factory=lambda: Bilingual.same("Tribune"))
+    address: str | None = None
+
+    def __post_init__(self) -> None:
+        if not all(self.name.get(language).strip() for language in LANGUAGES):
+            raise ValueError("the site needs a name")
+        if self.address is not None and (not _ADDRESS.match(self.address) or self.address.endswith("/")):
+            raise ValueError(f"not the address of a site: {self.address!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +72,21 @@ class SiteFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MachineFile:
+    """A view of what is published that other programs read or show: a feed, a record, a player to embed.
+
+    Attributes:
+        key: Key below the site's root.
+        body: The bytes.
+        content_type: As sent to programs, with charset for text.
+    """
+
+    key: str
+    body: bytes
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedFile:
     """One file of a published session.
 
@@ -46,7 +95,7 @@ class PublishedFile:
         href: Percent-encoded address relative to the session's page.
         size: Bytes.
         content_type: As sent to browsers.
-        role: ``video``, ``audio``, ``poster``, ``captions``, ``transcript`` or ``metadata``.
+        role: ``video``, ``audio``, ``poster``, ``captions``, ``chapters``, ``transcript`` or ``metadata``.
         language: Of its text, where it has one.
         download_name: What a browser saves it as, where it is meant to be saved.
     """
@@ -75,6 +124,7 @@ class PublishedSession:
         provenance: What made it.
         notices: What a reader should know: lowered, doubted or guessed.
         recording_name: The name that the recording was dropped under.
+        chapters: The session by topic; empty where it is not divided.
     """
 
     session: Session
@@ -87,11 +137,17 @@ class PublishedSession:
     notices: tuple[Notice, ...] = ()
     edited: Transcript | None = None
     recording_name: str | None = None
+    chapters: tuple[Chapter, ...] = ()
 
     @property
     def duration_ms(self) -> int:
         """Length of the recording in milliseconds."""
         return self.transcript.duration_ms
+
+    @property
+    def folder(self) -> str:
+        """Key below which everything of the session lies, with a slash at the end."""
+        return f"sessions/{self.session.id}/"
 
     def file(self, role: str, content_type: str | None = None) -> PublishedFile | None:
         """Return the first file of that role (and type, its parameters left out), or ``None``.
@@ -122,6 +178,10 @@ class CatalogueEntry:
         revision: Which state of the session this tells of.
         poster: Key of the picture below the site's root, where there is one.
         pages: Key of the session's page in each interface language, below the site's root.
+        description: What it is about, in a sentence or two.
+        keywords: As on its page.
+        published_at: When this state was first made, with its time zone.
+        files: What can be played, with its captions and chapters; addresses relative to the session's page.
     """
 
     session_id: str
@@ -136,10 +196,23 @@ class CatalogueEntry:
     topics: tuple[Bilingual, ...] = ()
     guests: tuple[str, ...] = ()
     poster: str | None = None
+    description: Bilingual | None = None
+    keywords: tuple[Bilingual, ...] = ()
+    published_at: dt.datetime | None = None
+    files: tuple[PublishedFile, ...] = ()
 
     def page(self, language: Language) -> str:
         """Return the key of the session's page for readers of that language."""
         return dict(self.pages)[language]
+
+    @property
+    def folder(self) -> str:
+        """Key below which everything of the session lies, with a slash at the end."""
+        return f"sessions/{self.session_id}/"
+
+    def file(self, *roles: str) -> PublishedFile | None:
+        """Return the first file of the first of these roles that there is one of."""
+        return next((file for role in roles for file in self.files if file.role == role), None)
 
 
 class Views(Protocol):
@@ -155,4 +228,15 @@ class Views(Protocol):
 
     def catalogue_pages(self, entries: Sequence[CatalogueEntry]) -> Mapping[str, str]:
         """Return the list of sessions as pages by key: ``en/index.html``, ``fr/index.html`` and ``index.html``."""
+        ...
+
+    def session_files(self, published: PublishedSession) -> Sequence[MachineFile]:
+        """Return what other programs read of a session, all below ``sessions/<id>/``."""
+        ...
+
+    def catalogue_files(self, entries: Sequence[CatalogueEntry]) -> Sequence[MachineFile]:
+        """Return what other programs read of all sessions: below ``feeds/``, and the sitemaps at the root.
+
+        What was made of other entries before and is not made of these is of no use any more.
+        """
         ...

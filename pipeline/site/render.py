@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 from typing import Final
@@ -21,9 +21,22 @@ from markupsafe import Markup
 
 from pipeline import formatting
 from pipeline.messages import catalogue, message
-from pipeline.site.catalogue import group_entries
-from pipeline.site.model import CatalogueEntry, PublishedFile, PublishedSession, SiteFile
+from pipeline.site.cartridge import cartridge_key, make_cartridge
+from pipeline.site.catalogue import ProgrammeGroup, group_entries
+from pipeline.site.feeds import Channel, make_channels, make_feeds
+from pipeline.site.linked_data import (
+    answer_oembed,
+    describe_session,
+    embed_name,
+    frame,
+    oembed_name,
+    script_text,
+    social_tags,
+)
+from pipeline.site.model import CatalogueEntry, MachineFile, PublishedFile, PublishedSession, SiteFile, SiteOptions
 from pipeline.site.phrases import Paragraph, Phrase, make_paragraphs
+from pipeline.site.records import DUBLIN_CORE, OPEN_DATA, make_chapters, make_dublin_core, make_open_data, state
+from pipeline.site.sitemaps import make_sitemaps
 from pipeline.speakers import speaker_label
 from pipeline.types import LANGUAGES, Bilingual, Language, Notice, Transcript
 from pipeline.visible import visible
@@ -39,21 +52,6 @@ _FORMATS: Final = {"md": "Markdown", "vtt": "WebVTT", "mp4": "MP4", "m4a": "M4A"
 """Names of formats that are the same in both languages and are not their extension in capitals."""
 _WORKINGS: Final = frozenset({"speech.smaller_batch", "speech.moved_to_cpu", "speakers.moved_to_cpu"})
 """Notices that change nothing for a reader; told with what made the session."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SiteOptions:
-    """What an institution can say about its pages.
-
-    Attributes:
-        name: Shown at the top of every page.
-    """
-
-    name: Bilingual = field(default_factory=lambda: Bilingual.same("Tribune"))
-
-    def __post_init__(self) -> None:
-        if not all(self.name.get(language).strip() for language in LANGUAGES):
-            raise ValueError("the site needs a name")
 
 
 class LearnerSite:
@@ -85,11 +83,83 @@ class LearnerSite:
         groups = group_entries(entries)
         pages = {
             f"{language}/index.html": self._page(
-                "catalogue.html", language, root="../", other_page=f"../{_other(language)}/index.html", groups=groups
+                "catalogue.html",
+                language,
+                root="../",
+                other_page=f"../{_other(language)}/index.html",
+                groups=groups,
+                offers=self._offers(groups, language),
             )
             for language in LANGUAGES
         }
         return pages | {"index.html": self._language_page()}
+
+    def session_files(self, published: PublishedSession) -> Sequence[MachineFile]:
+        """Return what other programs read of a session, all below ``sessions/<id>/``."""
+        made = [make_dublin_core(published, self._options)]
+        if published.chapters:
+            made.append(make_chapters(published))
+        if self._options.address is not None:
+            made.append(make_open_data(published, self._options, _download_label))
+        if published.file("video"):
+            made += [self._embed_page(published, language) for language in LANGUAGES]
+        if published.file("video") and self._options.address is not None:
+            made += [answer_oembed(published, language, self._options) for language in LANGUAGES]
+        return made
+
+    def catalogue_files(self, entries: Sequence[CatalogueEntry]) -> Sequence[MachineFile]:
+        """Return what other programs read of all sessions; nothing where the site's address is not known."""
+        site = self._options
+        if site.address is None:
+            return ()
+        cartridges = [
+            make_cartridge(group.programme, group, language, site)
+            for group in group_entries(entries)
+            if group.programme is not None
+            for language in LANGUAGES
+        ]
+        return (*make_sitemaps(entries, site.address), *make_feeds(entries, site), *cartridges)
+
+    def _offers(self, groups: Sequence[ProgrammeGroup], language: Language) -> tuple[_Offer, ...]:
+        """Return what can be followed or taken along, of all sessions and then of each programme."""
+        if self._options.address is None:
+            return ()
+        entries = [entry for group in groups for entry in group.entries]
+        offers = [_Offer(channels=_in_language(make_channels(None, entries), language))]
+        for group in groups:
+            if group.programme is not None:
+                channels = _in_language(make_channels(group.programme, group.entries), language)
+                course = cartridge_key(group.programme, language)
+                offers.append(_Offer(programme=group.programme, channels=channels, course=course))
+        return tuple(offers)
+
+    def _embed_page(self, published: PublishedSession, language: Language) -> MachineFile:
+        page = self._page(
+            "embed.html",
+            language,
+            root="../../",
+            session=published.session,
+            video=published.file("video"),
+            poster=published.file("poster"),
+            tracks=_make_tracks(published),
+        )
+        key = published.folder + embed_name(language)
+        return MachineFile(key=key, body=page.encode(), content_type="text/html; charset=utf-8")
+
+    def _for_machines(self, published: PublishedSession, language: Language) -> dict[str, object]:
+        """Return what the session's page holds for other programs; less where the site's address is not known."""
+        site, video = self._options, published.file("video")
+        known = site.address is not None
+        return {
+            "statements": state(published, site),
+            "dublin_core": DUBLIN_CORE,
+            "embed": embed_name(language) if video else None,
+            "open_data": OPEN_DATA if known else None,
+            "oembed": f"{site.address}/{published.folder}{oembed_name(language)}" if known and video else None,
+            "frame": frame(published, language, site) if known and video else None,
+            "social": social_tags(published, language, site) if known else (),
+            "linked_data": script_text(describe_session(published, language, site)) if known else None,
+        }
 
     def _session_page(self, published: PublishedSession, language: Language) -> str:
         notices = tuple(dict.fromkeys((*published.notices, *published.transcript.notices)))
@@ -110,6 +180,7 @@ class LearnerSite:
             remarks=remarks,
             doubts=doubts,
             workings=[_tell_notice(notice, language) for notice in notices if notice.code in _WORKINGS],
+            **self._for_machines(published, language),
         )
 
     def _language_page(self) -> str:
@@ -136,6 +207,7 @@ class LearnerSite:
                 language=language,
                 other=_other(language),
                 site=self._options.name.get(language),
+                options=self._options,
                 assets=self._files[0].key.rpartition("/")[0],
                 **values,
             )
@@ -153,6 +225,19 @@ def read_assets() -> tuple[SiteFile, ...]:
         SiteFile(key=f"{folder}/{name}", body=body, content_type=_TYPES[name.rpartition(".")[2]])
         for name, body in found
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Offer:
+    """What can be followed or taken along of a programme; of all sessions where ``programme`` is ``None``."""
+
+    channels: tuple[Channel, ...]
+    programme: Bilingual | None = None
+    course: str | None = None
+
+
+def _in_language(channels: Sequence[Channel], language: Language) -> tuple[Channel, ...]:
+    return tuple(channel for channel in channels if channel.language == language)
 
 
 def _environment(language: Language) -> Environment:
