@@ -427,14 +427,17 @@ class _Publisher:
         """Bring feeds and the like up to date, those that no session belongs to any more removed.
 
         What lies there is listed before the catalogue is read, so that nothing newer is taken for left over; and the
-        catalogue is read again afterwards, so that what somebody else needs meanwhile is made.
+        catalogue is read again afterwards, so that what somebody else needs meanwhile is made. There may be thousands
+        of these files; only those that differ are read.
         """
         there = [found.key for prefix in _MADE_OF_ALL for found in self.store.list(prefix)]
         left_over = sorted(set(there) - self._catalogue_files(views).keys())
         if left_over:
             self.store.delete(left_over)
         for file in self._catalogue_files(views).values():
-            self._derive(file.key, _derived(file), partial(self._catalogue_file, views, file.key))
+            known = self.store.head(file.key)
+            if known is None or known.sha256 != hashlib.sha256(file.body).hexdigest():
+                self._derive(file.key, _derived(file), partial(self._catalogue_file, views, file.key))
 
     def _catalogue_file(self, views: Views, key: str, _before: bytes | None) -> bytes | None:
         file = self._catalogue_files(views).get(key)
@@ -508,7 +511,6 @@ def catalogue_entry(manifest: Manifest, session: Session, *, duration_ms: int) -
         poster=poster,
         pages=tuple((language, _page(session.id, language)) for language in LANGUAGES),
         description=session.description,
-        keywords=session.keywords,
         published_at=manifest.published_at,
         files=tuple(_published_file(manifest, file) for file in manifest.files if file.role in _IN_THE_LIST),
     )

@@ -295,7 +295,6 @@ def make_entry(published: PublishedSession, **changes: object) -> CatalogueEntry
         guests=tuple(guest.name for guest in session.guests),
         poster=f"sessions/{session.id}/{published.revision}/poster.jpg",
         description=session.description,
-        keywords=session.keywords,
         published_at=published.published_at,
         files=tuple(file for file in published.files if file.role in {"video", "audio", "captions", "chapters"}),
     )

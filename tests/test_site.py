@@ -33,6 +33,7 @@ from tests.pages import (
     make_published,
     make_transcript,
     make_words,
+    renumbered,
     with_notices,
 )
 
@@ -278,6 +279,26 @@ def test_the_lists_offer_feeds_and_courses_in_their_own_language(language: Langu
     offered = {link.removeprefix("../feeds/") for link in links if "/feeds/" in link}
     assert {link.split("/")[0] for link in offered} == {language}
     assert {link.rpartition("/")[2] for link in offered} == {"news.xml", "podcast.xml", "course.imscc"}
+
+
+def test_one_more_session_changes_its_own_programmes_files_and_no_others() -> None:
+    begin, site = dt.datetime(2026, 1, 1, tzinfo=dt.UTC), LearnerSite(OPTIONS)
+    entries = [
+        dataclasses.replace(
+            renumbered(make_entry(make_published()), f"{number:016x}"),
+            programme=Bilingual(en=f"Programme {number % 9}"),
+            published_at=begin + dt.timedelta(days=number),
+        )
+        for number in range(120)
+    ]
+    old = dataclasses.replace(renumbered(entries[7], "f" * 16), published_at=begin)
+    before, after = (
+        {file.key: file.body for file in site.catalogue_files(all_)} for all_ in (entries, [*entries, old])
+    )
+    changed = {key.rpartition("/")[0] for key in after if after[key] != before.get(key)}
+    assert before.keys() == after.keys()
+    assert {folder.partition("programme-7")[1] for folder in changed} == {"", "programme-7"}
+    assert {folder for folder in changed if "programme" not in folder} == {""}
 
 
 def test_without_an_address_nothing_is_made_of_whole_addresses() -> None:

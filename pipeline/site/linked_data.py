@@ -106,7 +106,7 @@ def social_tags(published: PublishedSession, language: Language, site: SiteOptio
     return tuple(tags)
 
 
-def frame(published: PublishedSession, language: Language, site: SiteOptions) -> str:
+def embed_code(published: PublishedSession, language: Language, site: SiteOptions) -> str:
     """Return the HTML by which another site embeds the session's player."""
     width, height = EMBED_SIZE
     player = f"{site.address}/{published.folder}{embed_name(language)}"
@@ -128,7 +128,7 @@ def answer_oembed(published: PublishedSession, language: Language, site: SiteOpt
         "provider_url": f"{site.address}/{language}/index.html",
         "width": width,
         "height": height,
-        "html": frame(published, language, site),
+        "html": embed_code(published, language, site),
     }
     return MachineFile(key=published.folder + oembed_name(language), body=write_json(answer), content_type=JSON)
 

@@ -179,7 +179,6 @@ class CatalogueEntry:
         poster: Key of the picture below the site's root, where there is one.
         pages: Key of the session's page in each interface language, below the site's root.
         description: What it is about, in a sentence or two.
-        keywords: As on its page.
         published_at: When this state was first made, with its time zone.
         files: What can be played, with its captions and chapters; addresses relative to the session's page.
     """
@@ -197,7 +196,6 @@ class CatalogueEntry:
     guests: tuple[str, ...] = ()
     poster: str | None = None
     description: Bilingual | None = None
-    keywords: tuple[Bilingual, ...] = ()
     published_at: dt.datetime | None = None
     files: tuple[PublishedFile, ...] = ()
 
@@ -216,7 +214,10 @@ class CatalogueEntry:
 
 
 class Views(Protocol):
-    """Values to HTML. The same values give the same bytes, so that publishing can tell what has changed."""
+    """Values to pages, and to what other programs read.
+
+    The same values give the same bytes, so that publishing can tell what has changed.
+    """
 
     def assets(self) -> Sequence[SiteFile]:
         """Return what the pages need; written before any page that refers to it."""

@@ -62,7 +62,7 @@ class Statement:
     language: Language | None = None
 
 
-def state(published: PublishedSession, site: SiteOptions) -> tuple[Statement, ...]:
+def make_statements(published: PublishedSession, site: SiteOptions) -> tuple[Statement, ...]:
     """Return what Dublin Core's fifteen elements say of a session, in both languages."""
     return tuple(_statements(published, site))
 
@@ -105,7 +105,7 @@ def make_dublin_core(published: PublishedSession, site: SiteOptions) -> MachineF
     """Return the session's Dublin Core record."""
     elements = [
         node(f"dc:{said.element}", said.value, **({"xml__lang": said.language} if said.language else {}))
-        for said in state(published, site)
+        for said in make_statements(published, site)
     ]
     root = node(
         "oai_dc:dc",

@@ -1,9 +1,10 @@
 """Values to learner pages.
 
-Takes a published session, or the list of all, and returns HTML, with the few files that the pages need beside them.
-Every text that a stranger wrote is escaped by the templates, nothing in a page is loaded from anywhere but the page's
-own host, and no page holds a script or a style of its own, so a strict content security policy can stand in each. The
-same values give the same bytes. Stands alone so that the look can change without touching what publishes it.
+Takes a published session, or the list of all, and returns HTML, with the few files that the pages need beside them and
+the views that other programs read. Every text that a stranger wrote is escaped by the templates, nothing in a page is
+loaded from anywhere but the page's own host, and no page holds a script or a style of its own, only data, so a strict
+content security policy can stand in each. The same values give the same bytes. Stands alone so that the look can change
+without touching what publishes it.
 """
 
 from __future__ import annotations
@@ -27,15 +28,22 @@ from pipeline.site.feeds import Channel, make_channels, make_feeds
 from pipeline.site.linked_data import (
     answer_oembed,
     describe_session,
+    embed_code,
     embed_name,
-    frame,
     oembed_name,
     script_text,
     social_tags,
 )
 from pipeline.site.model import CatalogueEntry, MachineFile, PublishedFile, PublishedSession, SiteFile, SiteOptions
 from pipeline.site.phrases import Paragraph, Phrase, make_paragraphs
-from pipeline.site.records import DUBLIN_CORE, OPEN_DATA, make_chapters, make_dublin_core, make_open_data, state
+from pipeline.site.records import (
+    DUBLIN_CORE,
+    OPEN_DATA,
+    make_chapters,
+    make_dublin_core,
+    make_open_data,
+    make_statements,
+)
 from pipeline.site.sitemaps import make_sitemaps
 from pipeline.speakers import speaker_label
 from pipeline.types import LANGUAGES, Bilingual, Language, Notice, Transcript
@@ -151,12 +159,12 @@ class LearnerSite:
         site, video = self._options, published.file("video")
         known = site.address is not None
         return {
-            "statements": state(published, site),
+            "statements": make_statements(published, site),
             "dublin_core": DUBLIN_CORE,
             "embed": embed_name(language) if video else None,
             "open_data": OPEN_DATA if known else None,
             "oembed": f"{site.address}/{published.folder}{oembed_name(language)}" if known and video else None,
-            "frame": frame(published, language, site) if known and video else None,
+            "code_to_embed": embed_code(published, language, site) if known and video else None,
             "social": social_tags(published, language, site) if known else (),
             "linked_data": script_text(describe_session(published, language, site)) if known else None,
         }
