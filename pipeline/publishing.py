@@ -55,7 +55,7 @@ MANIFEST: Final = "manifest.json"
 SESSION_FILE: Final = "session.json"
 """Made here, so no artifact may have that name."""
 
-_MADE_OF_ALL: Final = ("feeds/", "sitemap-")
+_MADE_OF_ALL: Final = ("feeds/", "sitemap")
 """Prefixes of what is made of the whole catalogue and has no fixed list of keys."""
 _IN_THE_LIST: Final = frozenset({"video", "audio", "captions", "chapters"})
 """Roles of the files that the list of all sessions tells of."""

@@ -519,6 +519,15 @@ def test_a_feed_that_no_session_belongs_to_any_more_is_removed(store: S3Store, t
     assert text_of("feeds/two.xml", store) == bundle.session.id
 
 
+def test_without_an_address_what_was_made_with_one_is_removed(store: S3Store, tmp_path: Path) -> None:
+    bundle = in_programme(make_bundle(tmp_path), "one")
+    put_out(bundle, store, MACHINES)
+    assert text_of("sitemap.xml", store) is not None
+    put_out(bundle, store)
+    assert text_of("sitemap.xml", store) is None
+    assert text_of("feeds/one.xml", store) is None
+
+
 def test_a_feed_that_a_rival_needs_again_meanwhile_is_made_again(store: S3Store, tmp_path: Path) -> None:
     """While one removes the feed of a programme, another publishes a session of that programme."""
     mine, rival = in_programme(make_bundle(tmp_path), "two"), in_programme(make_bundle(tmp_path, number=2), "one")
