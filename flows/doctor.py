@@ -69,6 +69,7 @@ def diagnose(settings: Settings) -> tuple[Finding, ...]:
         _disk(settings),
         _places(settings),
         _store(settings),
+        _address(settings),
         _prefect(settings),
     )
 
@@ -141,6 +142,13 @@ def _store(settings: Settings) -> Finding:
     except TribuneError as missing:
         return Finding(what="store", level="bad", found="–", to_do=missing.message(reader_language()))
     return Finding(what="store", level="good", found=say("doctor.embedded", where=store_options(settings).folder))
+
+
+def _address(settings: Settings) -> Finding:
+    """Look whether learners' address of the site is known: feeds and the like are made of whole addresses."""
+    if settings.store.public_url:
+        return Finding(what="address", level="good", found=settings.store.public_url)
+    return Finding(what="address", level="note", found=say("doctor.no_address"), to_do=say("doctor.no_address_do"))
 
 
 def _prefect(settings: Settings) -> Finding:

@@ -38,6 +38,7 @@ from pipeline.process import HearingStage, ProcessOptions
 from pipeline.realign import realign
 from pipeline.retention import RetentionRule
 from pipeline.s3 import S3Options
+from pipeline.site.model import SiteOptions
 from pipeline.speakers import SpeakerOptions, diarize
 from pipeline.speech import SpeechOptions, recognize
 from pipeline.types import AudioFile, Diarization, ModelUse, Recognition, Session, Transcript
@@ -101,8 +102,14 @@ def process_options(settings: Settings) -> ProcessOptions:
         voices=settings.voices if settings.speakers.recognise_enrolled else None,
         review_required=settings.review.required,
         terms=glossary.load_all(),
-        site=_public_address(settings),
+        address=_public_address(settings),
+        site=site_options(settings),
     )
+
+
+def site_options(settings: Settings) -> SiteOptions:
+    """Return what the pages and what other programs read say of the site."""
+    return SiteOptions(address=settings.store.public_url.rstrip("/") or None)
 
 
 def _public_address(settings: Settings) -> str | None:

@@ -15,7 +15,7 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from config.settings import Settings
-from flows.engines import retention_rule, running_store
+from flows.engines import retention_rule, running_store, site_options
 from pipeline.cli import exit_status, say
 from pipeline.details import LINE_LENGTH, clean
 from pipeline.errors import StoreError
@@ -102,7 +102,7 @@ def _withdraw(session: str, reason: str, settings: Settings, store: Store) -> No
     _known(session, settings, store)
     # In this order: a run that begins now finds out before it has worked for hours.
     record_withdrawal(settings.work, session, reason)
-    withdraw(session, store, views=LearnerSite())
+    withdraw(session, store, views=LearnerSite(site_options(settings)))
     folder = session_folder(settings.work, session)
     typer.echo(say("publishing.withdraw_done", session=session, folder=folder))
     for language in LANGUAGES:

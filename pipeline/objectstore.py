@@ -37,7 +37,10 @@ from pipeline.serial import from_json, to_json
 from pipeline.tcp import free_port, listens
 from pipeline.types import Notice
 
-PUBLIC: Final = ("sessions/*", "assets/*", "en/*", "fr/*", "index.html", "catalogue.json", "catalogue/*")
+PUBLIC: Final = (
+    *("sessions/*", "assets/*", "en/*", "fr/*", "index.html", "catalogue.json", "catalogue/*"),
+    *("feeds/*", "sitemap.xml", "sitemap-*", "robots.txt"),
+)
 """Patterns of the keys that anybody may read."""
 
 _LISTENERS: Final = ("s3", "s3_grpc", "filer", "filer_grpc", "master", "master_grpc", "volume", "volume_grpc")

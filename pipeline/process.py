@@ -12,7 +12,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
@@ -46,6 +46,7 @@ from pipeline.review import Desk
 from pipeline.revisions import Cut, Revision
 from pipeline.serial import to_json
 from pipeline.shots import find_shots
+from pipeline.site.model import SiteOptions
 from pipeline.site.render import LearnerSite
 from pipeline.speakers import SpeakerOptions, attribute, without_speakers
 from pipeline.speech import SpeechOptions, main_language
@@ -188,8 +189,9 @@ class ProcessOptions:
         voices: Where voices that may be recognised are kept; ``None`` where none are looked for.
         review_required: Whether nothing is published before somebody has approved it.
         terms: Glossary of the house; a session's own goes first.
-        site: Address below which learners find what is published, for links in documents; ``None`` where it is not
+        address: Address below which learners find what is published, for links in documents; ``None`` where it is not
             known before.
+        site: What the institution says about its pages.
     """
 
     media: MediaLimits
@@ -202,7 +204,8 @@ class ProcessOptions:
     voices: Path | None = None
     review_required: bool = False
     terms: tuple[GlossaryTerm, ...] = ()
-    site: str | None = None
+    address: str | None = None
+    site: SiteOptions = field(default_factory=SiteOptions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -391,7 +394,7 @@ def _publish_text(work: Work, sound: Sound, text: Text, timings: tuple[Timing, .
     """Publish what was said, whoever says that it was."""
     # Where a passage was taken out, the shots move with what is left.
     shots_ms = Timeline(duration_ms=sound.media.duration_ms, cuts=text.cuts).map_ms(sound.shots_ms)
-    deciding = (text, shots_ms, _figures(work.options.captions), work.options.terms, work.options.site)
+    deciding = (text, shots_ms, _figures(work.options.captions), work.options.terms, work.options.address)
     written = work.run("captions", Written, deciding, lambda _: _write(text, shots_ms, work.folder, work.options))
     pictures = work.run(
         "video",
@@ -415,7 +418,7 @@ def _publish_text(work: Work, sound: Sound, text: Text, timings: tuple[Timing, .
         provenance=text.provenance,
         timings=(*timings, written.timing, pictures.timing),
     )
-    publish_it = partial(_publish, bundle, written.result, text.cuts)
+    publish_it = partial(_publish, bundle, written.result, text.cuts, work.options.site)
     return work.run("publish", Publication, None, lambda _: publish_it(work.open_store())).result
 
 
@@ -576,7 +579,7 @@ def _write(text: Text, shots_ms: tuple[int, ...], folder: Path, options: Process
         provenance=text.provenance,
         chapters=make_chapters(edited.transcript),
         highlights=choose_highlights(edited.transcript),
-        page=f"{options.site}/{page_key(text.session.id, text.session.language)}" if options.site else None,
+        page=f"{options.address}/{page_key(text.session.id, text.session.language)}" if options.address else None,
     )
     files = tuple(_write_document(document, each, folder) for each in FORMATS.values() if each.applies(document))
     return Written(
@@ -669,12 +672,12 @@ def _card_details(session: Session) -> tuple[str, ...]:
     return tuple(detail for detail in found if detail)
 
 
-def _publish(bundle: Bundle, written: Written, cuts: tuple[Cut, ...], store: Store) -> Publication:
+def _publish(bundle: Bundle, written: Written, cuts: tuple[Cut, ...], site: SiteOptions, store: Store) -> Publication:
     verify_recording(bundle.recording)
     done = publish(
         bundle,
         store,
-        views=LearnerSite(),
+        views=LearnerSite(site),
         cues=written.cues,
         edited=written.edited.transcript,
         chapters=written.chapters,

@@ -17,11 +17,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, TypeVar, cast
+from urllib.parse import quote
 
 from pipeline.errors import SessionWithdrawn, StoreConflict, StoreCorrupt
 from pipeline.ports import ObjectHeaders, Store, StoredObject
 from pipeline.s3 import content_disposition
 from pipeline.serial import from_json
+from pipeline.site.model import PublishedFile
 from pipeline.types import LANGUAGES, Language, Notice, Provenance, Session, Timing
 
 FOREVER: Final = "public, max-age=31536000, immutable"
@@ -324,6 +326,24 @@ def file_headers(file: FileRecord) -> ObjectHeaders:
         content_language=file.language,
         content_disposition=None if file.download_name is None else content_disposition(file.download_name),
     )
+
+
+def published_file(manifest: Manifest, file: FileRecord) -> PublishedFile:
+    """Return a published file as pages tell of it."""
+    return PublishedFile(
+        name=file.name,
+        href=quote(f"{manifest.revision}/{file.name}"),
+        size=file.size,
+        content_type=file.content_type,
+        role=file.role,
+        language=file.language,
+        download_name=file.download_name,
+    )
+
+
+def machine_headers(content_type: str) -> ObjectHeaders:
+    """Return how what other programs read is served."""
+    return ObjectHeaders(content_type=content_type, cache_control=FRESH)
 
 
 def page_headers(language: Language | None) -> ObjectHeaders:

@@ -19,7 +19,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
-from urllib.parse import quote
 
 from pipeline.errors import SessionWithdrawn, StoreConflict, StoreCorrupt
 from pipeline.ports import ObjectHeaders, Store
@@ -36,10 +35,12 @@ from pipeline.published import (
     file_headers,
     file_key,
     insisting,
+    machine_headers,
     manifest_key,
     page_headers,
     page_key,
     parsed,
+    published_file,
     read_details,
     read_held,
     read_manifest,
@@ -48,7 +49,7 @@ from pipeline.published import (
 )
 from pipeline.serial import to_json
 from pipeline.shelves import Lists
-from pipeline.site.model import PublishedFile, PublishedSession, Views
+from pipeline.site.model import MachineFile, PublishedSession, Views
 from pipeline.types import (
     LANGUAGES,
     Artifact,
@@ -184,18 +185,6 @@ def published_session(
     highlights: Sequence[Highlight] = (),
 ) -> PublishedSession:
     """Return what the page of a published session is made from."""
-    files = tuple(
-        PublishedFile(
-            name=file.name,
-            href=quote(f"{manifest.revision}/{file.name}"),
-            size=file.size,
-            content_type=file.content_type,
-            role=file.role,
-            language=file.language,
-            download_name=file.download_name,
-        )
-        for file in manifest.files
-    )
     return PublishedSession(
         session=record.session,
         transcript=transcript,
@@ -203,7 +192,7 @@ def published_session(
         edited=edited,
         chapters=tuple(chapters),
         highlights=tuple(highlights),
-        files=files,
+        files=tuple(published_file(manifest, file) for file in manifest.files),
         revision=manifest.revision,
         published_at=manifest.published_at,
         provenance=record.provenance,
@@ -332,8 +321,19 @@ class _Publisher:
         for language, page in views.session_pages(published).items():
             make = partial(self._while_it_holds, manifest, page.encode())
             self.written += derive(self.store, page_key(manifest.session_id, language), page_headers(language), make)
+        for file in views.session_files(published):
+            self._write_file(manifest, file)
         lists.update(manifest.session_id)
         self.written += lists.written
+
+    def _write_file(self, manifest: Manifest, file: MachineFile) -> None:
+        """Write what programs read of the session; remove what is of no use any more."""
+        if file.body is None:
+            if self._while_it_holds(manifest, b"", None) is not None and self.store.head(file.key) is not None:
+                self.store.delete([file.key])
+            return
+        make = partial(self._while_it_holds, manifest, file.body)
+        self.written += derive(self.store, file.key, machine_headers(file.content_type), make)
 
     def _while_it_holds(self, manifest: Manifest, page: bytes, _before: bytes | None) -> bytes | None:
         """Return a page unless somebody has published the session anew meanwhile: then it is for them to derive."""

@@ -13,7 +13,7 @@ import datetime as dt
 import hashlib
 import logging
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal
@@ -27,16 +27,19 @@ from pipeline.published import (
     derive,
     file_key,
     language_of,
+    machine_headers,
     page_headers,
     page_key,
     parsed,
+    published_file,
     read_all_details,
     read_details,
     read_manifest,
     session_ids,
 )
 from pipeline.serial import to_json
-from pipeline.site.model import CatalogueEntry, Shelf, Views
+from pipeline.site.feeds import LONGEST, newest
+from pipeline.site.model import CatalogueEntry, MachineFile, Shelf, Views
 from pipeline.types import LANGUAGES, Bilingual, Session
 
 CATALOGUE: Final = "catalogue.json"
@@ -47,6 +50,9 @@ SHOWN_FIRST: Final = 60
 _ROUNDS: Final = 8
 """How often the lists are brought up to date when the session changes again meanwhile."""
 _UNDATED: Final = "undated"
+_IN_THE_LISTS: Final = frozenset({"video", "audio", "captions", "chapters"})
+"""Roles of the files that feeds and sitemaps lead to."""
+_NEVER: Final = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 _logger = logging.getLogger(__name__)
 
@@ -79,6 +85,7 @@ class Shelved:
             programme=self.programme,
             count=len(self.entries),
             latest=max(days, default=None),
+            published_at=max((entry.published_at for entry in self.entries if entry.published_at), default=None),
         )
 
 
@@ -121,6 +128,9 @@ def catalogue_entry(manifest: Manifest, session: Session, *, duration_ms: int) -
         revision=manifest.revision,
         poster=poster,
         pages=tuple((language, page_key(session.id, language)) for language in LANGUAGES),
+        description=session.description,
+        published_at=manifest.published_at,
+        files=tuple(published_file(manifest, file) for file in manifest.files if file.role in _IN_THE_LISTS),
     )
 
 
@@ -221,9 +231,11 @@ class Lists:
             self._derive(_shelf_key(place.key), FRESH_JSON, make)
         for key in places:
             self._derive_pages(key)
+            self._derive_files(partial(self._shelf_files, key))
         self._derive(CATALOGUE, FRESH_JSON, partial(self._catalogue, tuple(places)))
         for key in self._home():
             self._derive(key, page_headers(language_of(key)), partial(self._home_page, key))
+        self._derive_files(self._site_files)
 
     def _places(self, session_id: str, entry: CatalogueEntry | None, *, everything: bool) -> Iterator[Shelved]:
         """Yield every shelf that may have to change; one more than once."""
@@ -261,6 +273,36 @@ class Lists:
     def _shelf_page(self, key: str, page: str, _before: bytes | None) -> bytes | None:
         shelved = read_shelf(key, self._store)
         return None if shelved is None else self._views.shelf_pages(shelved.shelf, shelved.entries)[page].encode()
+
+    def _derive_files(self, make: Callable[[], Sequence[MachineFile]]) -> None:
+        """Bring what other programs read up to date, and remove what is of no use any more."""
+        for file in make():
+            there = self._store.head(file.key)
+            if (there and there.sha256) == (None if file.body is None else hashlib.sha256(file.body).hexdigest()):
+                continue
+            if file.body is None:
+                self._store.delete([file.key])
+            # Made again, also where it was just removed: whoever needs it since may have found it there.
+            self._derive(file.key, machine_headers(file.content_type), partial(_body_of, file.key, make))
+
+    def _shelf_files(self, key: str) -> Sequence[MachineFile]:
+        shelved = read_shelf(key, self._store)
+        return () if shelved is None else self._views.shelf_files(shelved.shelf, shelved.entries)
+
+    def _site_files(self) -> Sequence[MachineFile]:
+        shelves = read_catalogue(self._store).shelves
+        return self._views.site_files(self._published_last(shelves), shelves)
+
+    def _published_last(self, shelves: Iterable[Shelf]) -> list[CatalogueEntry]:
+        """Return the sessions that a feed holds; they stand on as many shelves at most as there are of them."""
+        entries: list[CatalogueEntry] = []
+        dated = sorted(_by_month(shelves), key=lambda shelf: shelf.published_at or _NEVER, reverse=True)
+        for shelf in dated:
+            if len(entries) == LONGEST and (entries[-1].published_at or _NEVER) >= (shelf.published_at or _NEVER):
+                break
+            shelved = read_shelf(shelf.key, self._store)
+            entries = newest([*entries, *(() if shelved is None else shelved.entries)])[:LONGEST]
+        return entries
 
     def _catalogue(self, keys: tuple[str, ...], before: bytes | None) -> bytes:
         """Return which shelves there are, those of these keys looked at anew; all of them where that is not known."""
@@ -356,6 +398,10 @@ def _shelf_key(key: str) -> str:
 
 def _shelf_name(key: str) -> str:
     return key.removeprefix(SHELVES).removesuffix(".json")
+
+
+def _body_of(key: str, make: Callable[[], Sequence[MachineFile]], _before: bytes | None) -> bytes | None:
+    return next((file.body for file in make() if file.key == key), None)
 
 
 def _always(body: bytes, _before: bytes | None) -> bytes:

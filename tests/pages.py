@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.formatting import format_seconds
-from pipeline.site.model import CatalogueEntry, PublishedFile, PublishedSession, Shelf
+from pipeline.site.model import CatalogueEntry, MachineFile, PublishedFile, PublishedSession, Shelf, SiteOptions
 from pipeline.site.phrases import make_paragraphs
 from pipeline.site.render import LearnerSite
 from pipeline.types import (
@@ -29,10 +29,15 @@ from pipeline.types import (
     Turn,
     Word,
 )
+from pipeline.visible import visible
 
 WORD_MS = 360
 WITHDRAWN = "3" * 16
 """Id of a session that was withdrawn."""
+
+ADDRESS = "https://talks.example.org/site"
+OPTIONS = SiteOptions(address=ADDRESS)
+"""Of a site whose address is known."""
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -266,6 +271,32 @@ def _quote(turn: Turn) -> Highlight:
     return Highlight(start_ms=turn.start_ms, end_ms=turn.end_ms, speaker=turn.speaker, words=turn.words)
 
 
+def make_hostile() -> PublishedSession:
+    """Return a session of which every text that a person writes is meant to break out of where it is put."""
+    everything = Bilingual.same(" ".join(HOSTILE))
+    someone = Person(name=everything.get("en"), role=everything, organisation=everything)
+    session = dataclasses.replace(
+        SESSION["en"],
+        id="1" * 16,
+        title=everything,
+        programme=everything,
+        topics=(everything,),
+        keywords=(everything,),
+        host=someone,
+        guests=(someone,),
+        description=everything,
+        rights=everything,
+        consent=everything,
+    )
+    chapter = Chapter(start_ms=0, end_ms=9_000, title=everything.get("en"), language="en")
+    return dataclasses.replace(make_published(session=session), chapters=(chapter,))
+
+
+def shown_hostile() -> str:
+    """Return what may be shown of a text of that session."""
+    return visible(" ".join(HOSTILE))
+
+
 def make_entry(published: PublishedSession, **changes: object) -> CatalogueEntry:
     """Return the line of the catalogue for a session."""
     session = published.session
@@ -282,8 +313,17 @@ def make_entry(published: PublishedSession, **changes: object) -> CatalogueEntry
         topics=session.topics,
         guests=tuple(guest.name for guest in session.guests),
         poster=f"sessions/{session.id}/{published.revision}/poster.jpg",
+        description=session.description,
+        published_at=published.published_at,
+        files=tuple(file for file in published.files if file.role in {"video", "audio", "captions", "chapters"}),
     )
     return dataclasses.replace(entry, **changes)  # type: ignore[arg-type]
+
+
+def renumbered(entry: CatalogueEntry, session_id: str) -> CatalogueEntry:
+    """Return the line of another session that is alike in all but its number."""
+    pages = tuple((language, f"sessions/{session_id}/{language}.html") for language, _ in entry.pages)
+    return dataclasses.replace(entry, session_id=session_id, pages=pages)
 
 
 def with_notices(published: PublishedSession) -> PublishedSession:
@@ -315,18 +355,10 @@ def write_site(root: Path, sessions: Sequence[PublishedSession], video: Path, po
         video: Played by every session.
         poster: Shown by every session.
     """
-    site = LearnerSite()
+    site = LearnerSite(OPTIONS)
     for asset in site.assets():
         _write(root / asset.key, asset.body)
-    entries = [make_entry(published) for published in sessions]
-    month = Shelf(key="2026-11", count=len(entries), month=dt.date(2026, 11, 1))
-    programme = Shelf(key="programme-1", count=len(entries), programme=sessions[0].session.programme)
-    lists = [month, programme]
-    for key, page in (
-        *site.catalogue_pages(entries, lists).items(),
-        *(found for shelf in lists for found in site.shelf_pages(shelf, entries).items()),
-    ):
-        _write(root / key, page.encode())
+    _write_lists(root, site, sessions)
     for language, page in site.withdrawn_pages(dt.date(2026, 11, 22)).items():
         _write(root / "sessions" / WITHDRAWN / f"{language}.html", page.encode())
     for published in sessions:
@@ -337,14 +369,36 @@ def write_site(root: Path, sessions: Sequence[PublishedSession], video: Path, po
             _write(folder / file.href, b"")
         chapters = folder / published.revision / f"chapters.{published.session.language}.vtt"
         chapters.write_text("WEBVTT\n\n00:00.000 --> 00:02.000\nPlain language\n", encoding="utf-8")
+        for made in site.session_files(published):
+            _write_made(root, made)
         write_vtt(published.cues, folder / published.revision / f"captions.{published.session.language}.vtt")
         (folder / published.revision / "video.mp4").write_bytes(video.read_bytes())
         (folder / published.revision / "poster.jpg").write_bytes(poster.read_bytes())
 
 
+def _write_lists(root: Path, site: LearnerSite, sessions: Sequence[PublishedSession]) -> None:
+    entries = [make_entry(published) for published in sessions]
+    month = Shelf(key="2026-11", count=len(entries), month=dt.date(2026, 11, 1))
+    lists = [month, Shelf(key="programme-1", count=len(entries), programme=sessions[0].session.programme)]
+    pages = dict(site.catalogue_pages(entries, lists))
+    made = [*site.site_files(entries, lists)]
+    for shelf in lists:
+        pages |= site.shelf_pages(shelf, entries)
+        made += site.shelf_files(shelf, entries)
+    for key, page in pages.items():
+        _write(root / key, page.encode())
+    for file in made:
+        _write_made(root, file)
+
+
 def moment(ms: int) -> str:
     """Return the fragment that names a moment."""
     return f"#t={format_seconds(ms)}"
+
+
+def _write_made(root: Path, made: MachineFile) -> None:
+    if made.body is not None:
+        _write(root / made.key, made.body)
 
 
 def _write(path: Path, body: bytes) -> None:

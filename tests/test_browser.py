@@ -30,6 +30,7 @@ PAGES = (
     *(f"{language}/lists/{key}.html" for key in ("2026-11", "programme-1") for language in LANGUAGES),
     *(f"sessions/{WITHDRAWN}/{language}.html" for language in LANGUAGES),
     *(f"sessions/{session}/{language}.html" for session in (ENGLISH, FRENCH, HOSTILE_ID) for language in LANGUAGES),
+    *(f"sessions/{session}/embed.fr.html" for session in (ENGLISH, HOSTILE_ID)),
 )
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 
@@ -317,7 +318,7 @@ def test_axe_finds_nothing_in_light_or_dark(page: Page, path: str) -> None:
         until(page, "document.getElementById('video').readyState >= 1")
         page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
         page.evaluate("document.getElementById('video').currentTime = 2")
-        until(page, "document.querySelector('#pane [aria-current]')")
+        until(page, "!document.getElementById('pane') || document.querySelector('#pane [aria-current]')")
     page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
     page.emulate_media(color_scheme="light")
     assert axe_faults(page, [*WCAG, "best-practice"]) == []

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from config.settings import load_settings
-from flows.doctor import Finding, diagnose
+from flows.doctor import Finding, _address, diagnose
+from flows.engines import process_options
 from pipeline.messages import catalogue
 from pipeline.s3 import S3Options
 
@@ -166,3 +167,12 @@ def test_a_store_that_is_nowhere_is_bad(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_the_store_that_comes_along_is_good_where_its_program_is() -> None:
     assert found("store").level == "good"
+
+
+def test_an_address_that_nobody_gave_is_told_with_what_it_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    finding = _address(load_settings())
+    assert (finding.what, finding.level) == ("address", "note")
+    assert "store.public_url" in finding.to_do
+    monkeypatch.setenv("TRIBUNE_STORE__PUBLIC_URL", "https://talks.example.org/tribune")
+    assert _address(load_settings()) == Finding(what="address", level="good", found="https://talks.example.org/tribune")
+    assert process_options(load_settings()).site.address == "https://talks.example.org/tribune"

@@ -16,6 +16,7 @@ CODES = sorted(catalogue())
 NAMING_SIGNS = {"sidecar.yaml_feature"}
 """Texts that speak of a sign itself, with a space on either side."""
 SITE = files("pipeline.site")
+SITE_CODE = Path(__file__).parent.parent / "pipeline" / "site"
 
 
 def placeholders(text: str) -> set[str]:
@@ -85,7 +86,7 @@ def test_good_typography_is_left_alone(text: str) -> None:
 
 def test_learner_pages_use_every_message_of_theirs_and_no_other() -> None:
     templates = [entry.read_text(encoding="utf-8") for entry in SITE.joinpath("templates").iterdir()]
-    code = SITE.joinpath("render.py").read_text(encoding="utf-8")
+    code = "".join(path.read_text(encoding="utf-8") for path in sorted(SITE_CODE.glob("*.py")))
     used = {
         key
         for text in templates
@@ -93,7 +94,7 @@ def test_learner_pages_use_every_message_of_theirs_and_no_other() -> None:
         for key in re.findall(r"[\"']([a-z_]+)", key)
     }
     used |= set(re.findall(r"site\.([a-z_]+)\"", code))
-    families = ("download_", "language_", "format_", "learner_")
+    families = ("download_", "language_", "format_", "learner_", "news_", "podcast_", "offer_")
     ours = {key.removeprefix("site.") for key in CODES if key.startswith("site.")}
     assert {key for key in used if not key.endswith("_")} <= ours
     assert {key for key in ours - used if not key.startswith(families)} == set()
@@ -121,7 +122,7 @@ def test_every_message_that_the_program_names_is_in_the_catalogue() -> None:
     used = {code: path.name for path in sources for code in named.findall(path.read_text(encoding="utf-8"))}
     not_messages = {
         *("flows.engine_server", "flows.review_server", "flows.watch_inbox"),
-        *("editor.html", "status.html", "site.css", "video.mp4", "notifications.json"),
+        *("editor.html", "status.html", "site.css", "video.mp4", "video.other", "notifications.json"),
         *("store.log", "review.log", "review.lock", "review.key"),
     }
     assert {code: where for code, where in used.items() if code not in catalogue()}.keys() - not_messages == set()

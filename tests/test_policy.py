@@ -20,9 +20,11 @@ from pipeline.errors import StoreRefused
 from pipeline.objectstore import PUBLIC
 from pipeline.ports import ObjectHeaders
 from pipeline.s3 import SMALLEST_PART, S3Options, S3Store, open_store
+from pipeline.site.model import SiteOptions
+from pipeline.site.render import LearnerSite
 from pipeline.verification import verify
 from pipeline.withdrawal import restore, withdraw
-from tests.test_publishing import VIEWS, make_bundle, put_out
+from tests.test_publishing import make_bundle, put_out
 
 POLICY = json.loads((Path(__file__).parent.parent / "docs" / "s3-policy.json").read_bytes())
 PLAIN = ObjectHeaders(content_type="x/y", cache_control="no-cache")
@@ -43,21 +45,23 @@ ACTIONS = {
 }
 """What S3's documentation says each request needs."""
 
+SITE = LearnerSite(SiteOptions(address="https://talks.example.org"))
+
 
 def do_everything(store: S3Store, folder: Path) -> None:
     """Do with a store whatever Tribune ever does with one that it has not made itself."""
     bundle = make_bundle(folder)
-    put_out(bundle, store)
-    put_out(make_bundle(folder, "Bonsoir"), store)
+    put_out(bundle, store, SITE)
+    put_out(make_bundle(folder, "Bonsoir"), store, SITE)
     assert verify(bundle.session.id, store, thorough=True) == ()
     key = f"sessions/{bundle.session.id}/r9-00000000/video.mp4"
     store._client.create_multipart_upload(Bucket=store.options.bucket, Key=key)
     file = folder / "video"
     file.write_bytes(b"x" * (SMALLEST_PART + 1))
     store.write(f"{key}.other", file, PLAIN, sha256=hashlib.sha256(file.read_bytes()).hexdigest())
-    withdraw(bundle.session.id, store, views=VIEWS)
+    withdraw(bundle.session.id, store, views=SITE)
     restore(bundle.session.id, store)
-    put_out(bundle, store)
+    put_out(bundle, store, SITE)
 
 
 def in_parts(options: S3Options) -> S3Options:

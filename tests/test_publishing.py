@@ -20,7 +20,7 @@ from pipeline.publishing import bundle_digest, publish
 from pipeline.s3 import S3Options, S3Store, open_store
 from pipeline.serial import from_json
 from pipeline.shelves import CATALOGUE, read_entries
-from pipeline.site.model import CatalogueEntry, PublishedSession, Shelf, SiteFile
+from pipeline.site.model import CatalogueEntry, MachineFile, PublishedSession, Shelf, SiteFile, Views
 from pipeline.types import (
     LANGUAGES,
     Artifact,
@@ -53,6 +53,7 @@ class PlainViews:
     """Pages that hold just what the tests ask about."""
 
     look: str = "1"
+    machines: bool = False
 
     def assets(self) -> Sequence[SiteFile]:
         return [SiteFile(key=f"assets/{self.look}/site.css", body=self.look.encode(), content_type="text/css")]
@@ -72,8 +73,24 @@ class PlainViews:
         text = "\n".join(f"{entry.session_id} {entry.revision}" for entry in entries)
         return dict.fromkeys(("en/index.html", "fr/index.html", "index.html"), f"{self.look}\n{text}")
 
+    def session_files(self, published: PublishedSession) -> Sequence[MachineFile]:
+        return [self._machine_file(f"{published.folder}record.json", [published.revision])]
+
+    def shelf_files(self, shelf: Shelf, entries: Sequence[CatalogueEntry]) -> Sequence[MachineFile]:
+        name = shelf.programme.get("en") if shelf.programme else shelf.key
+        return [self._machine_file(f"feeds/{name}.xml", [entry.session_id for entry in entries])]
+
+    def site_files(self, entries: Sequence[CatalogueEntry], shelves: Sequence[Shelf]) -> Sequence[MachineFile]:
+        del shelves
+        return [self._machine_file("feeds/all.xml", [entry.session_id for entry in entries])]
+
+    def _machine_file(self, key: str, words: Sequence[str]) -> MachineFile:
+        body = " ".join(words).encode() if self.machines and words else None
+        return MachineFile(key=key, body=body, content_type="application/xml")
+
 
 VIEWS = PlainViews()
+MACHINES = PlainViews(machines=True)
 
 
 class Killed(BaseException):
@@ -171,7 +188,7 @@ def make_bundle(folder: Path, text: str = "Bonjour", number: int = 1, date: dt.d
     )
 
 
-def put_out(bundle: Bundle, store: Store, views: PlainViews = VIEWS) -> Publication:
+def put_out(bundle: Bundle, store: Store, views: Views = VIEWS) -> Publication:
     return publish(bundle, store, views=views, cues=CUES, now=lambda: NOON)
 
 
@@ -481,6 +498,66 @@ def test_a_rival_who_is_always_faster_wins_in_the_end(store: S3Store, tmp_path: 
     with pytest.raises(StoreConflict) as caught:
         put_out(make_bundle(tmp_path, "Bonsoir"), AlwaysLate(store, 10_000))
     assert caught.value.retryable
+
+
+def text_of(key: str, store: Store) -> str | None:
+    found = store.read(key)
+    return None if found is None else found[0].decode()
+
+
+def in_programme(bundle: Bundle, name: str) -> Bundle:
+    return replace(bundle, session=replace(bundle.session, programme=Bilingual(en=name)))
+
+
+def test_what_programs_read_is_published_and_kept_up_to_date(store: S3Store, tmp_path: Path) -> None:
+    first, second = (in_programme(make_bundle(tmp_path, number=number), "one") for number in (1, 2))
+    for bundle in (first, second):
+        published = put_out(bundle, store, MACHINES)
+        assert text_of(f"sessions/{bundle.session.id}/record.json", store) == published.revision
+    assert set((text_of("feeds/one.xml", store) or "").split()) == {first.session.id, second.session.id}
+    assert put_out(first, store, MACHINES).written == 0
+
+
+def test_a_feed_that_no_session_belongs_to_any_more_is_removed(store: S3Store, tmp_path: Path) -> None:
+    bundle = make_bundle(tmp_path)
+    put_out(in_programme(bundle, "one"), store, MACHINES)
+    put_out(in_programme(bundle, "two"), store, MACHINES)
+    assert text_of("feeds/one.xml", store) is None
+    assert text_of("feeds/two.xml", store) == bundle.session.id
+
+
+def test_without_an_address_what_was_made_with_one_is_removed(store: S3Store, tmp_path: Path) -> None:
+    bundle = in_programme(make_bundle(tmp_path), "one")
+    put_out(bundle, store, MACHINES)
+    assert text_of("feeds/all.xml", store) is not None
+    put_out(bundle, store)
+    assert text_of("feeds/all.xml", store) is None
+    assert text_of("feeds/one.xml", store) is None
+
+
+def test_a_feed_that_a_rival_needs_again_meanwhile_is_made_again(store: S3Store, tmp_path: Path) -> None:
+    """While one removes the feed of a programme, another publishes a session of that programme."""
+    mine, rival = in_programme(make_bundle(tmp_path), "two"), in_programme(make_bundle(tmp_path, number=2), "one")
+    put_out(in_programme(make_bundle(tmp_path), "one"), store, MACHINES)
+
+    class Overtaken(DyingStore):
+        def delete(self, keys: Iterable[str]) -> None:
+            put_out(rival, store, MACHINES)
+            super().delete(keys)
+
+    put_out(mine, Overtaken(store, 99), MACHINES)
+    assert text_of("feeds/one.xml", store) == rival.session.id
+    assert text_of("feeds/two.xml", store) == mine.session.id
+
+
+def test_the_list_tells_programs_what_can_be_played(store: S3Store, tmp_path: Path) -> None:
+    published = put_out(make_bundle(tmp_path), store)
+    (entry,) = catalogue_of(store)
+    video = entry.file("video")
+    assert video is not None
+    assert video.href == f"{published.revision}/video.mp4"
+    assert store.head(f"{entry.folder}{video.href}") is not None
+    assert entry.published_at == NOON
 
 
 def test_the_catalogue_has_the_newest_first_then_by_title(store: S3Store, tmp_path: Path) -> None:

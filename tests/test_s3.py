@@ -249,12 +249,11 @@ def test_deleting_takes_as_many_as_there_are_and_minds_none_missing(store: S3Sto
 
 
 def test_only_the_public_part_can_be_read_and_nothing_listed_or_written(store: S3Store) -> None:
-    for key in (KEY, "private/x", "catalogue.json", "en/index.html", "assets/1/a.css"):
+    public = [KEY, "catalogue.json", "en/index.html", "assets/1/a.css", "feeds/en/news.xml"]
+    public += ["sitemap.xml", "sitemap-a.xml", "robots.txt"]
+    for key in (*public, "private/x"):
         put(store, b"x", key)
-    assert fetch(store.url(KEY))[0] == 200
-    assert fetch(store.url("catalogue.json"))[0] == 200
-    assert fetch(store.url("en/index.html"))[0] == 200
-    assert fetch(store.url("assets/1/a.css"))[0] == 200
+    assert {key: fetch(store.url(key))[0] for key in public} == dict.fromkeys(public, 200)
     assert fetch(store.url("private/x"))[0] == 403
     assert fetch(store.options.base_url + "?list-type=2")[0] == 403
     assert b"b.txt" not in fetch(store.options.base_url + "/sessions/a/")[1]

@@ -97,4 +97,4 @@ def test_documents_lead_to_where_learners_find_the_pages_as_far_as_that_is_known
 ) -> None:
     for name, value in store.items():
         monkeypatch.setenv(f"TRIBUNE_STORE__{name}", value)
-    assert process_options(load_settings()).site == site
+    assert process_options(load_settings()).address == site

@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 
 from pipeline.ports import ObjectHeaders
 from pipeline.published import Manifest, SessionDetails, manifest_key, session_folder, write
+from pipeline.publishing import publish
 from pipeline.serial import to_json
 from pipeline.shelves import SHOWN_FIRST, Catalogue, Lists, read_catalogue, read_entries, read_shelf
+from pipeline.site.model import SiteOptions
 from pipeline.site.render import LearnerSite
 from pipeline.types import LANGUAGES, Bilingual, Provenance, Session
 from pipeline.withdrawal import withdraw
 from tests.memory_store import MemoryStore
-from tests.test_publishing import NOON, VIEWS, make_bundle, put_out
+from tests.test_publishing import CUES, NOON, VIEWS, make_bundle, put_out
 
 PLAIN = ObjectHeaders(content_type="x/y", cache_control="no-cache")
 PROGRAMMES = [Bilingual(en=f"Programme {number}") for number in range(40)]
@@ -99,6 +101,26 @@ def test_one_more_session_among_ten_thousand_touches_as_few_objects_as_among_non
     withdraw(bundle.session.id, ten_thousand, views=VIEWS)
     assert len(ten_thousand.written) <= 10
     assert bundle.session.id not in {entry.session_id for entry in read_entries(ten_thousand)}
+
+
+def test_what_programs_read_is_kept_at_the_same_price(ten_thousand: MemoryStore, tmp_path: Path) -> None:
+    """Feeds, sitemaps and a course are brought up to date for one session of ten thousand, and let go of it again."""
+    bundle = make_bundle(tmp_path, date=dt.date(2020, 5, 6), number=2)
+    bundle = replace(bundle, session=replace(bundle.session, programme=PROGRAMMES[4]))
+    views = LearnerSite(SiteOptions(address="https://talks.example.org"))
+    publish(bundle, ten_thousand, views=views, cues=CUES, now=lambda: NOON + dt.timedelta(days=1))
+    ten_thousand.written.clear()
+    ten_thousand.reads = 0
+    withdraw(bundle.session.id, ten_thousand, views=views)
+    assert len(ten_thousand.written) <= 25
+    assert ten_thousand.reads <= 300
+    for found in ten_thousand.list(""):
+        kept = ten_thousand.read(found.key)
+        assert kept is not None
+        own = found.key.startswith(session_folder(bundle.session.id))
+        assert own or bundle.session.id.encode() not in kept[0], found.key
+    notice = {found.key.rpartition("/")[2] for found in ten_thousand.list(session_folder(bundle.session.id))}
+    assert notice == {"manifest.json", "en.html", "fr.html"}
 
 
 def test_the_first_page_of_ten_thousand_is_light_and_leads_everywhere(ten_thousand: MemoryStore) -> None:

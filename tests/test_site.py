@@ -17,16 +17,19 @@ from hypothesis import strategies as st
 from pipeline.formatting import NBSP, format_date, format_duration, format_seconds, format_size, join_names
 from pipeline.render.passages import LONGEST_PARAGRAPH
 from pipeline.site.catalogue import group_entries
-from pipeline.site.model import Shelf
+from pipeline.site.model import PublishedSession, Shelf, SiteOptions
 from pipeline.site.phrases import LONGEST_PHRASE, make_paragraphs
-from pipeline.site.render import LearnerSite, SiteOptions
+from pipeline.site.render import LearnerSite
 from pipeline.types import LANGUAGES, Bilingual, Language, Notice, Person, Span, Transcript, Turn, Word
 from pipeline.visible import visible, visible_word
 from tests.pages import (
+    ADDRESS,
     HOSTILE,
+    OPTIONS,
     SESSION,
     make_cues,
     make_entry,
+    make_hostile,
     make_published,
     make_transcript,
     make_words,
@@ -81,6 +84,13 @@ class Page(HTMLParser):
 def open_page(language: Language = "en", interface: Language = "en", **changes: object) -> Page:
     published = dataclasses.replace(make_published(language), **changes)  # type: ignore[arg-type]
     return Page(SITE.session_pages(published)[interface])
+
+
+def embed_page(site: LearnerSite, published: PublishedSession, language: Language) -> str:
+    made = {file.key: file.body for file in site.session_files(published)}
+    body = made[f"{published.folder}embed.{language}.html"]
+    assert body is not None
+    return body.decode()
 
 
 WORD_TEXT = st.text(
@@ -217,6 +227,7 @@ MONTH = Shelf(key="2026-11", count=1, month=dt.date(2026, 11, 1))
 def test_pages_need_nothing_but_their_own_host_and_no_inline_code(interface: Language) -> None:
     for html in (
         SITE.session_pages(make_published())[interface],
+        embed_page(SITE, make_published(), interface),
         *SITE.catalogue_pages([make_entry(make_published())], [MONTH]).values(),
         *SITE.shelf_pages(MONTH, [make_entry(make_published())]).values(),
         *SITE.withdrawn_pages(dt.date(2026, 11, 22)).values(),
@@ -230,18 +241,24 @@ def test_pages_need_nothing_but_their_own_host_and_no_inline_code(interface: Lan
         assert "//" not in html.replace("<!DOCTYPE", "")
 
 
-def test_every_link_leads_to_something_that_is_published() -> None:
-    published = make_published()
-    folder = f"sessions/{published.session.id}"
-    catalogue = {
-        **SITE.catalogue_pages([make_entry(published)], [MONTH]),
-        **SITE.shelf_pages(MONTH, [make_entry(published)]),
-        **{f"sessions/{'0' * 16}/{key}.html": page for key, page in SITE.withdrawn_pages(dt.date(2026, 1, 1)).items()},
+@pytest.mark.parametrize("options", [SiteOptions(), OPTIONS])
+def test_every_link_leads_to_something_that_is_published(options: SiteOptions) -> None:
+    published, site = make_published(), LearnerSite(options)
+    entry = make_entry(published)
+    made = {file.key: file.body.decode() for file in site.session_files(published) if file.body is not None}
+    pages = {f"{published.folder}{language}.html": html for language, html in site.session_pages(published).items()}
+    lists = [MONTH, Shelf(key="programme-1", count=1, programme=entry.programme)]
+    pages |= {key: html for key, html in made.items() if key.endswith(".html")}
+    pages |= site.catalogue_pages([entry], lists)
+    for shelf in lists:
+        pages |= site.shelf_pages(shelf, [entry])
+    pages |= {
+        f"sessions/{'0' * 16}/{key}.html": page for key, page in site.withdrawn_pages(dt.date(2026, 1, 1)).items()
     }
-    pages = {f"{folder}/{language}.html": html for language, html in SITE.session_pages(published).items()} | dict(
-        catalogue
-    )
-    known = {*pages, *(asset.key for asset in SITE.assets()), *(f"{folder}/{file.href}" for file in published.files)}
+    known = {*pages, *made, *(asset.key for asset in site.assets())}
+    known |= {file.key for file in site.site_files([entry], lists) if file.body is not None}
+    known |= {file.key for shelf in lists for file in site.shelf_files(shelf, [entry]) if file.body is not None}
+    known |= {f"{published.folder}{file.href}" for file in published.files}
     for key, html in pages.items():
         page = Page(html)
         ids = {attrs["id"] for _, attrs in page.elements if "id" in attrs}
@@ -250,8 +267,73 @@ def test_every_link_leads_to_something_that_is_published() -> None:
                 target = str(attrs[name])
                 if target.startswith("#"):
                     assert target[1:] in ids
+                elif target.startswith(ADDRESS):
+                    assert target.removeprefix(f"{ADDRESS}/") in known
                 else:
                     assert posixpath.normpath(posixpath.join(posixpath.dirname(key), target)) in known
+
+
+def test_a_known_address_adds_links_for_programs_but_nothing_that_is_loaded_or_run() -> None:
+    published, site = make_hostile(), LearnerSite(OPTIONS)
+    plain, page = (Page(each.session_pages(published)["fr"]) for each in (SITE, site))
+    for tag in ("img", "iframe", "style", "video", "source", "track"):
+        assert page.all(tag) == plain.all(tag)
+    assert [script.get("type") for script in page.all("script")] == ["application/ld+json", "module"]
+    assert not {"svg", "b"} & {tag for tag, _ in page.elements}
+
+
+def test_the_embedded_player_has_the_captions_and_a_way_out_but_no_header() -> None:
+    page = Page(embed_page(SITE, make_published("fr"), "en"))
+    assert not page.all("header")
+    assert not page.all("footer")
+    assert page.all("video") == open_page("fr", "en").all("video")
+    assert page.all("track") == open_page("fr", "en").all("track")
+    assert [(link["href"], link["target"]) for link in page.all("a") if "target" in link] == [("en.html", "_blank")]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_lists_offer_feeds_and_courses_in_their_own_language(language: Language) -> None:
+    site, entry = LearnerSite(OPTIONS), make_entry(make_published("en"))
+    programme = Shelf(key="programme-1", count=1, programme=entry.programme)
+
+    def offered(html: str) -> set[str]:
+        links = {str(link["href"]).replace("../", "") for link in Page(html).all("a")}
+        return {link for link in links if link.startswith("feeds/")}
+
+    few, many = (site.catalogue_pages([entry], shelves)[f"{language}/index.html"] for shelves in ([], [programme]))
+    of_all = {f"feeds/{language}/news.xml", f"feeds/{language}/podcast.xml"}
+    own = offered(site.shelf_pages(programme, [entry])[programme.page(language)])
+    assert {link.split("/")[1] for link in own} == {language}
+    assert {link.rpartition("/")[2] for link in own} >= {"news.xml", "course.imscc"}
+    assert not own & of_all
+    assert (offered(few), offered(many)) == (of_all | own, of_all)
+
+
+def test_without_an_address_nothing_is_made_of_whole_addresses() -> None:
+    published = make_published()
+    entry = make_entry(published)
+    lists = [MONTH, Shelf(key="programme-1", count=1, programme=entry.programme)]
+    made = [*SITE.site_files([entry], lists), *(file for shelf in lists for file in SITE.shelf_files(shelf, [entry]))]
+    assert {file.body for file in made} == {None}
+    own = {file.key.rpartition("/")[2] for file in SITE.session_files(published) if file.body is not None}
+    assert own == {"dublin-core.xml", "chapters.json", "embed.en.html", "embed.fr.html"}
+
+
+def test_what_a_site_no_longer_tells_is_named_to_be_removed() -> None:
+    whole, bare = make_published(), dataclasses.replace(make_published(), chapters=(), files=())
+    site = LearnerSite(OPTIONS)
+    keys = [[file.key for file in each] for each in (site.session_files(whole), site.session_files(bare))]
+    assert keys[0] == keys[1]
+    gone = {file.key.rpartition("/")[2] for file in site.session_files(bare) if file.body is None}
+    assert gone == {"chapters.json", "embed.en.html", "embed.fr.html", "oembed.en.json", "oembed.fr.json"}
+
+
+@pytest.mark.parametrize(
+    "address", ["", "talks.example.org", "javascript:alert(1)", "https://a b", 'https://a"b', "https://a/"]
+)
+def test_an_address_that_is_none_is_refused(address: str) -> None:
+    with pytest.raises(ValueError, match="address"):
+        SiteOptions(address=address)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -7,11 +7,17 @@ Stands alone so that the order can be tested without a page.
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from pipeline.site.model import CatalogueEntry
-from pipeline.types import Bilingual
+from pipeline.types import LANGUAGES, Bilingual
+
+_KEY_LENGTH: Final = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +37,19 @@ class ProgrammeGroup:
     def latest(self) -> dt.date:
         """Day of the latest session, the earliest day there is where no session has a date."""
         return max(_day(entry) for entry in self.entries)
+
+
+def programme_key(programme: Bilingual) -> str:
+    """Return a name for the addresses of a programme: the same as long as it is written the same.
+
+    Example:
+        >>> programme_key(Bilingual(en="Éthique & IA", fr="Éthique et IA"))
+        'ethique-ia-5473687b'
+    """
+    names = "\0".join(f"{language}:{programme.get(language)}" for language in LANGUAGES)
+    digest = hashlib.sha256(names.encode(errors="replace")).hexdigest()[:8]
+    letters = unicodedata.normalize("NFKD", programme.get("en")).encode("ascii", "ignore").decode().lower()
+    return "-".join(["-".join(re.findall("[a-z0-9]+", letters))[:_KEY_LENGTH].strip("-"), digest]).strip("-")
 
 
 def group_entries(entries: Iterable[CatalogueEntry]) -> tuple[ProgrammeGroup, ...]:

@@ -9,11 +9,46 @@ any bucket and below any folder. Stands alone so that templates can be changed w
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Final, Protocol
 
-from pipeline.types import Bilingual, Chapter, Cue, Highlight, Language, Notice, Provenance, Session, Transcript
+from pipeline.types import (
+    LANGUAGES,
+    Bilingual,
+    Chapter,
+    Cue,
+    Highlight,
+    Language,
+    Notice,
+    Provenance,
+    Session,
+    Transcript,
+)
+
+_ADDRESS: Final = re.compile(r"https?://[!#-;=?-\[\]_a-z~]+\Z", re.IGNORECASE)
+"""A web address holds no white space, no quotes and no angle brackets."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteOptions:
+    """What an institution can say about its pages.
+
+    Attributes:
+        name: Shown at the top of every page.
+        address: Where learners reach the site's root, without a slash at the end. ``None`` where nobody said: then
+            nothing is made that needs whole addresses, such as feeds.
+    """
+
+    name: Bilingual = field(default_factory=lambda: Bilingual.same("Tribune"))
+    address: str | None = None
+
+    def __post_init__(self) -> None:
+        if not all(self.name.get(language).strip() for language in LANGUAGES):
+            raise ValueError("the site needs a name")
+        if self.address is not None and (not _ADDRESS.match(self.address) or self.address.endswith("/")):
+            raise ValueError(f"not the address of a site: {self.address!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +70,21 @@ class SiteFile:
         parts = self.key.split("/")
         if not self.key.isascii() or len(parts) < 3 or parts[0] != "assets" or any(p in {"", ".", ".."} for p in parts):
             raise ValueError(f"not a key of the site's own files: {self.key!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineFile:
+    """A view of what is published that other programs read or show: a feed, a record, a player to embed.
+
+    Attributes:
+        key: Key below the site's root.
+        body: The bytes; ``None`` where there is nothing to be read, nor is what may have been there before.
+        content_type: As sent to programs, with charset for text.
+    """
+
+    key: str
+    body: bytes | None
+    content_type: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +147,11 @@ class PublishedSession:
         """Length of the recording in milliseconds."""
         return self.transcript.duration_ms
 
+    @property
+    def folder(self) -> str:
+        """Key below which everything of the session lies, with a slash at the end."""
+        return f"sessions/{self.session.id}/"
+
     def file(self, role: str, content_type: str | None = None) -> PublishedFile | None:
         """Return the first file of that role (and type, its parameters left out), or ``None``.
 
@@ -126,6 +181,9 @@ class CatalogueEntry:
         revision: Which state of the session this tells of.
         poster: Key of the picture below the site's root, where there is one.
         pages: Key of the session's page in each interface language, below the site's root.
+        description: What it is about, in a sentence or two.
+        published_at: When this state was first made, with its time zone.
+        files: What can be played, with its captions and chapters; addresses relative to the session's page.
     """
 
     session_id: str
@@ -140,10 +198,22 @@ class CatalogueEntry:
     topics: tuple[Bilingual, ...] = ()
     guests: tuple[str, ...] = ()
     poster: str | None = None
+    description: Bilingual | None = None
+    published_at: dt.datetime | None = None
+    files: tuple[PublishedFile, ...] = ()
 
     def page(self, language: Language) -> str:
         """Return the key of the session's page for readers of that language."""
         return dict(self.pages)[language]
+
+    @property
+    def folder(self) -> str:
+        """Key below which everything of the session lies, with a slash at the end."""
+        return f"sessions/{self.session_id}/"
+
+    def file(self, *roles: str) -> PublishedFile | None:
+        """Return the first file of the first of these roles that there is one of."""
+        return next((file for role in roles for file in self.files if file.role == role), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +226,7 @@ class Shelf:
         month: First day of the month, where it is a month's.
         programme: The programme, where it is a programme's.
         latest: Day of its latest session, where any has one.
+        published_at: When the state of any of its sessions was made last, with its time zone.
     """
 
     key: str
@@ -163,6 +234,7 @@ class Shelf:
     month: dt.date | None = None
     programme: Bilingual | None = None
     latest: dt.date | None = None
+    published_at: dt.datetime | None = None
 
     def page(self, language: Language) -> str:
         """Return the key of its page for readers of that language, below the site's root."""
@@ -170,7 +242,10 @@ class Shelf:
 
 
 class Views(Protocol):
-    """Values to HTML. The same values give the same bytes, so that publishing can tell what has changed."""
+    """Values to pages, and to what other programs read.
+
+    The same values give the same bytes, so that publishing can tell what has changed.
+    """
 
     def assets(self) -> Sequence[SiteFile]:
         """Return what the pages need; written before any page that refers to it."""
@@ -195,4 +270,21 @@ class Views(Protocol):
 
     def shelf_pages(self, shelf: Shelf, entries: Sequence[CatalogueEntry]) -> Mapping[str, str]:
         """Return the pages of one list by key, as :meth:`Shelf.page` gives it."""
+        ...
+
+    def session_files(self, published: PublishedSession) -> Sequence[MachineFile]:
+        """Return what other programs read of a session, all below ``sessions/<id>/``: always the same keys."""
+        ...
+
+    def shelf_files(self, shelf: Shelf, entries: Sequence[CatalogueEntry]) -> Sequence[MachineFile]:
+        """Return what other programs read of one list, feeds or a part of the sitemap: always the same keys."""
+        ...
+
+    def site_files(self, entries: Sequence[CatalogueEntry], shelves: Sequence[Shelf]) -> Sequence[MachineFile]:
+        """Return what other programs read of all sessions, feeds, sitemap, ``robots.txt``: always the same keys.
+
+        Args:
+            entries: The sessions that were published last, at least as many as a feed holds, where there are.
+            shelves: Every list there is.
+        """
         ...

@@ -1,9 +1,10 @@
 """Values to learner pages.
 
-Takes a published session, or the list of all, and returns HTML, with the few files that the pages need beside them.
-Every text that a stranger wrote is escaped by the templates, nothing in a page is loaded from anywhere but the page's
-own host, and no page holds a script or a style of its own, so a strict content security policy can stand in each. The
-same values give the same bytes. Stands alone so that the look can change without touching what publishes it.
+Takes a published session, or the list of all, and returns HTML, with the few files that the pages need beside them and
+the views that other programs read. Every text that a stranger wrote is escaped by the templates, nothing in a page is
+loaded from anywhere but the page's own host, and no page holds a script or a style of its own, only data, so a strict
+content security policy can stand in each. The same values give the same bytes. Stands alone so that the look can change
+without touching what publishes it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import datetime as dt
 import hashlib
 from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 from typing import Final
@@ -24,9 +25,37 @@ from markupsafe import Markup
 from pipeline import formatting
 from pipeline.messages import catalogue, message
 from pipeline.render.passages import runs
-from pipeline.site.catalogue import group_entries
-from pipeline.site.model import CatalogueEntry, PublishedFile, PublishedSession, Shelf, SiteFile
+from pipeline.site.cartridge import cartridge_key, make_cartridge
+from pipeline.site.catalogue import ProgrammeGroup, group_entries
+from pipeline.site.feeds import Channel, make_channels, make_feeds
+from pipeline.site.linked_data import (
+    answer_oembed,
+    describe_session,
+    embed_code,
+    embed_name,
+    oembed_name,
+    script_text,
+    social_tags,
+)
+from pipeline.site.model import (
+    CatalogueEntry,
+    MachineFile,
+    PublishedFile,
+    PublishedSession,
+    Shelf,
+    SiteFile,
+    SiteOptions,
+)
 from pipeline.site.phrases import Phrase, make_paragraphs
+from pipeline.site.records import (
+    DUBLIN_CORE,
+    OPEN_DATA,
+    make_chapters,
+    make_dublin_core,
+    make_open_data,
+    make_statements,
+)
+from pipeline.site.sitemaps import make_sitemap, make_sitemap_part
 from pipeline.speakers import speaker_label
 from pipeline.types import LANGUAGES, Bilingual, Language, Notice, Transcript
 from pipeline.visible import visible, visible_word
@@ -47,21 +76,6 @@ _WORKINGS: Final = frozenset({"speech.smaller_batch", "speech.moved_to_cpu", "sp
 
 
 _Named = tuple[Shelf, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SiteOptions:
-    """What an institution can say about its pages.
-
-    Attributes:
-        name: Shown at the top of every page.
-    """
-
-    name: Bilingual = field(default_factory=lambda: Bilingual.same("Tribune"))
-
-    def __post_init__(self) -> None:
-        if not all(self.name.get(language).strip() for language in LANGUAGES):
-            raise ValueError("the site needs a name")
 
 
 class LearnerSite:
@@ -103,6 +117,8 @@ class LearnerSite:
                 other_page=f"../{_other(language)}/index.html",
                 groups=groups,
                 lists=_list_shelves(shelves, language),
+                # Where not all sessions are shown here, each programme's own list says what there is of it.
+                offers=(*self._offer_of_all(language), *(() if shelves else self._offers(groups, language))),
             )
             for language in LANGUAGES
         }
@@ -120,6 +136,7 @@ class LearnerSite:
                 shelf=shelf,
                 groups=groups,
                 title=_shelf_name(shelf, language),
+                offers=self._offers(groups, language) if shelf.programme else (),
             )
             for language in LANGUAGES
         }
@@ -139,6 +156,78 @@ class LearnerSite:
             withdrawn_on=withdrawn_on,
             in_other=in_other,
         )
+
+    def session_files(self, published: PublishedSession) -> Sequence[MachineFile]:
+        """Return what other programs read of a session, all below ``sessions/<id>/``: always the same keys."""
+        return [
+            make_dublin_core(published, self._options),
+            make_chapters(published),
+            make_open_data(published, self._options, _download_label),
+            *(self._embed_page(published, language) for language in LANGUAGES),
+            *(answer_oembed(published, language, self._options) for language in LANGUAGES),
+        ]
+
+    def shelf_files(self, shelf: Shelf, entries: Sequence[CatalogueEntry]) -> Sequence[MachineFile]:
+        """Return what other programs read of one list: a part of the sitemap, or a programme's feeds and course."""
+        site = self._options
+        if shelf.programme is None:
+            return (make_sitemap_part(shelf, entries, site.address),)
+        feeds = make_feeds(shelf.programme, entries, site)
+        return (*feeds, *(make_cartridge(shelf.programme, entries, language, site) for language in LANGUAGES))
+
+    def site_files(self, entries: Sequence[CatalogueEntry], shelves: Sequence[Shelf]) -> Sequence[MachineFile]:
+        """Return what other programs read of all sessions."""
+        return (*make_sitemap(shelves, self._options.address), *make_feeds(None, entries, self._options))
+
+    def _offers(self, groups: Sequence[ProgrammeGroup], language: Language) -> tuple[_Offer, ...]:
+        """Return what can be followed or taken along of programmes, whose sessions these are."""
+        if self._options.address is None:
+            return ()
+        return tuple(
+            _Offer(
+                programme=group.programme,
+                channels=_in_language(make_channels(group.programme, group.entries), language),
+                course=cartridge_key(group.programme, language),
+            )
+            for group in groups
+            if group.programme is not None
+        )
+
+    def _offer_of_all(self, language: Language) -> tuple[_Offer, ...]:
+        if self._options.address is None:
+            return ()
+        return (_Offer(channels=_in_language(make_channels(None, ()), language)),)
+
+    def _embed_page(self, published: PublishedSession, language: Language) -> MachineFile:
+        key, content_type = published.folder + embed_name(language), "text/html; charset=utf-8"
+        if not published.file("video"):
+            return MachineFile(key=key, body=None, content_type=content_type)
+        page = self._page(
+            "embed.html",
+            language,
+            root="../../",
+            session=published.session,
+            video=published.file("video"),
+            poster=published.file("poster"),
+            tracks=_make_tracks(published),
+            chapters_file=published.file("chapters"),
+        )
+        return MachineFile(key=key, body=page.encode(), content_type=content_type)
+
+    def _for_machines(self, published: PublishedSession, language: Language) -> dict[str, object]:
+        """Return what the session's page holds for other programs; less where the site's address is not known."""
+        site, video = self._options, published.file("video")
+        known = site.address is not None
+        return {
+            "statements": make_statements(published, site),
+            "dublin_core": DUBLIN_CORE,
+            "embed": embed_name(language) if video else None,
+            "open_data": OPEN_DATA if known else None,
+            "oembed": f"{site.address}/{published.folder}{oembed_name(language)}" if known and video else None,
+            "code_to_embed": embed_code(published, language, site) if known and video else None,
+            "social": social_tags(published, language, site) if known else (),
+            "linked_data": script_text(describe_session(published, language, site)) if known else None,
+        }
 
     def _session_page(self, published: PublishedSession, language: Language) -> str:
         notices = tuple(dict.fromkeys((*published.notices, *published.transcript.notices)))
@@ -161,6 +250,7 @@ class LearnerSite:
             remarks=remarks,
             doubts=doubts,
             workings=[_tell_notice(notice, language) for notice in notices if notice.code in _WORKINGS],
+            **self._for_machines(published, language),
         )
 
     def _language_page(self) -> str:
@@ -187,6 +277,7 @@ class LearnerSite:
                 language=language,
                 other=_other(language),
                 site=self._options.name.get(language),
+                options=self._options,
                 assets=self._files[0].key.rpartition("/")[0],
                 **values,
             )
@@ -204,6 +295,19 @@ def read_assets() -> tuple[SiteFile, ...]:
         SiteFile(key=f"{folder}/{name}", body=body, content_type=_TYPES[name.rpartition(".")[2]])
         for name, body in found
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Offer:
+    """What can be followed or taken along of a programme; of all sessions where ``programme`` is ``None``."""
+
+    channels: tuple[Channel, ...]
+    programme: Bilingual | None = None
+    course: str | None = None
+
+
+def _in_language(channels: Sequence[Channel], language: Language) -> tuple[Channel, ...]:
+    return tuple(channel for channel in channels if channel.language == language)
 
 
 def _environment(language: Language) -> Environment:
