@@ -98,6 +98,21 @@ def apply_cuts(transcript: Transcript, cuts: tuple[Cut, ...]) -> Transcript:
     )
 
 
+def left_by_cuts(transcript: Transcript, cuts: tuple[Cut, ...]) -> tuple[int | None, ...]:
+    """Return the index that each word of :func:`apply_cuts` has in the whole transcript; none where words are hidden."""
+    found: list[int | None] = []
+    index = 0
+    for turn in transcript.turns:
+        for cut, run in groupby(turn.words, key=lambda word: _touched(word, cuts)):
+            count = len(list(run))
+            if cut is None:
+                found += range(index, index + count)
+            elif cut.kind == "mask":
+                found.append(None)
+            index += count
+    return tuple(found)
+
+
 def is_touched(span: Span, cuts: Sequence[Cut]) -> bool:
     """Say whether a cut meets a span: then nothing of it may be published."""
     return _touched(span, cuts) is not None

@@ -22,6 +22,7 @@ import webvtt
 from pipeline.cuts import HIDDEN, is_touched
 from pipeline.errors import ReturnedFileInvalid
 from pipeline.matching import fold, match
+from pipeline.messages import message
 from pipeline.revisions import CorrectedTurn, Correction, Revision, Token
 from pipeline.speakers import speaker_label
 from pipeline.types import LANGUAGES, Transcript
@@ -108,21 +109,35 @@ def correction_of(lines: Sequence[Line], revision: Revision) -> Correction:
     Raises:
         ReturnedFileInvalid: It says something else altogether.
     """
-    tokens = [(number, text) for number, line in enumerate(lines) for text in _words(line.text)]
+    tokens = [(number, text) for number, line in enumerate(lines) for text in words_of(line.text)]
     words = revision.transcript.words
     hidden = [at for at, word in enumerate(words) if is_touched(word, revision.cuts)]
     left = sorted(set(range(len(words))) - set(hidden))
     pairs = match([words[at].text for at in left], [text for _, text in tokens])
-    if len(pairs) < _LEAST_ALIKE * min(len(left), len(tokens)) or not pairs:
-        raise ReturnedFileInvalid("review.file_not_alike", {"share": f"{100 * len(pairs) // max(1, len(tokens))}"})
+    check_alike(len(pairs), len(left), len(tokens))
     was = {to: left[at] for at, to in pairs}
-    people = _People.of(lines, tokens, was, revision.transcript)
+    people = People.of(lines, tokens, was, revision.transcript)
     return Correction(
         turns=tuple(_turns(tokens, was, hidden, people, revision.transcript)),
         names=people.names,
         cuts=revision.cuts,
         title=revision.title,
     )
+
+
+def check_alike(same: int, before: int, after: int) -> None:
+    """Make sure that a file is of the session that it names.
+
+    Args:
+        same: How many words the two have in common.
+        before: Words that the revision shows.
+        after: Words of the file.
+
+    Raises:
+        ReturnedFileInvalid: It says something else altogether.
+    """
+    if not same or same < _LEAST_ALIKE * min(before, after):
+        raise ReturnedFileInvalid("review.file_not_alike", {"share": f"{100 * same // max(1, after)}"})
 
 
 def labels_of(transcript: Transcript) -> dict[str, str]:
@@ -137,21 +152,32 @@ def _line(raw: str, known: frozenset[str]) -> Line:
     text = html.unescape(_TAG.sub("", _DASH.sub("", raw))).strip()
     label = _LABEL.match(text)
     named = html.unescape(voice[1]).strip() if voice else None
-    if label and _is_label(label[1], named, known):
+    if label and is_label(label[1], named, known):
         return Line(speaker=named or label[1].strip(), text=text[label.end() :])
     return Line(speaker=named, text=text)
 
 
-def _is_label(label: str, voice: str | None, known: frozenset[str]) -> bool:
-    """Say whether what stands before a colon names who speaks: it is known to, or looks like a name."""
+def is_label(label: str, voice: str | None, known: frozenset[str]) -> bool:
+    """Say whether some text names who speaks: it is known to, or looks like a name.
+
+    Args:
+        label: What stands before a colon, or alone.
+        voice: Who the format says is speaking, where it does.
+        known: Labels of speakers, folded.
+    """
     if fold(label) in known or (voice is not None and fold(label) == fold(voice)):
         return True
     words = label.split()
     return len(words) <= _LABEL_WORDS and all(word[0].isupper() or word[0].isdigit() for word in words)
 
 
-def _words(text: str) -> list[str]:
-    """Return the words of a line; a mark that stands alone belongs to the word before it, as in French."""
+def words_of(text: str) -> list[str]:
+    """Return the words of a line; a mark that stands alone belongs to the word before it, as in French.
+
+    Example:
+        >>> [word.replace("\u00a0", "_") for word in words_of("Bien sûr !")]
+        ['Bien', 'sûr_!']
+    """
     found: list[str] = []
     for part in _SPACES.split(text.replace(HIDDEN, " ")):
         alone = part and not any(sign.isalnum() for sign in part)
@@ -163,7 +189,7 @@ def _words(text: str) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _People:
+class People:
     """Who says what in a file.
 
     Attributes:
@@ -177,10 +203,12 @@ class _People:
     @classmethod
     def of(
         cls, lines: Sequence[Line], tokens: Sequence[tuple[int, str]], was: Mapping[int, int], before: Transcript
-    ) -> _People:
+    ) -> People:
         """Find out who is who: names that the revision knows, names that are new for a voice, and new voices."""
         voices = _voices(lines, tokens, was, before)
-        known = labels_of(before)
+        known: dict[str, str | None] = {
+            fold(message("render.unknown_voice", language)): None for language in LANGUAGES
+        } | labels_of(before)
         names = {speaker.key: speaker.name for speaker in before.speakers if speaker.name}
         called = {fold(line.speaker) for line in lines if line.speaker}
         for name in dict.fromkeys(line.speaker for line in lines if line.speaker):
@@ -208,7 +236,7 @@ def _whose(
     lines: Sequence[Line],
     voices: Sequence[str | None],
     called: AbstractSet[str],
-    known: Mapping[str, str],
+    known: Mapping[str, str | None],
 ) -> str | None:
     """Return the key of the voice that a new name is for, where no line calls that voice by what it was called."""
     votes = Counter(voice for line, voice in zip(lines, voices, strict=True) if line.speaker == name and voice)
@@ -219,12 +247,12 @@ def _whose(
     return None if still else key
 
 
-def _free(keys: Iterable[str]) -> str:
+def _free(keys: Iterable[str | None]) -> str:
     taken = set(keys)
     return next(key for number in range(1, len(taken) + 2) if (key := f"S{number}") not in taken)
 
 
-def _keys(lines: Sequence[Line], voices: Sequence[str | None], known: Mapping[str, str]) -> Iterator[str | None]:
+def _keys(lines: Sequence[Line], voices: Sequence[str | None], known: Mapping[str, str | None]) -> Iterator[str | None]:
     """Yield who says each line; one that does not tell goes on as the one before it where the voice is the same."""
     key: str | None = None
     heard: str | None = None
@@ -241,7 +269,7 @@ def _turns(
     tokens: Sequence[tuple[int, str]],
     was: Mapping[int, int],
     hidden: Sequence[int],
-    people: _People,
+    people: People,
     before: Transcript,
 ) -> Iterator[CorrectedTurn]:
     """Yield the turns of the revision as far as the file leaves them whole, with the words that it could not show."""
