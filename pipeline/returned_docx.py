@@ -12,7 +12,7 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -24,9 +24,10 @@ from docx.oxml.ns import qn
 from lxml import etree
 
 from pipeline.errors import ReturnedFileInvalid
+from pipeline.matching import fold
 from pipeline.messages import message
 from pipeline.render.docx import SPEAKER_STYLE, WORDS_STYLE
-from pipeline.returned import is_label
+from pipeline.render.reading import is_name
 from pipeline.types import LANGUAGES
 from pipeline.visible import visible
 
@@ -77,34 +78,48 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Paragraph:
+    """One paragraph of the body, or one table.
+
+    Attributes:
+        style: What its style is called, in lower case; ``w:tbl`` for a table.
+        text: Fit to be shown.
+    """
+
+    style: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReturnedDocument:
     """A document that came back.
 
     Attributes:
         origin: Where it says which session and revision it is of, that first.
-        tracked: How many changes Word was tracking; they are in the blocks as if accepted.
+        tracked: How many changes Word was tracking; the paragraphs read as if they were accepted.
         comments: Who says what beside the text.
-        blocks: Its paragraphs as far as they may matter, in order.
+        paragraphs: In order.
     """
 
     origin: tuple[str, ...]
     tracked: int
     comments: tuple[str, ...]
-    blocks: tuple[Block, ...]
+    paragraphs: tuple[Paragraph, ...]
+
+    def blocks(self, known: Container[str]) -> tuple[Block, ...]:
+        """Return the paragraphs as far as they may be the transcript's, in order.
+
+        Args:
+            known: Labels of speakers, folded, to be told from words where styles do not tell.
+        """
+        return tuple(_blocks(self.paragraphs, known))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Paragraph:
-    style: str
-    text: str
-
-
-def read_document(content: bytes, known: frozenset[str]) -> ReturnedDocument:
+def read_document(content: bytes) -> ReturnedDocument:
     """Read a Word document.
 
     Args:
         content: Of the file.
-        known: Labels of speakers, folded, to be told from words where styles do not tell.
 
     Raises:
         ReturnedFileInvalid: It is none, or too large.
@@ -113,12 +128,11 @@ def read_document(content: bytes, known: frozenset[str]) -> ReturnedDocument:
     try:
         body = word.element.body
         names = {style.style_id: (style.name or "").casefold() for style in word.styles}
-        paragraphs = list(_paragraphs(body, names))
         return ReturnedDocument(
             origin=tuple(_origins(word)),
             tracked=sum(1 for _ in body.iter(*_INSERTED, *_DELETED)),
             comments=tuple(_comments(word)),
-            blocks=tuple(_blocks(paragraphs, known)),
+            paragraphs=tuple(_paragraphs(body, names)),
         )
     except _BROKEN as error:
         raise _unreadable(type(error).__name__) from error
@@ -166,16 +180,16 @@ def _comments(word: WordDocument) -> Iterator[str]:
             yield f"{visible(comment.author)}: {text}" if comment.author else text
 
 
-def _paragraphs(element: etree._Element, names: dict[str, str]) -> Iterator[_Paragraph]:
+def _paragraphs(element: etree._Element, names: dict[str, str]) -> Iterator[Paragraph]:
     """Yield the paragraphs of the body; a table is one that has a style of its own."""
     for child in element:
         if child.tag == qn("w:p"):
             style = child.find(f"{qn('w:pPr')}/{qn('w:pStyle')}")
             given = "" if style is None else style.get(qn("w:val"), "")
-            yield _Paragraph(style=names.get(given, given.casefold()), text=visible(_text(child)))
+            yield Paragraph(style=names.get(given, given.casefold()), text=visible(_text(child)))
         elif child.tag == qn("w:tbl"):
             text = visible(" ".join(_text(paragraph) for paragraph in child.iter(qn("w:p"))))
-            yield _Paragraph(style="w:tbl", text=text)
+            yield Paragraph(style="w:tbl", text=text)
         elif child.tag in _AROUND:
             yield from _paragraphs(child, names)
 
@@ -193,7 +207,7 @@ def _text(element: etree._Element) -> str:
     return "".join(found)
 
 
-def _blocks(paragraphs: Sequence[_Paragraph], known: frozenset[str]) -> Iterator[Block]:
+def _blocks(paragraphs: Sequence[Paragraph], known: Container[str]) -> Iterator[Block]:
     styled = any(paragraph.style == WORDS_STYLE.casefold() for paragraph in paragraphs)
     highlights = {message("render.highlights", language).casefold() for language in LANGUAGES}
     begun = among_highlights = quoted = False
@@ -213,7 +227,7 @@ def _blocks(paragraphs: Sequence[_Paragraph], known: frozenset[str]) -> Iterator
                 yield block
 
 
-def _styled(paragraph: _Paragraph) -> Block:
+def _styled(paragraph: Paragraph) -> Block:
     """Say what a paragraph is in a document that has our styles."""
     name, clock = _parted(paragraph.text)
     if paragraph.style == SPEAKER_STYLE.casefold() and (clock or len(name.split()) <= _SPEAKER_WORDS):
@@ -222,10 +236,10 @@ def _styled(paragraph: _Paragraph) -> Block:
     return Block(kind="words" if ours else "likely", text=paragraph.text)
 
 
-def _shaped(paragraph: _Paragraph, known: frozenset[str]) -> Block:
+def _shaped(paragraph: Paragraph, known: Container[str]) -> Block:
     """Say what a paragraph is in a document that has lost our styles."""
     name, clock = _parted(paragraph.text)
-    if clock and is_label(name, None, known):
+    if clock and (not name or fold(name) in known or is_name(name, None)):
         return Block(kind="speaker", text=name)
     return Block(kind="likely", text=paragraph.text)
 

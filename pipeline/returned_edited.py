@@ -14,13 +14,13 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, groupby
+from itertools import accumulate, groupby, pairwise
 from typing import Final, TypeVar
 
 from pipeline.captions import speaker_name
 from pipeline.cuts import left_by_cuts
 from pipeline.editing import Edited
-from pipeline.errors import ReturnedFileInvalid
+from pipeline.formatting import format_clock
 from pipeline.matching import fold, match
 from pipeline.render.comparison import mark_changes
 from pipeline.returned import Line, People, check_alike, labels_of, words_of
@@ -31,6 +31,7 @@ from pipeline.visible import UNSHOWABLE, visible
 
 _T = TypeVar("_T")
 
+_SPACES: Final = re.compile(r"[^\S\u00a0\u202f]+")
 _PARTS: Final = re.compile("[ \u00a0\u202f]+")
 _LIKELY: Final = 0.5
 """Share of its words that a paragraph of no known style needs in common with the text, to be part of it."""
@@ -43,10 +44,34 @@ class Compared:
     Attributes:
         correction: Of the revision that it was made from.
         aside: Paragraphs that were left out, since nothing shows that they are the transcript's.
+        words: Of the rest, in order.
     """
 
     correction: Correction
     aside: tuple[str, ...]
+    words: tuple[str, ...]
+
+    def unlike(self, edited: Transcript) -> tuple[str, ...]:
+        """Return the passages that the corrected transcript, once edited again, will not read as the document does.
+
+        Args:
+            edited: The corrected transcript, edited.
+        """
+        said = [
+            (word.start_ms, part)
+            for word in edited.words
+            for text in _words(visible(word.text))
+            for part in _parts(text)
+        ]
+        typed = [part for word in self.words for part in _parts(word)]
+        pairs = [pair for pair in match(typed, [text for _, text in said]) if typed[pair[0]] == said[pair[1]][1]]
+        found = []
+        for (at, to), (until, up_to) in pairwise(((-1, -1), *pairs, (len(typed), len(said)))):
+            if until - at > 1 or up_to - to > 1:
+                start_ms = said[min(to + 1, len(said) - 1)][0] if said else 0
+                reads = " ".join(text for _, text in said[to + 1 : up_to])
+                found.append(f"{format_clock(start_ms)} “{' '.join(typed[at + 1 : until])}” → “{reads}”")
+        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +104,7 @@ class _Text:
     @classmethod
     def of(cls, lines: Sequence[Line]) -> _Text:
         """Divide paragraphs into words."""
-        words = tuple((number, word) for number, line in enumerate(lines) for word in words_of(line.text))
+        words = tuple((number, word) for number, line in enumerate(lines) for word in line.words)
         parts = tuple((at, part) for at, (_, word) in enumerate(words) for part in _parts(word))
         return cls(words=words, parts=parts)
 
@@ -124,7 +149,7 @@ def compare(blocks: Sequence[Block], revision: Revision, shown: Transcript, edit
     correction = Correction(
         turns=tuple(_turns(placed, speakers)), names=speakers.names(), cuts=revision.cuts, title=revision.title
     )
-    return Compared(correction=correction, aside=aside)
+    return Compared(correction=correction, aside=aside, words=tuple(word for _, word in text.words))
 
 
 def _units(revision: Revision, shown: Transcript, edited: Edited) -> Iterator[_Unit]:
@@ -140,13 +165,17 @@ def _units(revision: Revision, shown: Transcript, edited: Edited) -> Iterator[_U
             following = words[-1] + 1
             hidden = sorted({*range(words[0], following)} - {*words})
         text = (visible(marked.after) or UNSHOWABLE) if marked.after else ""
-        yield _Unit(words=words, texts=tuple(part for word in words_of(text) for part in _parts(word)))
+        yield _Unit(words=words, texts=tuple(part for word in _words(text) for part in _parts(word)))
         yield from _unseen(hidden)
     yield from _unseen(range(following, len(revision.transcript.words)))
 
 
 def _unseen(indices: Iterable[int]) -> Iterator[_Unit]:
     return (_Unit(words=(index,), texts=(), hidden=True) for index in indices)
+
+
+def _words(text: str) -> list[str]:
+    return words_of(_SPACES.split(text))
 
 
 def _parts(word: str) -> list[str]:
@@ -175,7 +204,9 @@ def _spoken(blocks: Sequence[Block]) -> Iterator[tuple[Line, Block]]:
         if block.kind == "speaker":
             speaker = block.text or None
         elif block.kind != "aside":
-            yield Line(speaker=speaker, text=block.text), block
+            words = tuple(_words(block.text))
+            if words:
+                yield Line(speaker=speaker, words=words), block
 
 
 def _match(units: Sequence[_Unit], text: _Text) -> list[tuple[int, int]]:
