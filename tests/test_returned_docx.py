@@ -129,13 +129,7 @@ def texts(of: Transcript) -> list[str]:
 @settings(max_examples=15, deadline=None)
 @given(any_transcripts().map(as_saved))
 def test_a_document_that_nobody_changed_says_what_the_revision_says(spoken: Transcript) -> None:
-    before = revision(spoken)
-    try:
-        after = corrected(before, nothing)
-    except ReturnedFileInvalid as nothing_readable:
-        assert nothing_readable.code == "review.file_not_alike"
-        return
-    assert after.turns == spoken.turns
+    assert corrected(revision(spoken), nothing).turns == spoken.turns
 
 
 @pytest.mark.parametrize("spoken", [SPOKEN, FRENCH], ids=["en", "fr"])
@@ -169,7 +163,7 @@ def test_a_figure_that_is_several_words_as_said_is_replaced_whole() -> None:
 @settings(max_examples=15, deadline=None)
 @given(st.data())
 def test_any_words_that_are_changed_are_exactly_the_changes(data: st.DataObject) -> None:
-    said = st.sampled_from("um uh the roof holds twenty three we write plain words that stay here".split())
+    said = st.sampled_from(["um", "uh", "the", "roof", "holds", "we", "write", "plain", "words", "that", "stay", "23"])
     turns = data.draw(st.lists(st.lists(said, min_size=3, max_size=14), min_size=1, max_size=4))
     spoken = transcript(*((f"S{number % 2 + 1}", " ".join(words)) for number, words in enumerate(turns)))
     shown = edit(spoken).transcript.words
