@@ -161,8 +161,8 @@ def words_of(shown: Iterable[str]) -> list[str]:
         if part in {":", ";", "?", "!", "»", "%", "$"} and found:
             found[-1] += f"\u00a0{part}"
         else:
-            found += part.replace(HIDDEN, " ").split(" ")
-    return [text for text in found if text.strip()]
+            found += [text for text in part.replace(HIDDEN, " ").split(" ") if text.strip()]
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from docx.document import Document as WordDocument
 from docx.exceptions import PythonDocxError
 from docx.opc.exceptions import OpcError
 from docx.oxml.ns import qn
-from lxml import etree
+from docx.oxml.xmlchemy import BaseOxmlElement
 
 from pipeline.errors import ReturnedFileInvalid
 from pipeline.matching import fold
@@ -40,11 +40,11 @@ _CLOCK: Final = re.compile(r"(?<!\d)[(\[]?\d{1,3}(?::\d\d){1,2}[)\]]?\Z")
 _SPEAKER_WORDS: Final = 8
 _HEADINGS: Final = ("heading", "title", "subtitle", "titre", "sous-titre", "toc")
 _QUOTES: Final = ("quot", "intense quot", "citation")
-# What Word, python-docx and lxml raise on archives and documents that are damaged or made to harm.
+# What zipfile, lxml (whose XMLSyntaxError is a SyntaxError) and python-docx raise on what is damaged or made to harm.
 _BROKEN: Final = (
     PythonDocxError,
     OpcError,
-    etree.LxmlError,
+    SyntaxError,
     zipfile.BadZipFile,
     zlib.error,
     LookupError,
@@ -180,7 +180,7 @@ def _comments(word: WordDocument) -> Iterator[str]:
             yield f"{visible(comment.author)}: {text}" if comment.author else text
 
 
-def _paragraphs(element: etree._Element, names: dict[str, str]) -> Iterator[Paragraph]:
+def _paragraphs(element: BaseOxmlElement, names: dict[str, str]) -> Iterator[Paragraph]:
     """Yield the paragraphs of the body; a table is one that has a style of its own."""
     for child in element:
         if child.tag == qn("w:p"):
@@ -194,7 +194,7 @@ def _paragraphs(element: etree._Element, names: dict[str, str]) -> Iterator[Para
             yield from _paragraphs(child, names)
 
 
-def _text(element: etree._Element) -> str:
+def _text(element: BaseOxmlElement) -> str:
     """Return what a paragraph reads once its tracked changes are accepted, which python-docx does not tell."""
     found: list[str] = []
     for child in element:

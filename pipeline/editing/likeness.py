@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Final
 
-from pipeline.editing.draft import Draft, Slot, fold
+from pipeline.editing.draft import Draft, Slot
 from pipeline.editing.terms import could_be_one, propose
+from pipeline.naming import letters
 from pipeline.types import TermProposal
 
 _ALIKE: Final = 0.78
@@ -34,9 +35,9 @@ class Spellings:
         self._terms: dict[int, list[tuple[str, str]]] = defaultdict(list)
         self._nearest: dict[tuple[int, str], str | None] = {}
         for term in dict.fromkeys(terms):
-            letters = _letters(term)
-            if len(letters) >= _SHORTEST:
-                self._terms[len(term.split())].append((term, letters))
+            spelled = letters(term)
+            if len(spelled) >= _SHORTEST:
+                self._terms[len(term.split())].append((term, spelled))
 
     def possible(self, draft: Draft) -> Iterator[TermProposal]:
         """Yield every place of a draft that is spelled nearly as one of them, and not as it; some may overlap."""
@@ -48,25 +49,21 @@ class Spellings:
                     yield propose(slots, term, ("letters",))
 
     def _near(self, slots: Sequence[Slot]) -> str | None:
-        said = _letters("".join(slot.text for slot in slots))
+        said = letters("".join(slot.text for slot in slots))
         key = (len(slots), said)
         if key not in self._nearest:
             self._nearest[key] = _nearest(said, self._terms[len(slots)])
         return self._nearest[key]
 
 
-def _letters(text: str) -> str:
-    return "".join(sign for sign in fold(text) if sign.isalnum())
-
-
 def _nearest(said: str, terms: Sequence[tuple[str, str]]) -> str | None:
     """Return the term that is most like what was said, where one is like it."""
     best, nearest = _ALIKE, None
-    for term, letters in terms:
+    for term, spelled in terms:
         # The first letter is heard right far more often than not, and comparing costs.
-        if said[:1] != letters[:1] or abs(len(said) - len(letters)) > len(letters) // 3:
+        if said[:1] != spelled[:1] or abs(len(said) - len(spelled)) > len(spelled) // 3:
             continue
-        alike = SequenceMatcher(None, said, letters, autojunk=False).ratio()
+        alike = SequenceMatcher(None, said, spelled, autojunk=False).ratio()
         if alike >= best:
             best, nearest = alike, term
     return nearest

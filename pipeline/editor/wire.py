@@ -15,6 +15,7 @@ from itertools import groupby
 from pipeline.corrections import changes
 from pipeline.editing import propose_terms
 from pipeline.errors import CorrectionInvalid
+from pipeline.formatting import format_moment
 from pipeline.glossary import GlossaryTerm
 from pipeline.journal import Claimed, Failed, NeedsReview, Processing, SessionRecord
 from pipeline.matching import match
@@ -344,12 +345,6 @@ def read_correction(sent: Sent, words: Sequence[Word]) -> Correction:
         raise CorrectionInvalid("review.correction_invalid", {"detail": str(wrong)}) from wrong
 
 
-def _moment(when: dt.datetime, language: Language, zone: dt.tzinfo) -> str:
-    there = when.astimezone(zone)
-    data = {"date": there.date().isoformat(), "hour": f"{there:%H}", "minute": f"{there:%M}"}
-    return message("status.moment", language, **data)
-
-
 def _say_state(record: SessionRecord, latest: Entry, language: Language, zone: dt.tzinfo) -> str:
     if isinstance(record.state, Claimed | Processing):
         return message("editor.state_working", language)
@@ -358,11 +353,14 @@ def _say_state(record: SessionRecord, latest: Entry, language: Language, zone: d
     if isinstance(record.state, Failed):
         return message("editor.state_failed", language)
     if latest.approval:
-        data = {"author": latest.approval.author, "when": _moment(latest.approval.approved_at, language, zone)}
+        data = {
+            "author": latest.approval.author,
+            "when": format_moment(latest.approval.approved_at.astimezone(zone), language),
+        }
         return message("editor.state_approved", language, number=latest.number, **data)
     if latest.origin == "recognition":
         return message("editor.state_automatic", language)
-    data = {"author": latest.author, "when": _moment(latest.saved_at, language, zone)}
+    data = {"author": latest.author, "when": format_moment(latest.saved_at.astimezone(zone), language)}
     return message("editor.state_saved", language, number=latest.number, **data)
 
 
