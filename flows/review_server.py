@@ -34,16 +34,19 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from config import glossary
 from config.settings import Settings, load_settings
 from flows.shared_engines import HOST
 from pipeline.editor.pages import EditorPages
 from pipeline.editor.wire import (
+    ChapterMark,
     OtherTextView,
     SentApproval,
     SentDraft,
     SentRevision,
     StateView,
     read_correction,
+    suggest_chapters,
     view_difference,
     view_entry,
     view_other_text,
@@ -51,6 +54,7 @@ from pipeline.editor.wire import (
     view_state,
 )
 from pipeline.errors import RevisionConflict, RevisionMissing, TribuneError
+from pipeline.glossary import GlossaryTerm
 from pipeline.journal import SessionRecord, read_record, read_records, request_publication, session_folder
 from pipeline.peaks import read_peaks
 from pipeline.review import Desk
@@ -100,12 +104,14 @@ class ReviewOptions:
         key: What a page has to know that changes something.
         approved: Called with a session's id after somebody has approved a revision of it.
         zone: In which times are shown.
+        terms: Of the house, with which chapters are made.
     """
 
     work: Path
     key: str
     approved: Callable[[str], object]
     zone: dt.tzinfo = dt.UTC
+    terms: tuple[GlossaryTerm, ...] = ()
 
 
 def make_app(options: ReviewOptions) -> Asgi:
@@ -121,6 +127,7 @@ def make_app(options: ReviewOptions) -> Asgi:
         Route(f"{session}/peaks", room.get_peaks),
         Route(f"{session}/history", room.get_history),
         Route(f"{session}/changes", room.get_changes),
+        Route(f"{session}/chapters", room.get_chapters),
         Route(f"{session}/draft", room.get_draft),
         Route(f"{session}/draft", _writes(SentDraft, room.keep_draft), methods=["PUT"]),
         Route(f"{session}/revisions", _writes(SentRevision, room.save), methods=["POST"]),
@@ -222,8 +229,13 @@ class _Room:
 
     def get_changes(self, request: Request) -> Response:
         _, desk = self._find(request)
-        before, after = (desk.revision(_number(request, name)).transcript for name in ("from", "to"))
+        before, after = (desk.revision(_number(request, name)) for name in ("from", "to"))
         return _json(view_difference(before, after))
+
+    def get_chapters(self, request: Request) -> Response:
+        record, desk = self._find(request)
+        revision = desk.revision(_number(request, "revision"))
+        return _json(suggest_chapters(record, revision, self._options.terms), tuple[ChapterMark, ...])
 
     def get_draft(self, request: Request) -> Response:
         _, desk = self._find(request)
@@ -241,7 +253,7 @@ class _Room:
 
     def save(self, request: Request, sent: SentRevision) -> Response:
         record, desk = self._find(request)
-        correction = read_correction(sent.session, desk.revision(sent.based_on).transcript.words)
+        correction = read_correction(sent.session, desk.revision(sent.based_on).transcript)
         now = dt.datetime.now(dt.UTC)
         saved = desk.save(correction, author=_author(sent.author), based_on=sent.based_on, now=now)
         return _json(view_session(record, saved))
@@ -403,6 +415,7 @@ def serve(settings: Settings, port: int) -> None:
             key=read_key(settings.root),
             approved=partial(request_publication, settings.work),
             zone=zone,
+            terms=glossary.load_all(),
         )
     )
     # A page that is open asks again and again: whoever ends the server does not wait for it.
