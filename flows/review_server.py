@@ -58,7 +58,7 @@ from pipeline.glossary import GlossaryTerm
 from pipeline.journal import SessionRecord, read_record, read_records, request_publication, session_folder
 from pipeline.peaks import read_peaks
 from pipeline.review import Desk
-from pipeline.revisions import Entry
+from pipeline.revisions import Entry, Revision
 from pipeline.serial import from_json, to_json
 from pipeline.types import LANGUAGES, SESSION_ID_LENGTH, Language
 from pipeline.visible import visible
@@ -104,7 +104,7 @@ class ReviewOptions:
         key: What a page has to know that changes something.
         approved: Called with a session's id after somebody has approved a revision of it.
         zone: In which times are shown.
-        terms: Of the house, with which chapters are made.
+        terms: Glossary of the house, for what may have been misheard and for the chapters that are suggested.
     """
 
     work: Path
@@ -200,7 +200,7 @@ class _Room:
     def get_session(self, request: Request) -> Response:
         record, desk = self._find(request)
         asked = "revision" in request.query_params
-        return _json(view_session(record, desk.revision(_number(request, "revision")) if asked else desk.latest()))
+        return self._session(record, desk.revision(_number(request, "revision")) if asked else desk.latest())
 
     def get_state(self, request: Request) -> Response:
         record, desk = self._find(request)
@@ -256,7 +256,7 @@ class _Room:
         correction = read_correction(sent.session, desk.revision(sent.based_on).transcript)
         now = dt.datetime.now(dt.UTC)
         saved = desk.save(correction, author=_author(sent.author), based_on=sent.based_on, now=now)
-        return _json(view_session(record, saved))
+        return self._session(record, saved)
 
     def get_proposal(self, request: Request) -> Response:
         _, desk = self._find(request)
@@ -265,7 +265,7 @@ class _Room:
     def take_proposal(self, request: Request, sent: SentApproval) -> Response:
         record, desk = self._find(request)
         author, now = _author(sent.author), dt.datetime.now(dt.UTC)
-        return _json(view_session(record, desk.take_proposal(author=author, based_on=sent.revision, now=now)))
+        return self._session(record, desk.take_proposal(author=author, based_on=sent.revision, now=now))
 
     def approve(self, request: Request, sent: SentApproval) -> Response:
         record, desk = self._find(request)
@@ -279,6 +279,9 @@ class _Room:
         if record is None:
             raise _Refused(404, "editor.no_session")
         return record, Desk.of(self._options.work, session_id)
+
+    def _session(self, record: SessionRecord, revision: Revision) -> Response:
+        return _json(view_session(record, revision, self._options.terms))
 
     def _state(self, record: SessionRecord, desk: Desk) -> StateView | None:
         return view_state(record, desk.history(), self._options.zone)

@@ -203,7 +203,7 @@ def _starts(drafts: Sequence[_Draft], shots_ms: Sequence[int]) -> list[int]:
 
 
 def _start_with_shot(drafts: Sequence[_Draft], starts: list[int], at: int, shots_ms: Sequence[int]) -> int:
-    """Return a shot change close to the start of a cue, where neither it nor the one before loses by it, or its start."""
+    """Return the shot change close to a cue's start, where neither it nor the one before loses by it, or that start."""
     draft, usual = drafts[at], starts[at]
     reach = min(draft.rules.shot_ms, draft.rules.start_tolerance_ms)
     shot = _nearest(shots_ms, draft.start_ms, reach)

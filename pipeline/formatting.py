@@ -45,6 +45,18 @@ def format_date(date: dt.date, language: Language) -> str:
     return f"{date.day}{'er' if date.day == 1 else ''}{NBSP}{month} {date.year}"
 
 
+def format_moment(moment: dt.datetime, language: Language) -> str:
+    """Write a moment by the clock of its own time zone.
+
+    Example:
+        >>> format_moment(dt.datetime(2026, 3, 1, 9, 5, tzinfo=dt.UTC), "fr").replace(NBSP, " ")
+        '2026-03-01, 09 h 05'
+    """
+    if language == "en":
+        return f"{moment:%Y-%m-%d %H:%M}"
+    return f"{moment:%Y-%m-%d, %H}{NBSP}h{NBSP}{moment:%M}"
+
+
 def format_duration(duration_ms: int, language: Language) -> str:
     """Write a length of time in hours and minutes, or in seconds where it is under a minute.
 

@@ -14,7 +14,7 @@ from difflib import SequenceMatcher
 from typing import Final
 
 from pipeline.formatting import format_clock
-from pipeline.naming import plain
+from pipeline.naming import letters, plain
 from pipeline.types import NameProposal, Notice, Session, Speaker, Transcript, Turn, Word
 
 _MARKS: Final = '"“”‘«»()[].,;:!?…-– \u00a0\u202f'
@@ -210,8 +210,8 @@ def _announced_name(heard: Sequence[str], opening: _Opening, announced: Sequence
 
 def _likeness(heard: Sequence[str], name: str) -> float:
     """Return how alike a name as heard is to one announced, or to one of its parts where a single word was heard."""
-    parts = [_letters(part) for part in name.split()]
-    said = [_letters(part) for part in heard]
+    parts = [letters(part) for part in name.split()]
+    said = [letters(part) for part in heard]
     whole = _ratio("".join(said), "".join(parts))
     if len(said) != 1:
         return whole
@@ -228,7 +228,3 @@ def _ratio(one: str, other: str) -> float:
     """Return how alike two texts are, 0 where they are certainly not alike enough."""
     matcher = SequenceMatcher(None, one, other)
     return matcher.ratio() if min(matcher.real_quick_ratio(), matcher.quick_ratio()) >= _ALIKE else 0.0
-
-
-def _letters(text: str) -> str:
-    return "".join(letter for letter in plain(text) if letter.isalnum())

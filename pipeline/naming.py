@@ -77,6 +77,16 @@ def plain(text: str) -> str:
     return "".join(character for character in decomposed if not unicodedata.combining(character))
 
 
+def letters(text: str) -> str:
+    """Return the letters and digits of a text in lower case without accents.
+
+    Example:
+        >>> letters("Marie-Ève!")
+        'marieeve'
+    """
+    return "".join(character for character in plain(text) if character.isalnum())
+
+
 def language_named(text: str) -> Language | None:
     """Return the language that a word names, in English or French or as a code; ``None`` for any other word.
 

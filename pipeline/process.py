@@ -568,7 +568,8 @@ def _review(approved: Revision) -> Review | None:
 def _write(text: Text, shots_ms: tuple[int, ...], folder: Path, options: ProcessOptions) -> Written:
     transcript = apply_cuts(text.transcript, text.cuts)
     cues = make_cues(transcript, options.captions, shots_ms)
-    edited = edit(transcript, text.session.glossary, options.terms)
+    reviewed = text.provenance.review is not None
+    edited = edit(transcript, text.session.glossary, options.terms, reviewed=reviewed)
     document = Document(
         session=text.session,
         transcript=transcript,

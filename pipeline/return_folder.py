@@ -12,19 +12,21 @@ import datetime as dt
 import logging
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from pipeline.caption_files import Opened, open_captions
 from pipeline.corrections import changes, revise
-from pipeline.errors import ReturnedFileInvalid, ReviewError, RevisionConflict
+from pipeline.errors import CaptionsInvalid, ReturnedFileInvalid, ReviewError, RevisionConflict
 from pipeline.intake import is_ignored
 from pipeline.journal import Stamp, free_path, make_folder, rename_new, write_whole
 from pipeline.messages import message
 from pipeline.naming import printable
-from pipeline.returned import EXTENSIONS, correction_of, labels_of, mark_of, read_lines
+from pipeline.returned import correction_of, lines_of, mark_of
 from pipeline.review import Desk
 from pipeline.revisions import Revision
-from pipeline.types import LANGUAGES, Notice
+from pipeline.types import LANGUAGES, Language, Notice
 
 _logger = logging.getLogger(__name__)
 
@@ -60,40 +62,44 @@ def take_returned(folder: Path, work: Path, *, settle_ms: int, now: dt.datetime)
 def _take(folder: Path, work: Path, path: Path, stamp: Stamp, now: dt.datetime) -> None:
     try:
         told, where = _revision_of(path, work, now), TAKEN
-    except ReviewError as refusal:
-        told, where = Notice(code=refusal.code, data=tuple(sorted(refusal.data.items()))), REFUSED
+    except (CaptionsInvalid, ReviewError) as refusal:
+        told, where = (Notice(code=refusal.code, data=tuple(sorted(refusal.data.items()))),), REFUSED
     if Stamp.read(path) != stamp:
         # Somebody wrote meanwhile: it is looked at again once it has settled.
         return
     make_folder(folder / where)
     target = free_path(folder / where / path.name)
-    texts = (message(told.code, language, **dict(told.data)) for language in LANGUAGES)
+    texts = (_say(told, language) for language in LANGUAGES)
     write_whole(target.with_name(f"{target.name[:200]}.txt"), (_BOTH.join(texts) + "\n").encode())
     rename_new(path, target)
-    _logger.info("a file that came back is %s: %s", where, told.code)
+    _logger.info("a file that came back is %s: %s", where, told[0].code)
 
 
-def _revision_of(path: Path, work: Path, now: dt.datetime) -> Notice:
+def _say(told: Sequence[Notice], language: Language) -> str:
+    return "\n".join(message(each.code, language, **dict(each.data)) for each in told)
+
+
+def _revision_of(path: Path, work: Path, now: dt.datetime) -> tuple[Notice, ...]:
     """Keep what a file says as a revision, and return what to tell.
 
     Raises:
+        CaptionsInvalid: It cannot be read.
         ReviewError: It cannot be taken.
     """
-    text = _read(path)
-    mark = mark_of(text, path.name)
+    opened = _open(path)
+    mark = mark_of(opened.read.notes, path.name)
     if mark is None:
         raise ReturnedFileInvalid("review.file_nameless")
     desk = Desk.of(work, mark.session_id)
     base = _base(desk, mark.revision)
-    known = tuple(labels_of(base.transcript))
-    correction = correction_of(read_lines(text, path.suffix.lower(), known), base)
+    correction = correction_of(lines_of(opened.read, base.transcript), base)
     changed = len(changes(base.transcript, revise(base, correction)))
     if not changed:
         same = (("number", str(base.number)), ("session", mark.session_id))
-        return Notice(code="review.file_same", data=same)
+        return (Notice(code="review.file_same", data=same), *opened.notices)
     saved = desk.save(correction, author=printable(path.name), based_on=base.number, now=now, origin="file")
     about = (("changes", str(changed)), ("number", str(saved.number)), ("session", mark.session_id))
-    return Notice(code="review.file_taken", data=about)
+    return (Notice(code="review.file_taken", data=about), *opened.notices)
 
 
 def _base(desk: Desk, number: int | None) -> Revision:
@@ -111,12 +117,7 @@ def _base(desk: Desk, number: int | None) -> Revision:
     raise RevisionConflict("review.file_overtaken", data)
 
 
-def _read(path: Path) -> str:
-    if path.suffix.lower() not in EXTENSIONS:
-        raise ReturnedFileInvalid("review.file_unreadable", {"detail": printable(path.suffix)})
+def _open(path: Path) -> Opened:
     if path.stat().st_size > _MOST_BYTES:
-        raise ReturnedFileInvalid("review.file_unreadable", {"detail": f"> {_MOST_BYTES // 1_000_000} MB"})
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ReturnedFileInvalid("review.file_unreadable", {"detail": error.reason}) from error
+        raise ReturnedFileInvalid("review.file_too_large", {"megabytes": str(_MOST_BYTES // 1_000_000)})
+    return open_captions(path.read_bytes(), path.name)

@@ -1,14 +1,12 @@
 """Captions that were corrected elsewhere and come back as a file.
 
-The text of a WebVTT or SubRip file and the revision that it was made from go in, the correction that the file amounts
-to comes out. Cues are forgotten: what counts are words, matched with those of the revision, and who says them. What the
+What was read of a file of captions and the revision that it was made from go in, the correction that it amounts to
+comes out. Cues are forgotten: what counts are words, matched with those of the revision, and who says them. What the
 revision had hidden from its captions stays. Pure; stands alone so that any editor of captions may have been used.
 """
 
 from __future__ import annotations
 
-import html
-import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,40 +15,32 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
-import webvtt
-
 from pipeline.cuts import HIDDEN, is_touched
 from pipeline.errors import ReturnedFileInvalid
 from pipeline.matching import fold, match
+from pipeline.messages import message
+from pipeline.render.reading import ReadFile, as_interpreted
 from pipeline.revisions import CorrectedTurn, Correction, Revision, Token
 from pipeline.speakers import speaker_label
-from pipeline.types import LANGUAGES, Transcript
-
-EXTENSIONS: Final = frozenset({".vtt", ".srt"})
-"""Of files that can be read, in lower case."""
+from pipeline.types import LANGUAGES, Language, Speaker, Transcript, Word
 
 _MARK: Final = re.compile(r"(?<![0-9a-f])([0-9a-f]{16})(?![0-9a-f])(?:[ _-]r([1-9][0-9]{0,5})(?![0-9a-z]))?")
-_VOICE: Final = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]+)>")
-_TAG: Final = re.compile(r"</?[a-z][^>]*>|<[0-9:.]+>")
-_LABEL: Final = re.compile(r"([^:]{1,80}?)[ \u00a0\u202f]?:[ \u00a0\u202f\n]+(?=\S)")
-_DASH: Final = re.compile(r"^[-–][ \u00a0]", re.MULTILINE)
-_LABEL_WORDS: Final = 8
-_SPACES: Final = re.compile(r"[^\S\u00a0\u202f]+")
+_SPACES: Final = re.compile(r"\s+")
 _LEAST_ALIKE: Final = 0.5
 """Share of the file's words, or of the revision's, that both have to have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """What one cue says.
+    """What somebody says in one cue.
 
     Attributes:
-        speaker: Who says it, where the cue tells.
-        text: Without marks of the format.
+        speaker: Who, where the cue itself tells.
+        words: At least one, in order.
     """
 
     speaker: str | None
-    text: str
+    words: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,36 +56,43 @@ class Mark:
     revision: int | None
 
 
-def mark_of(text: str, name: str) -> Mark | None:
-    r"""Return where a file comes from, as its heading says, or else its name.
+def mark_of(notes: Sequence[str], name: str) -> Mark | None:
+    """Return where a file comes from, as it says of itself, or else its name.
 
     Example:
-        >>> mark_of("1\n00:00:01,000 --> 00:00:02,000\nHello", "0123456789abcdef r2 corrected.srt")
+        >>> mark_of([], "0123456789abcdef r2 corrected.srt")
         Mark(session_id='0123456789abcdef', revision=2)
     """
-    found = _MARK.search(text.partition("-->")[0]) or _MARK.search(name.lower())
+    found = _MARK.search("\n".join(notes)) or _MARK.search(name.lower())
     return Mark(session_id=found[1], revision=int(found[2]) if found[2] else None) if found else None
 
 
-def read_lines(text: str, extension: str, known: Sequence[str]) -> tuple[Line, ...]:
-    """Return what each cue of a file says.
+def lines_of(read: ReadFile, transcript: Transcript) -> tuple[Line, ...]:
+    """Return what a file says, and who says it as far as it tells.
 
     Args:
-        text: Of the file.
-        extension: ``.vtt`` or ``.srt``.
-        known: Labels of speakers, to be told from words before a colon.
+        read: The file.
+        transcript: What it was made from.
 
     Raises:
-        ReturnedFileInvalid: It cannot be read.
+        CaptionsInvalid: A caption ends before it starts.
+        ReturnedFileInvalid: It says nothing.
     """
-    try:
-        cues = webvtt.from_buffer(io.BytesIO(text.encode()), format=extension.removeprefix("."))
-    except (webvtt.errors.MalformedFileError, webvtt.errors.MalformedCaptionError, ValueError, IndexError) as error:
-        raise ReturnedFileInvalid("review.file_unreadable", {"detail": str(error)}) from error
-    lines = tuple(_line(cue.raw_text, frozenset(map(fold, known))) for cue in cues.captions)
-    if not any(line.text for line in lines):
-        raise ReturnedFileInvalid("review.file_unreadable", {"detail": "0"})
-    return lines
+    captions = as_interpreted(read, transcript.language, (speaker_label(*each) for each in _called(transcript)))
+    # That nobody knows who speaks is no name.
+    nobody = {message("render.unknown_voice", language) for language in LANGUAGES}
+    names = {key: name for key, name in captions.names if name not in nobody}
+    lines = []
+    for cue in captions.cues:
+        for key, group in groupby(cue.lines, key=lambda line: line.speaker):
+            shown = list(group)
+            told = read.voiced or any(line.label is not None for line in shown)
+            words = tuple(_words(word.text for line in shown for word in line.words))
+            if words:
+                lines.append(Line(speaker=names.get(key) if told else None, words=words))
+    if not lines:
+        raise ReturnedFileInvalid("review.file_empty")
+    return tuple(lines)
 
 
 def correction_of(lines: Sequence[Line], revision: Revision) -> Correction:
@@ -108,7 +105,7 @@ def correction_of(lines: Sequence[Line], revision: Revision) -> Correction:
     Raises:
         ReturnedFileInvalid: It says something else altogether.
     """
-    tokens = [(number, text) for number, line in enumerate(lines) for text in _words(line.text)]
+    tokens = [(number, text) for number, line in enumerate(lines) for text in line.words]
     words = revision.transcript.words
     hidden = [at for at, word in enumerate(words) if is_touched(word, revision.cuts)]
     left = sorted(set(range(len(words))) - set(hidden))
@@ -126,41 +123,20 @@ def correction_of(lines: Sequence[Line], revision: Revision) -> Correction:
     )
 
 
-def labels_of(transcript: Transcript) -> dict[str, str]:
-    """Return the key of each speaker by what captions call them, in either language."""
-    return {
-        fold(speaker_label(speaker, language)): speaker.key for speaker in transcript.speakers for language in LANGUAGES
-    }
+def _called(transcript: Transcript) -> Iterator[tuple[Speaker, Language]]:
+    """Yield each speaker with each language that a label may be in."""
+    return ((speaker, language) for speaker in transcript.speakers for language in LANGUAGES)
 
 
-def _line(raw: str, known: frozenset[str]) -> Line:
-    voice = _VOICE.search(raw)
-    text = html.unescape(_TAG.sub("", _DASH.sub("", raw))).strip()
-    label = _LABEL.match(text)
-    named = html.unescape(voice[1]).strip() if voice else None
-    if label and _is_label(label[1], named, known):
-        return Line(speaker=named or label[1].strip(), text=text[label.end() :])
-    return Line(speaker=named, text=text)
-
-
-def _is_label(label: str, voice: str | None, known: frozenset[str]) -> bool:
-    """Say whether what stands before a colon names who speaks: it is known to, or looks like a name."""
-    if fold(label) in known or (voice is not None and fold(label) == fold(voice)):
-        return True
-    words = label.split()
-    return len(words) <= _LABEL_WORDS and all(word[0].isupper() or word[0].isdigit() for word in words)
-
-
-def _words(text: str) -> list[str]:
+def _words(shown: Iterable[str]) -> list[str]:
     """Return the words of a line; a mark that stands alone belongs to the word before it, as in French."""
     found: list[str] = []
-    for part in _SPACES.split(text.replace(HIDDEN, " ")):
-        alone = part and not any(sign.isalnum() for sign in part)
-        if alone and part in {":", ";", "?", "!", "»", "%", "$"} and found:
+    for part in shown:
+        if part in {":", ";", "?", "!", "»", "%", "$"} and found:
             found[-1] += f"\u00a0{part}"
-        elif part.strip():
-            found.append(part.strip())
-    return found
+        else:
+            found += part.replace(HIDDEN, " ").split(" ")
+    return [text for text in found if text.strip()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +157,7 @@ class _People:
     ) -> _People:
         """Find out who is who: names that the revision knows, names that are new for a voice, and new voices."""
         voices = _voices(lines, tokens, was, before)
-        known = labels_of(before)
+        known = {fold(speaker_label(*each)): each[0].key for each in _called(before)}
         names = {speaker.key: speaker.name for speaker in before.speakers if speaker.name}
         called = {fold(line.speaker) for line in lines if line.speaker}
         for name in dict.fromkeys(line.speaker for line in lines if line.speaker):
@@ -262,7 +238,14 @@ def _turns(
         if origin is not None:
             put_hidden(origin)
             number = turns[origin]
-        placed.append(((number, people.keys[line]), Token(text=text, was=origin)))
+        placed.append(((number, people.keys[line]), Token(text=_as_it_was(text, words, origin), was=origin)))
     put_hidden(len(words))
     for (_, speaker), run in groupby(placed, key=lambda each: each[0]):
         yield CorrectedTurn(speaker=speaker, tokens=tuple(token for _, token in run))
+
+
+def _as_it_was(text: str, words: Sequence[Word], origin: int | None) -> str:
+    """Return a word as it was where only spaces differ: captions may follow another typography than transcripts."""
+    if origin is None or _SPACES.sub("", text) != _SPACES.sub("", words[origin].text):
+        return text
+    return words[origin].text

@@ -118,6 +118,11 @@ class Revision:
         return self.transcript.session_id
 
     @property
+    def reviewed(self) -> bool:
+        """Whether a person has gone over its words."""
+        return self.entry.origin in {"person", "file"}
+
+    @property
     def number(self) -> int:
         """Its number, from 1."""
         return self.entry.number

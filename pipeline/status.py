@@ -19,6 +19,7 @@ from typing import Final
 
 from jinja2 import Environment, StrictUndefined, Template
 
+from pipeline.formatting import format_moment
 from pipeline.intake import REJECTED, STATUS_PAGES, IntakeOptions, SweepResult
 from pipeline.journal import (
     Claimed,
@@ -220,8 +221,7 @@ class _View:
 
     def _moment(self, when_ms: int) -> tuple[str, str]:
         moment = dt.datetime.fromtimestamp(when_ms // 1000, self.zone)
-        shown = self.say("moment", date=moment.date().isoformat(), hour=f"{moment:%H}", minute=f"{moment:%M}")
-        return moment.isoformat(), shown
+        return moment.isoformat(), format_moment(moment, self.language)
 
 
 def _waits_for(state: Claimed) -> str:

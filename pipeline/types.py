@@ -605,8 +605,8 @@ class Edit:
     index: int
 
 
-Evidence = Literal["sound", "context", "probability"]
-"""What speaks for a term: it sounds so, it would fit, and what stands there was not surely heard."""
+Evidence = Literal["letters", "sound", "context", "probability"]
+"""What speaks for a term: it is spelled or sounds nearly so, it would fit, what stands there was not surely heard."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -615,12 +615,14 @@ class TermProposal(Span):
 
     Attributes:
         index: Position of the first word among the words of the verbatim transcript, from 0.
-        before: The words as they stand in the edited transcript.
+        count: How many of those words it would take the place of.
+        before: The words as they stand in the text that was looked at.
         after: As they would be with the term.
         evidence: What speaks for it.
     """
 
     index: int
+    count: int
     before: str
     after: str
     evidence: tuple[Evidence, ...]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import json
 import zipfile
+from dataclasses import replace
 from html.parser import HTMLParser
+from typing import Literal, get_args
 
 import docx
 import jsonschema
@@ -13,14 +16,18 @@ import pypdf
 import pytest
 from docx.oxml.ns import qn
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline.chapters import make_chapters
+from pipeline.cuts import apply_cuts
 from pipeline.highlights import choose_highlights
 from pipeline.render import FORMATS, Document
 from pipeline.render.comparison import mark_changes
 from pipeline.render.docx import SPEAKER_STYLE, WORDS_STYLE
+from pipeline.render.json import read_transcript
 from pipeline.render.passages import passages
-from pipeline.types import Chapter, Transcript
+from pipeline.revisions import Cut
+from pipeline.types import Chapter, NameProposal, Notice, Review, Span, Timed, Transcript
 from pipeline.visible import visible_word
 from tests.talk import HOSTILE, SESSION_ID, any_transcripts, document, transcript
 from tests.test_chapters import talk
@@ -221,6 +228,55 @@ def test_a_change_that_is_not_of_these_words_is_refused() -> None:
         mark_changes(made.edited.transcript.words, made.edited.edits)
 
 
+# Reviewed and cut
+
+
+def _shown(form: str, made: Document) -> str:
+    """Return what a reader of a file sees, or all of it where that is text."""
+    file = FORMATS[form].body(made)
+    if form == "docx":
+        return "\n".join(each.text for each in docx.Document(io.BytesIO(file)).paragraphs)
+    if form == "pdf":
+        return "\n".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(file)).pages)
+    return file.decode()
+
+
+@pytest.mark.parametrize("form", ["webvtt", "ttml", "text", "markdown", "html", "docx", "pdf", "json"])
+def test_a_file_says_whether_somebody_stands_by_it(form: str) -> None:
+    made = document(BILINGUAL)
+    before, after = (" ".join(_shown(form, each).split()) for each in (made, _reviewed(made)))
+    if form == "json":
+        assert json.loads(after)["review"] == {"revision": 3, "day": "2026-03-01"}
+        assert "review" not in json.loads(before)
+    else:
+        assert "pas encore révisé" in before
+        assert "par une personne le 1er mars 2026" in after
+        assert "pas encore révisé" not in after
+
+
+@pytest.mark.parametrize("form", [form for form in FORMATS if form != "schema"])
+def test_what_was_cut_is_in_no_file_and_times_are_those_of_what_is_left(form: str) -> None:
+    spoken, begins = talk("en")
+    words = list(spoken.turns[1].words)
+    words[4:7] = [replace(word, text="Rumpelstiltskin") for word in words[4:7]]
+    gone = tuple(replace(word, text="Zanzibar") for word in spoken.turns[0].words)
+    turns = (replace(spoken.turns[0], words=gone), replace(spoken.turns[1], words=tuple(words)), *spoken.turns[2:])
+    spoken = replace(spoken, turns=turns)
+    cuts = (
+        Cut(start_ms=0, end_ms=gone[-1].end_ms, kind="remove"),
+        Cut(start_ms=words[4].start_ms, end_ms=words[6].end_ms, kind="mask"),
+    )
+    left = apply_cuts(spoken, cuts)
+    made = document(left, chapters=make_chapters(left), highlights=choose_highlights(left))
+    shown = _shown(form, made)
+    assert "Zanzibar" not in shown
+    assert "Rumpelstiltskin" not in shown
+    assert form == "chapters" or "[…]" in shown.replace("\\", "")
+    assert [each.start_ms for each in made.chapters] == sorted(each.start_ms for each in made.chapters)
+    assert abs(made.chapters[1].start_ms - (begins[1] - cuts[0].duration_ms)) <= 15_000
+    assert made.chapters[-1].end_ms == left.duration_ms == spoken.duration_ms - cuts[0].duration_ms
+
+
 # The schema of the JSON
 
 
@@ -234,6 +290,43 @@ def _valid(made: Document) -> None:
 @given(any_transcripts())
 def test_every_json_transcript_is_as_its_schema_says(spoken: Transcript) -> None:
     _valid(document(spoken))
+
+
+@settings(max_examples=30, deadline=None)
+@given(any_transcripts(), st.data())
+def test_every_json_transcript_of_reviewed_and_cut_words_is_as_its_schema_says(
+    spoken: Transcript, data: st.DataObject
+) -> None:
+    made = _reviewed(document(apply_cuts(_corrected(spoken, data), (_cut(spoken, data),))))
+    _valid(made)
+    assert read_transcript(FORMATS["json"].body(made).decode()).turns or not made.transcript.turns
+
+
+def _corrected(spoken: Transcript, data: st.DataObject) -> Transcript:
+    """Return words of which a person wrote some, and named somebody nobody had announced."""
+    timed = st.sampled_from(get_args(Timed))
+    turns = tuple(
+        replace(turn, words=tuple(replace(word, timed=data.draw(timed), overlapped=True) for word in turn.words))
+        for turn in spoken.turns
+    )
+    proposal = NameProposal(name="Anna Roy", evidence="introduced", quote="I am Anna", start_ms=0, end_ms=900)
+    speakers = tuple(replace(each, proposals=(proposal,)) for each in spoken.speakers)
+    notices = (
+        Notice(code="speech.doubtful", data=(("language", "fr"),), span=Span(start_ms=0, end_ms=9)),
+        Notice(code="speakers.failed"),
+    )
+    return replace(spoken, turns=turns, speakers=speakers, notices=notices)
+
+
+def _cut(spoken: Transcript, data: st.DataObject) -> Cut:
+    start_ms = data.draw(st.integers(0, spoken.duration_ms))
+    kind: Literal["mask", "remove"] = data.draw(st.sampled_from(["mask", "remove"]))
+    return Cut(start_ms=start_ms, end_ms=start_ms + data.draw(st.integers(1, 5000)), kind=kind)
+
+
+def _reviewed(made: Document) -> Document:
+    review = Review(revision=3, day=dt.date(2026, 3, 1))
+    return replace(made, provenance=replace(made.provenance, review=review))
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from itertools import count, pairwise
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from config import glossary
-from pipeline.editing import Edited, edit
+from pipeline.cuts import HIDDEN
+from pipeline.editing import Edited, edit, propose_terms
 from pipeline.editing.hearing import sounds_of
 from pipeline.glossary import GlossaryTerm
 from pipeline.sounds import letters_alike, sound_key
@@ -159,6 +162,90 @@ def test_the_changes_are_listed_whatever_is_heard(spoken: Transcript) -> None:
     assert replay(spoken, edited) == [word.text for word in edited.transcript.words]
     texts = [word.text for word in spoken.words]
     assert all(0 <= proposal.index < len(texts) for proposal in edited.proposals)
+
+
+# What a person said
+
+SAID = "The policy of the treasury bored and of gccollab is clear."
+
+
+def told(said: str, person: str, change: dict[str, object]) -> Transcript:
+    """Return what was said, unsurely heard, with some words as a person left them."""
+    spoken = transcript(("S1", said))
+    words = tuple(replace(word, probability=UNSURE) for word in spoken.words)
+    settled = tuple(replace(word, **change) if word.text in person.split() else word for word in words)  # type: ignore[arg-type]  # a few fields of many
+    return replace(spoken, turns=(replace(spoken.turns[0], words=settled),))
+
+
+@pytest.mark.parametrize("change", [{"timed": "aligned", "probability": 1.0}, {"timed": "interpolated"}])
+@pytest.mark.parametrize("reviewed", [True, False])
+def test_no_term_takes_the_place_of_what_a_person_typed(change: dict[str, object], reviewed: bool) -> None:
+    spoken = told(SAID, "bored gccollab", change)
+    edited = edit(spoken, ("GCCollab",), TERMS, reviewed=reviewed)
+    assert edited.transcript.turns == spoken.turns
+    assert (edited.edits, edited.proposals) == ((), ())
+    assert propose_terms(spoken, ("GCCollab",), TERMS, reviewed=reviewed) == ()
+
+
+def test_what_a_reviewer_said_is_right_stays_and_what_was_only_surely_heard_does_not() -> None:
+    spoken = told(SAID, "treasury gccollab", {"probability": 1.0})
+    assert edit(spoken, ("GCCollab",), TERMS, reviewed=True).edits == ()
+    assert propose_terms(spoken, ("GCCollab",), TERMS, reviewed=True) == ()
+    assert "GCCollab" in edit(spoken, ("GCCollab",), TERMS).transcript.turns[0].text
+
+
+def test_words_that_nobody_touched_are_edited_in_a_reviewed_transcript_too() -> None:
+    edited = edit(told(SAID, "", {}), ("GCCollab",), TERMS, reviewed=True)
+    assert edited.transcript.turns[0].text == "The policy of the Treasury Board and of GCCollab is clear."
+
+
+@settings(max_examples=60, deadline=None)
+@given(any_transcripts(), st.sets(st.integers(0, 71)))
+def test_hidden_words_are_never_edited(spoken: Transcript, hidden: set[int]) -> None:
+    numbers = count()
+    turns = tuple(
+        replace(
+            turn,
+            words=tuple(replace(word, text=HIDDEN) if next(numbers) in hidden else word for word in turn.words),
+        )
+        for turn in spoken.turns
+    )
+    spoken = replace(spoken, turns=turns)
+    edited = edit(spoken, ("Marie Roy", "été"), TERMS)
+    left = [word.text for word in edited.transcript.words]
+    assert left.count(HIDDEN) == [word.text for word in spoken.words].count(HIDDEN)
+    assert not any(HIDDEN in change.before.split(" ") for change in edited.edits)
+    said = propose_terms(spoken, ("Marie Roy", "été"), TERMS, reviewed=False)
+    assert not any(HIDDEN in proposal.before for proposal in said)
+
+
+def test_a_hidden_word_before_a_term_stays() -> None:
+    edited = hear("The policy of the […] treasury bored , is clear.", "[…] treasury bored")
+    assert edited.transcript.turns[0].text == "The policy of the […] Treasury Board, is clear."
+
+
+# What a person is asked
+
+
+def test_a_person_is_asked_about_all_that_may_be_a_term_or_a_name_with_its_place() -> None:
+    spoken = told(f"Well, um, {SAID} We met Marie Tremblé, there.", "", {})
+    found = propose_terms(spoken, ("GCCollab", "Marie Tremblay"), TERMS, reviewed=False)
+    assert [(each.before, each.after) for each in found] == [
+        ("treasury bored", "Treasury Board"),
+        ("gccollab", "GCCollab"),
+        ("Marie Tremblé,", "Marie Tremblay,"),
+    ]
+    texts = [word.text for word in spoken.words]
+    assert [" ".join(texts[each.index : each.index + each.count]) for each in found] == [each.before for each in found]
+
+
+@settings(max_examples=60, deadline=None)
+@given(any_transcripts())
+def test_what_is_asked_is_in_order_apart_and_about_words_that_are_there(spoken: Transcript) -> None:
+    found = propose_terms(spoken, ("Marie Roy", "été euh", "Nunavut"), TERMS, reviewed=False)
+    texts = [word.text for word in spoken.words]
+    assert all(one.index + one.count <= other.index for one, other in pairwise(found))
+    assert all(" ".join(texts[each.index : each.index + each.count]) == each.before for each in found)
 
 
 # Sounds

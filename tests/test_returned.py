@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from config.caption_rules import load_all
+from pipeline.caption_files import open_captions
+from pipeline.caption_rules import CaptionRules
 from pipeline.captions import make_cues
 from pipeline.corrections import revise
 from pipeline.cuts import apply_cuts
 from pipeline.editing import edit
 from pipeline.render import FORMATS, Document
 from pipeline.return_folder import take_returned
-from pipeline.returned import correction_of, labels_of, mark_of, read_lines
+from pipeline.returned import correction_of, lines_of, mark_of
 from pipeline.review import Desk
 from pipeline.revisions import Correction, Cut, Revision
 from pipeline.types import Bilingual, Provenance, Review, Session, Speaker
@@ -23,6 +26,7 @@ from tests.test_corrections import revision, typed
 
 NOW = dt.datetime(2026, 11, 22, 9, 0, tzinfo=dt.UTC)
 ID = "a" * 16
+RULES = load_all()
 
 
 def spoken() -> Revision:
@@ -35,30 +39,31 @@ def spoken() -> Revision:
     return replace(made, transcript=replace(made.transcript, speakers=speakers))
 
 
-def exported(of: Revision, form: str, *, approved: int | None = None) -> str:
+def exported(of: Revision, form: str, *, approved: int | None = None, rules: Mapping[str, CaptionRules] = RULES) -> str:
     transcript = apply_cuts(of.transcript, of.cuts)
     review = Review(revision=approved, day=NOW.date()) if approved else None
     document = Document(
         session=Session(id=ID, title=Bilingual(en="Plain"), languages=("en",)),
         transcript=transcript,
         edited=edit(transcript, ()),
-        cues=make_cues(transcript, load_all()),
+        cues=make_cues(transcript, rules),
         provenance=Provenance(tool="tribune 0", review=review),
     )
     return FORMATS[form].body(document).decode("utf-8")
 
 
 def back(text: str, of: Revision, extension: str) -> Correction:
-    return correction_of(read_lines(text, extension, tuple(labels_of(of.transcript))), of)
+    read = open_captions(text.encode(), f"captions{extension}").read
+    return correction_of(lines_of(read, of.transcript), of)
 
 
-@pytest.mark.parametrize(("form", "extension"), [("webvtt", ".vtt"), ("srt", ".srt")])
+@pytest.mark.parametrize(("form", "extension"), [("webvtt", ".vtt"), ("srt", ".srt"), ("ttml", ".ttml")])
 def test_a_file_that_nobody_changed_says_what_the_revision_says(form: str, extension: str) -> None:
     before = spoken()
     assert revise(before, back(exported(before, form), before, extension)) == before.transcript
 
 
-@pytest.mark.parametrize(("form", "extension"), [("webvtt", ".vtt"), ("srt", ".srt")])
+@pytest.mark.parametrize(("form", "extension"), [("webvtt", ".vtt"), ("srt", ".srt"), ("ttml", ".ttml")])
 def test_words_and_names_that_were_changed_are_changed_and_nothing_else(form: str, extension: str) -> None:
     before = spoken()
     text = exported(before, form).replace("fifth", "first").replace("Speaker 2", "Anna Roy")
@@ -67,6 +72,24 @@ def test_words_and_names_that_were_changed_are_changed_and_nothing_else(form: st
     assert [turn.text for turn in after.turns[1:]] == [turn.text for turn in before.transcript.turns[1:]]
     assert [word.timed for word in after.words].count("interpolated") == 1
     assert after.speakers == (Speaker(key="S1", name="Éric Côté"), Speaker(key="S2", name="Anna Roy"))
+
+
+def test_a_name_in_small_letters_is_known_where_it_stands_before_a_colon() -> None:
+    made = spoken()
+    speakers = (Speaker(key="S1", name="bell hooks"), Speaker(key="S2", name="Anna Roy (ESDC)"))
+    before = replace(made, transcript=replace(made.transcript, speakers=speakers))
+    assert revise(before, back(exported(before, "srt"), before, ".srt")) == before.transcript
+
+
+def test_spaces_that_another_typography_sets_are_no_correction() -> None:
+    made = revision(("S1", "Oui, vraiment? Bien sûr; merci!"))
+    before = replace(made, transcript=replace(made.transcript, language="fr"))
+    words = tuple(replace(word, language="fr") for word in before.transcript.words)
+    turns = (replace(before.transcript.turns[0], words=words),)
+    before = replace(before, transcript=replace(before.transcript, turns=turns))
+    text = exported(before, "srt", rules=load_all("fr-FR"))
+    assert "vraiment\u202f?" in text
+    assert revise(before, back(text, before, ".srt")) == before.transcript
 
 
 def test_a_passage_can_be_given_to_somebody_else() -> None:
@@ -102,7 +125,7 @@ def test_what_the_captions_could_not_show_stays() -> None:
 def test_a_file_is_recognised_by_its_heading_or_its_name(
     text: str, name: str, expected: tuple[str, int | None] | None
 ) -> None:
-    mark = mark_of(text, name)
+    mark = mark_of(open_captions(text.encode(), name).read.notes, name)
     assert (mark and (mark.session_id, mark.revision)) == expected
 
 
@@ -135,6 +158,25 @@ def test_a_returned_file_is_a_revision_by_its_name_and_is_told_of_in_both_langua
     assert (folder / "taken" / "Éric's.vtt").read_text(encoding="utf-8") == text
 
 
+@pytest.mark.parametrize(
+    ("form", "name", "encoding", "said"),
+    [
+        ("srt", f"{ID}.srt", "cp1252", "Windows-1252"),
+        ("ttml", "x.ttml", "utf-16", ""),
+        ("srt", f"{ID}.srt", "utf-16", ""),
+    ],
+)
+def test_a_file_of_another_encoding_or_kind_is_taken_as_well(
+    tmp_path: Path, desk: Desk, form: str, name: str, encoding: str, said: str
+) -> None:
+    text = exported(desk.latest(), form).replace("fifth", "first").replace("UTF-8", encoding)
+    folder = drop(tmp_path, name, text.encode(encoding))
+    latest = desk.latest()
+    assert latest.transcript.turns[0].text == spoken().transcript.turns[0].text.replace("fifth", "first")
+    assert latest.transcript.speakers == spoken().transcript.speakers
+    assert said in (folder / "taken" / f"{name}.txt").read_text(encoding="utf-8")
+
+
 def test_a_file_that_says_nothing_new_is_no_revision(tmp_path: Path, desk: Desk) -> None:
     drop(tmp_path, "same.vtt", exported(desk.latest(), "webvtt"))
     assert len(desk.history()) == 1
@@ -161,11 +203,14 @@ def test_a_file_made_from_an_approved_revision_is_known_by_its_number(tmp_path: 
     ("name", "text", "said"),
     [
         ("no id.srt", b"1\n00:00:01,000 --> 00:00:02,000\nHello\n", "does not say which session"),
-        (f"{ID}.srt", b"nothing", "cannot be read"),
-        (f"{ID}.vtt", b"no captions", "cannot be read"),
-        (f"{ID}.vtt", b"WEBVTT\n\n", "cannot be read"),
-        (f"{ID}.srt", b"\xff\xfe\x00", "cannot be read"),
-        (f"{ID}.docx", b"PK", "cannot be read"),
+        (f"{ID}.srt", b"nothing", "is no file of captions"),
+        (f"{ID}.vtt", b"no captions", "is no file of captions"),
+        (f"{ID}.vtt", b"WEBVTT\n\n", "holds no captions"),
+        (f"{ID}.vtt", b"WEBVTT\n\n00:01.000 -> 00:02.000\nHello\n", "holds no captions"),
+        (f"{ID}.ttml", b'<tt xmlns="http://www.w3.org/ns/ttml"><body>', "is damaged"),
+        (f"{ID}.srt", b"\xff\xfe\x00", "is no text"),
+        (f"{ID}.docx", b"PK", "is no file of captions"),
+        (f"{ID}.srt", b"0" * 20_000_001, "larger than 20\u00a0MB"),
         (f"{ID}.srt", b"1\n00:00:01,000 --> 00:00:02,000\nSomething altogether different was said\n", "out of 100"),
         (f"{'b' * 16}.srt", b"1\n00:00:01,000 --> 00:00:02,000\nHello\n", "no transcript"),
     ],

@@ -566,7 +566,7 @@ def test_whatever_is_edited_no_word_is_used_twice_and_what_is_sent_reads_as_what
     page = reviewer.open(desk.session_id)
     record = read_record(server.root / "work", desk.session_id)
     assert record is not None
-    session = json.loads(to_json(view_session(record, desk.latest())))
+    session = json.loads(to_json(view_session(record, desk.latest(), ())))
     for seed in range(40):
         found = page.evaluate(RANDOM_EDITS, [session, seed])
         payload = found.pop("payload")

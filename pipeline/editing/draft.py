@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
+from pipeline.cuts import HIDDEN
 from pipeline.sentences import ends_sentence
 from pipeline.types import Edit, Turn, Word
 
@@ -22,9 +25,13 @@ PLAIN: Final = re.compile(r"([^\W\d_]+(?:['’][^\W\d_]+)?)([,.?!…;:-]*)\Z")
 """Letters, with the marks that follow them."""
 ENGLISH_I: Final = re.compile(r"i(?:['’](?:m|ll|ve|d))?[,.;:!?]*\Z")
 
+_WORDS_KEPT: Final = 20_000
+"""A session has fewer different words, and each is looked at again and again."""
+
 _OUTSIDE: Final = re.compile(r"(\W*)(.*?)(\W*)\Z", re.DOTALL)
 
 
+@lru_cache(maxsize=_WORDS_KEPT)
 def parts(text: str) -> tuple[str, str, str]:
     """Return the marks before a word, the word and the marks after it.
 
@@ -36,6 +43,12 @@ def parts(text: str) -> tuple[str, str, str]:
     return (found[1], found[2], found[3]) if found else ("", text, "")
 
 
+def in_place(text: str, before: Sequence[Slot]) -> str:
+    """Return a text with the marks that stand around the words that it takes the place of."""
+    return parts(before[0].text)[0] + text + parts(before[-1].text)[2]
+
+
+@lru_cache(maxsize=_WORDS_KEPT)
 def fold(text: str) -> str:
     """Return letters as they are compared: without case, accents or curled apostrophes."""
     letters = unicodedata.normalize("NFKD", text.casefold().replace("’", "'"))
@@ -44,11 +57,19 @@ def fold(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slot:
-    """One word as edited so far, with the recognised words that it stands for."""
+    """One word as edited so far, with the words that it stands for.
+
+    Attributes:
+        index: Position of the first of them in the transcript.
+        text: As edited so far.
+        words: At least one, in order.
+        settled: Whether a person has said what stands there, so that nothing else can have been meant.
+    """
 
     index: int
     text: str
     words: tuple[Word, ...]
+    settled: bool = False
 
     @property
     def language(self) -> str:
@@ -67,10 +88,14 @@ class Draft:
     Args:
         turn: Verbatim.
         index: Position of its first word in the transcript.
+        reviewed: Whether a person has gone over it: then what is certain is what they said is right.
     """
 
-    def __init__(self, turn: Turn, index: int) -> None:
-        self.slots = [Slot(index=index + at, text=word.text, words=(word,)) for at, word in enumerate(turn.words)]
+    def __init__(self, turn: Turn, index: int, *, reviewed: bool = False) -> None:
+        self.slots = [
+            Slot(index=index + at, text=word.text, words=(word,), settled=_is_settled(word, reviewed=reviewed))
+            for at, word in enumerate(turn.words)
+        ]
         self.edits: list[Edit] = []
 
     def change(self, at: int, text: str, rule: str, *, count: int = 1, keep_time: bool = False) -> None:
@@ -88,7 +113,8 @@ class Draft:
         if before == text:
             return
         words = old[0].words if keep_time else tuple(word for slot in old for word in slot.words)
-        self.slots[at : at + count] = [replace(old[0], text=text, words=words)] if text else []
+        settled = any(slot.settled for slot in old)
+        self.slots[at : at + count] = [replace(old[0], text=text, words=words, settled=settled)] if text else []
         start_ms = old[0].words[0].start_ms
         self.edits.append(Edit(rule=rule, before=before, after=text, start_ms=start_ms, index=old[0].index))
 
@@ -107,6 +133,11 @@ class Draft:
     def turn(self, speaker: str | None) -> Turn:
         """Return the turn as edited."""
         return Turn(speaker=speaker, words=tuple(_word(slot) for slot in self.slots))
+
+
+def _is_settled(word: Word, *, reviewed: bool) -> bool:
+    """Say whether a person typed a word, said that it is right, or hid it; recognisers may be certain as well."""
+    return word.text == HIDDEN or word.timed != "recognised" or (reviewed and word.probability == 1.0)
 
 
 def _word(slot: Slot) -> Word:

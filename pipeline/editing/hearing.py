@@ -14,7 +14,7 @@ from typing import Final
 
 from pipeline.content_words import count_stems, stem_of
 from pipeline.editing.draft import Draft, Slot, fold, parts
-from pipeline.editing.slips import is_protected
+from pipeline.editing.terms import could_be_one, propose
 from pipeline.glossary import GlossaryTerm
 from pipeline.sounds import letters_alike, nearly, sound_key
 from pipeline.types import LANGUAGES, Evidence, Language, TermProposal, Word
@@ -93,20 +93,59 @@ def hear_terms(draft: Draft, sounds: Mapping[Language, Sounds]) -> tuple[TermPro
     proposals: list[TermProposal] = []
     at = 0
     while at < len(draft.slots):
-        found = sorted(_candidates(draft, at, sounds), key=lambda candidate: -len(candidate[2]))
-        if not found:
+        heard = _heard(draft, at, sounds)
+        if heard is None:
             at += 1
-            continue
-        count, term, evidence = found[0]
-        before, after = draft.slots[at : at + count], _in_place(draft, at, count, term)
-        if len({each.text for _, each, held in found if held == _ALL}) == 1:
-            draft.change(at, after, "glossary", count=count)
+        elif heard.sure:
+            draft.change(at, heard.proposal.after, "glossary", count=heard.slots)
             at += 1
         else:
-            # Too little speaks for it, or as much for another.
-            proposals.append(_proposal(before, after, evidence))
-            at += count
+            proposals.append(heard.proposal)
+            at += heard.slots
     return tuple(proposals)
+
+
+def possible_terms(draft: Draft, sounds: Mapping[Language, Sounds]) -> Iterator[TermProposal]:
+    """Yield where terms may have been meant, surely or not; nothing is changed.
+
+    Args:
+        draft: The turn.
+        sounds: The terms of each language.
+    """
+    at = 0
+    while at < len(draft.slots):
+        heard = _heard(draft, at, sounds)
+        if heard is not None:
+            yield heard.proposal
+        at += heard.slots if heard else 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Heard:
+    """A term that may have been meant.
+
+    Attributes:
+        proposal: Which, and where.
+        slots: How many words of the draft it would take the place of.
+        sure: Whether everything speaks for it, and for no other.
+    """
+
+    proposal: TermProposal
+    slots: int
+    sure: bool
+
+
+def _heard(draft: Draft, at: int, sounds: Mapping[Language, Sounds]) -> _Heard | None:
+    """Return the term for which most speaks among those that may be meant by the words from there."""
+    found = sorted(_candidates(draft, at, sounds), key=lambda candidate: -len(candidate[2]))
+    if not found:
+        return None
+    count, term, evidence = found[0]
+    return _Heard(
+        proposal=propose(draft.slots[at : at + count], term.text, evidence),
+        slots=count,
+        sure=len({each.text for _, each, held in found if held == _ALL}) == 1,
+    )
 
 
 def _candidates(
@@ -116,7 +155,7 @@ def _candidates(
     for count in range(min(_MOST_WORDS, len(draft.slots) - at), 0, -1):
         slots = draft.slots[at : at + count]
         known = next((sounds[each] for each in LANGUAGES if each == slots[0].language), None)
-        if known is None or not _could_be_one(slots):
+        if known is None or not could_be_one(slots):
             continue
         said = " ".join(slot.core for slot in slots)
         if fold(said) in known.known:
@@ -128,14 +167,6 @@ def _candidates(
             # The names of letters sound alike far too often to go by sound and doubt alone.
             if len(evidence) > 1 and (fits or not term.acronym):
                 yield count, term, evidence
-
-
-def _could_be_one(slots: Sequence[Slot]) -> bool:
-    """Say whether nothing stands between the words, and none of them is a negation or a number."""
-    marks = [parts(slot.text) for slot in slots]
-    together = not any(right for _, _, right in marks[:-1]) and not any(left for left, _, _ in marks[1:])
-    one_language = len({slot.language for slot in slots}) == 1
-    return together and one_language and not any(is_protected(slot.core, slot.language) for slot in slots)
 
 
 def _alike(slots: Sequence[Slot], said: str, known: Sounds, *, unsure: bool) -> Iterator[GlossaryTerm]:
@@ -161,19 +192,3 @@ def _may_stand_for(slots: Sequence[Slot], term: GlossaryTerm) -> bool:
 def _nearby(draft: Draft, at: int, count: int) -> frozenset[str]:
     around = (*draft.slots[max(0, at - _NEARBY_WORDS) : at], *draft.slots[at + count : at + count + _NEARBY_WORDS])
     return frozenset(count_stems(slot.words[0] for slot in around))
-
-
-def _in_place(draft: Draft, at: int, count: int, term: GlossaryTerm) -> str:
-    left, right = parts(draft.text(at))[0], parts(draft.text(at + count - 1))[2]
-    return left + term.text + right
-
-
-def _proposal(before: Sequence[Slot], after: str, evidence: tuple[Evidence, ...]) -> TermProposal:
-    return TermProposal(
-        start_ms=before[0].words[0].start_ms,
-        end_ms=max(word.end_ms for slot in before for word in slot.words),
-        index=before[0].index,
-        before=" ".join(slot.text for slot in before),
-        after=after,
-        evidence=evidence,
-    )

@@ -1,7 +1,8 @@
 """Glossary terms, spelled as their owners spell them.
 
-In come a draft and the terms; words with the same letters take the term's capitals and accents. It stands alone
-because here nothing is guessed: what only sounds like a term is the business of `pipeline.editing.hearing`.
+In come a draft and the terms; words with the same letters take the term's capitals and accents. What may stand for a
+term at all is said here for every rule. It stands alone because here nothing is guessed: what only sounds like a term
+is the business of `pipeline.editing.hearing`, what is only spelled like one that of `pipeline.editing.likeness`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.editing.draft import ELIDED, Draft, fold, parts
+from pipeline.editing.draft import ELIDED, Draft, Slot, fold, in_place, parts
+from pipeline.editing.slips import is_protected
+from pipeline.types import Evidence, TermProposal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,14 +56,14 @@ def spell_terms(draft: Draft, terms: Mapping[str, Sequence[Spelling]]) -> None:
 def _stands(draft: Draft, at: int, bare: str, term: Spelling) -> bool:
     """Say whether the term's words stand here, with no mark between them."""
     slots = draft.slots[at : at + len(term.folded)]
-    if len(slots) < len(term.folded) or not term.safe:
+    if len(slots) < len(term.folded) or not term.safe or any(slot.settled for slot in slots):
         return False
     if len(term.folded) == 1 and term.spelled[0].isupper() and sum(letter.isupper() for letter in bare) < 2:
         return False
-    ends = [parts(slot.text) for slot in slots]
-    apart = any(right for _, _, right in ends[:-1]) or any(left for left, _, _ in ends[1:])
-    following = all(fold(core) == folded for (_, core, _), folded in zip(ends[1:], term.folded[1:], strict=True))
-    return following and not apart
+    following = all(
+        fold(parts(slot.text)[1]) == folded for slot, folded in zip(slots[1:], term.folded[1:], strict=True)
+    )
+    return following and _together(slots)
 
 
 def _spell(draft: Draft, at: int, prefix: str, term: Spelling) -> None:
@@ -69,3 +72,35 @@ def _spell(draft: Draft, at: int, prefix: str, term: Spelling) -> None:
         _, _, right = parts(draft.slots[at + offset].text)
         text = (prefix if offset == 0 else "") + spelled + (right if offset == last else "")
         draft.change(at + offset, text, "glossary")
+
+
+def could_be_one(slots: Sequence[Slot]) -> bool:
+    """Say whether nothing stands between the words, a person settled none, and none is a negation or a number."""
+    one_language = len({slot.language for slot in slots}) == 1
+    free = not any(slot.settled or is_protected(slot.core, slot.language) for slot in slots)
+    return one_language and free and _together(slots)
+
+
+def propose(before: Sequence[Slot], term: str, evidence: tuple[Evidence, ...]) -> TermProposal:
+    """Return the proposal that a term was meant by these words.
+
+    Args:
+        before: The words, in a row.
+        term: As it is to be spelled.
+        evidence: What speaks for it.
+    """
+    words = [word for slot in before for word in slot.words]
+    return TermProposal(
+        start_ms=words[0].start_ms,
+        end_ms=max(word.end_ms for word in words),
+        index=before[0].index,
+        count=len(words),
+        before=" ".join(slot.text for slot in before),
+        after=in_place(term, before),
+        evidence=evidence,
+    )
+
+
+def _together(slots: Sequence[Slot]) -> bool:
+    marks = [parts(slot.text) for slot in slots]
+    return not any(right for _, _, right in marks[:-1]) and not any(left for left, _, _ in marks[1:])

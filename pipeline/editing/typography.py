@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from pipeline.cuts import HIDDEN
 from pipeline.editing.draft import ENGLISH_I, NBSP, Draft, Slot, parts
 from pipeline.sentences import listed
 
@@ -55,6 +56,8 @@ def _french(text: str) -> str:
 def _joint(left: Slot, right: Slot) -> str | None:
     """Return what stands between two words that typography makes one, or ``None`` where they stay two."""
     french = right.language == "fr"
+    if HIDDEN in {left.text, right.text}:
+        return None
     if _CLOSING_MARK.match(right.text):
         if right.text[0] == "$" and not french:
             return None

@@ -8,16 +8,16 @@ types before anything believes it. Stands alone so that the page's language on t
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
 from pipeline.chapters import make_chapters
 from pipeline.corrections import changes, chapter_changes
 from pipeline.cuts import apply_cuts
-from pipeline.editing import edit
-from pipeline.editor.spellings import Spelling, suggest_spellings
+from pipeline.editing import edit, propose_terms
 from pipeline.errors import CorrectionInvalid
+from pipeline.formatting import format_moment
 from pipeline.glossary import GlossaryTerm
 from pipeline.journal import Claimed, Failed, NeedsReview, Processing, SessionRecord
 from pipeline.matching import match
@@ -72,6 +72,21 @@ class ChapterMark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpellingView:
+    """Words that may be a term or a name, heard or written otherwise.
+
+    Attributes:
+        first: Index of the first word.
+        last: Index of the last.
+        text: What they may be, with the marks around them.
+    """
+
+    first: int
+    last: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionView:
     """All that the page needs to open a session.
 
@@ -80,7 +95,7 @@ class SessionView:
         own_title: Whether a reviewer gave it.
         people: Names of those announced, to choose from.
         personal: Passages that may hold a personal number.
-        spellings: Words that may be a term of the session, or the name of somebody announced.
+        spellings: Words that may be a term of the session or of the house, or the name of somebody announced.
         chapters: A reviewer's own; ``None`` where they are made of the words.
     """
 
@@ -96,7 +111,7 @@ class SessionView:
     cuts: tuple[Cut, ...]
     people: tuple[str, ...]
     personal: tuple[Redaction, ...]
-    spellings: tuple[Spelling, ...]
+    spellings: tuple[SpellingView, ...]
     chapters: tuple[ChapterMark, ...] | None
 
 
@@ -243,11 +258,19 @@ class StateView:
     text_fr: str
 
 
-def view_session(record: SessionRecord, revision: Revision) -> SessionView:
-    """Return what the page needs to show a revision."""
+def view_session(record: SessionRecord, revision: Revision, terms: Iterable[GlossaryTerm]) -> SessionView:
+    """Return what the page needs to show a revision.
+
+    Args:
+        record: Of its session.
+        revision: The revision.
+        terms: Glossary of the house.
+    """
     session, transcript = record.session, revision.transcript
     people = (*((session.host,) if session.host else ()), *session.guests)
     names = tuple(visible(person.name) for person in people)
+    spellings = (*map(visible, session.glossary), *names)
+    proposals = propose_terms(transcript, spellings, terms, reviewed=revision.reviewed)
     return SessionView(
         id=session.id,
         revision=revision.number,
@@ -261,7 +284,10 @@ def view_session(record: SessionRecord, revision: Revision) -> SessionView:
         cuts=revision.cuts,
         people=names,
         personal=propose(transcript.words),
-        spellings=tuple(suggest_spellings(transcript.words, (*map(visible, session.glossary), *names))),
+        spellings=tuple(
+            SpellingView(first=each.index, last=each.index + each.count - 1, text=visible(each.after))
+            for each in proposals
+        ),
         chapters=None if revision.chapters is None else _view_chapters(revision.chapters),
     )
 
@@ -354,12 +380,6 @@ def read_correction(sent: Sent, transcript: Transcript) -> Correction:
         raise CorrectionInvalid("review.correction_invalid", {"detail": str(wrong)}) from wrong
 
 
-def _moment(when: dt.datetime, language: Language, zone: dt.tzinfo) -> str:
-    there = when.astimezone(zone)
-    data = {"date": there.date().isoformat(), "hour": f"{there:%H}", "minute": f"{there:%M}"}
-    return message("status.moment", language, **data)
-
-
 def _say_state(record: SessionRecord, latest: Entry, language: Language, zone: dt.tzinfo) -> str:
     if isinstance(record.state, Claimed | Processing):
         return message("editor.state_working", language)
@@ -368,11 +388,14 @@ def _say_state(record: SessionRecord, latest: Entry, language: Language, zone: d
     if isinstance(record.state, Failed):
         return message("editor.state_failed", language)
     if latest.approval:
-        data = {"author": latest.approval.author, "when": _moment(latest.approval.approved_at, language, zone)}
+        data = {
+            "author": latest.approval.author,
+            "when": format_moment(latest.approval.approved_at.astimezone(zone), language),
+        }
         return message("editor.state_approved", language, number=latest.number, **data)
     if latest.origin == "recognition":
         return message("editor.state_automatic", language)
-    data = {"author": latest.author, "when": _moment(latest.saved_at, language, zone)}
+    data = {"author": latest.author, "when": format_moment(latest.saved_at.astimezone(zone), language)}
     return message("editor.state_saved", language, number=latest.number, **data)
 
 

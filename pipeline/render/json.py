@@ -15,7 +15,7 @@ from typing import Final, Literal
 from pipeline.errors import TranscriptInvalid
 from pipeline.render.document import Document
 from pipeline.serial import from_json
-from pipeline.types import Speaker, Transcript, Turn
+from pipeline.types import Review, Speaker, Transcript, Turn
 from pipeline.visible import UNSHOWABLE
 
 FORMAT: Final = "tribune-transcript"
@@ -32,11 +32,15 @@ class _File:
     version: Literal[1]
     made_by: str
     transcript: Transcript
+    review: Review | None = None
 
 
 def write(document: Document) -> str:
-    """Write the verbatim transcript with its format, version and what made it."""
-    head = {"format": FORMAT, "version": VERSION, "made_by": document.made_by}
+    """Write the verbatim transcript with its format, version, what made it and that somebody stands by it."""
+    head: dict[str, object] = {"format": FORMAT, "version": VERSION, "made_by": document.made_by}
+    review = document.provenance.review
+    if review is not None:
+        head["review"] = {"revision": review.revision, "day": review.day.isoformat()}
     return f'{_dump(head)[:-1]},\n"transcript": {_transcript(document.transcript)}}}\n'
 
 

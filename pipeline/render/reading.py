@@ -8,7 +8,7 @@ It stands alone because every format says the same few things in its own way, an
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Final
@@ -22,6 +22,7 @@ from pipeline.visible import visible
 
 _DASH: Final = re.compile(r"\s*[-–—‐](?![-–—‐])\s*")
 _LABEL: Final = re.compile(r"\s*(?:>>\s*)?([^:<>!?;,\[\]()]{1,60}?)[ \u00a0\u202f]?:(?:\s+|\Z)")
+_BEFORE_COLON: Final = re.compile(r"\s*(?:>>\s*)?([^:]+?)[ \u00a0\u202f]?:(?:\s+|\Z)")
 _NAME_WORD: Final = re.compile(
     r"(?:[A-Z]|Mr?s?|Mmes?|Mlle|Dre?|Prof?|Ste?)\.|(?:[dlDL]['’])?[^\W\d_](?:[^\W_]|['’-])*|\d+"
 )
@@ -65,6 +66,11 @@ class ReadFile:
     cues: tuple[ReadCue, ...]
     notes: tuple[str, ...] = ()
     language: str | None = None
+
+    @property
+    def voiced(self) -> bool:
+        """Whether it says who speaks by something else than what is shown."""
+        return any(piece.voice is not None for cue in self.cues for line in cue.lines for piece in line)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,21 +121,23 @@ class _Speakers:
         return self._current
 
 
-def as_interpreted(read: ReadFile, language: str) -> CaptionFile:
+def as_interpreted(read: ReadFile, language: str, known: Iterable[str] = ()) -> CaptionFile:
     """Return captions of ours: dashes and labels are told from words, and speakers are known by voice or label.
 
     Args:
         read: As read.
         language: Of what says nothing else.
+        known: What speakers are surely called, whatever that looks like.
 
     Raises:
         CaptionsInvalid: A caption ends before it starts.
     """
     pieces = [piece for cue in read.cues for line in cue.lines for piece in line]
     marked = any(piece.lead for piece in pieces)
-    speakers = _Speakers(voiced=any(piece.voice is not None for piece in pieces))
+    speakers = _Speakers(voiced=read.voiced)
+    labels = frozenset(visible(name).casefold() for name in known)
     cues = tuple(
-        replace(cue, lines=_told_apart(tuple(_rows(found, marked=marked)), cue, speakers, language))
+        replace(cue, lines=_told_apart(tuple(_rows(found, labels, marked=marked)), cue, speakers, language))
         for cue, found in _seen(read, language)
     )
     return CaptionFile(language=language, cues=cues, names=tuple(speakers.names.items()), notes=read.notes)
@@ -178,7 +186,7 @@ def _told_apart(rows: Sequence[_Row], cue: Cue, speakers: _Speakers, language: s
     return tuple(lines) if any(line.words for line in lines) else cue.lines
 
 
-def _rows(found: ReadCue, *, marked: bool) -> Iterator[_Row]:
+def _rows(found: ReadCue, labels: Container[str], *, marked: bool) -> Iterator[_Row]:
     for line in found.lines:
         told: list[Piece] = []
         for piece in line:
@@ -188,7 +196,7 @@ def _rows(found: ReadCue, *, marked: bool) -> Iterator[_Row]:
         for voice, group in groupby(told, key=lambda piece: piece.voice):
             pieces = tuple(group)
             if any(visible(piece.text) for piece in pieces):
-                yield _marked_row(pieces, voice) if marked else _plain_row(pieces, voice)
+                yield _marked_row(pieces, voice) if marked else _plain_row(pieces, voice, labels)
 
 
 def _marked_row(pieces: tuple[Piece, ...], voice: str | None) -> _Row:
@@ -199,13 +207,15 @@ def _marked_row(pieces: tuple[Piece, ...], voice: str | None) -> _Row:
     return _Row(pieces=pieces, words=words, voice=voice, dash=dash, label=label or None)
 
 
-def _plain_row(pieces: tuple[Piece, ...], voice: str | None) -> _Row:
+def _plain_row(pieces: tuple[Piece, ...], voice: str | None, labels: Container[str]) -> _Row:
     text = "".join(piece.text for piece in pieces)
     dash = _DASH.match(text)
     begin = dash.end() if dash else 0
-    label = _LABEL.match(text, begin)
-    if label is not None and not _names(visible(label[1]), voice):
-        label = None
+    label = _BEFORE_COLON.match(text, begin)
+    if label is None or visible(label[1]).casefold() not in labels:
+        label = _LABEL.match(text, begin)
+        if label is not None and not _names(visible(label[1]), voice):
+            label = None
     return _Row(
         pieces=pieces,
         words=tuple(_without(pieces, label.end() if label else begin)),
