@@ -101,7 +101,7 @@ export class ChapterList {
 
   #rename(at, field) {
     const chapter = this.chapters[at];
-    const title = field.value.split(/\s+/u).filter(Boolean).join(" ");
+    const title = field.value.trim().split(/ +/u).join(" ");
     field.value = title || chapter.title;
     if (title && title !== chapter.title) this.host.apply(this.chapters.with(at, { ...chapter, title }));
   }
