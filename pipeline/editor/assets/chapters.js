@@ -134,7 +134,9 @@ export class ChapterList {
     }
     this.show();
     const at = this.chapters.findIndex((each) => each.start_ms === start);
-    this.list.children[at].querySelector(".title").select();
+    const field = this.list.children[at].querySelector(".title");
+    field.focus();
+    field.select();
   }
 
   /** A chapter takes time: the last moment is none to begin at. */
