@@ -135,8 +135,8 @@ def _words(shown: Iterable[str]) -> list[str]:
         if part in {":", ";", "?", "!", "»", "%", "$"} and found:
             found[-1] += f"\u00a0{part}"
         else:
-            found += part.replace(HIDDEN, " ").split(" ")
-    return [text for text in found if text.strip()]
+            found += [text for text in part.replace(HIDDEN, " ").split(" ") if text.strip()]
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

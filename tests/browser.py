@@ -89,9 +89,11 @@ def _packaged(attempts: list[str]) -> Path | None:
     if shutil.which("apt-get") is None or os.geteuid() != 0:
         attempts.append("apt-get: not here, or not allowed to us")
         return None
-    if not _try(["apt-get", "install", "-y", "chromium"], attempts):
+    # Another test's process may be bringing it at this moment.
+    install = ["apt-get", "install", "-y", "-o", "DPkg::Lock::Timeout=300", "chromium"]
+    if not _try(install, attempts):
         _try(["apt-get", "update"], attempts)
-        _try(["apt-get", "install", "-y", "chromium"], attempts)
+        _try(install, attempts)
     return _installed()
 
 

@@ -162,9 +162,9 @@ def test_a_text_of_three_hours_is_matched_in_a_moment() -> None:
     # Some words are said in every sentence, most of them hardly ever.
     old = [f"w{number}" for number in np.random.default_rng(4).zipf(1.3, 30_000) % 4_000]
     new = [word for at, word in enumerate(old) if at % 40]
-    started = time.perf_counter()
+    started = time.process_time()
     assert len(match(old, new)) > 0.99 * len(new)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_changes_tell_what_reads_otherwise_and_who_says_it() -> None:

@@ -25,13 +25,13 @@ PLAIN: Final = re.compile(r"([^\W\d_]+(?:['’][^\W\d_]+)?)([,.?!…;:-]*)\Z")
 """Letters, with the marks that follow them."""
 ENGLISH_I: Final = re.compile(r"i(?:['’](?:m|ll|ve|d))?[,.;:!?]*\Z")
 
-_WORDS_KEPT: Final = 20_000
+WORDS_KEPT: Final = 20_000
 """A session has fewer different words, and each is looked at again and again."""
 
 _OUTSIDE: Final = re.compile(r"(\W*)(.*?)(\W*)\Z", re.DOTALL)
 
 
-@lru_cache(maxsize=_WORDS_KEPT)
+@lru_cache(maxsize=WORDS_KEPT)
 def parts(text: str) -> tuple[str, str, str]:
     """Return the marks before a word, the word and the marks after it.
 
@@ -48,7 +48,7 @@ def in_place(text: str, before: Sequence[Slot]) -> str:
     return parts(before[0].text)[0] + text + parts(before[-1].text)[2]
 
 
-@lru_cache(maxsize=_WORDS_KEPT)
+@lru_cache(maxsize=WORDS_KEPT)
 def fold(text: str) -> str:
     """Return letters as they are compared: without case, accents or curled apostrophes."""
     letters = unicodedata.normalize("NFKD", text.casefold().replace("’", "'"))
@@ -79,7 +79,12 @@ class Slot:
     @property
     def core(self) -> str:
         """The word without its marks, in lower case."""
-        return parts(self.text)[1].lower().replace("’", "'")
+        return _core(self.text)
+
+
+@lru_cache(maxsize=WORDS_KEPT)
+def _core(text: str) -> str:
+    return parts(text)[1].lower().replace("’", "'")
 
 
 class Draft:

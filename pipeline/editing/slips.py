@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Sequence
+from functools import lru_cache
 from typing import Final
 
-from pipeline.editing.draft import ELIDED, ENGLISH_I, PLAIN, Draft, Slot, fold, parts
+from pipeline.editing.draft import ELIDED, ENGLISH_I, PLAIN, WORDS_KEPT, Draft, Slot, fold, parts
 from pipeline.sentences import listed
 
 # Sounds that are no word in their language. "Ah", "well", "ben", "tu sais" can mean something: they stay.
@@ -88,6 +89,7 @@ def drop_slips(draft: Draft, terms: Container[str]) -> None:
     _drop_false_starts(draft)
 
 
+@lru_cache(maxsize=WORDS_KEPT)
 def is_protected(core: str, language: str) -> bool:
     """Say whether a word, without marks and in lower case, negates or counts, and so is never left out."""
     if any(letter.isdigit() for letter in core) or core in _NUMBERS.get(language, ()):

@@ -76,9 +76,9 @@ def _spell(draft: Draft, at: int, prefix: str, term: Spelling) -> None:
 
 def could_be_one(slots: Sequence[Slot]) -> bool:
     """Say whether nothing stands between the words, a person settled none, and none is a negation or a number."""
-    one_language = len({slot.language for slot in slots}) == 1
-    free = not any(slot.settled or is_protected(slot.core, slot.language) for slot in slots)
-    return one_language and free and _together(slots)
+    language = slots[0].language
+    free = not any(slot.settled or slot.language != language or is_protected(slot.core, language) for slot in slots)
+    return free and _together(slots)
 
 
 def propose(before: Sequence[Slot], term: str, evidence: tuple[Evidence, ...]) -> TermProposal:
