@@ -20,6 +20,7 @@ from prefect import flow, get_run_logger
 from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 
+from config import glossary
 from config.settings import Settings, load_settings
 from flows.children import end_with_parent
 from flows.engines import intake_options
@@ -59,6 +60,7 @@ def watch(settings: Settings, go_on: Callable[[], bool]) -> None:
     """
     options = intake_options(settings)
     prepare(options)
+    terms = glossary.load_all()
     seen: Seen = {}
     # Whatever ran before this watcher was started had no time to be handed over.
     grace = dt.timedelta(0)
@@ -68,7 +70,7 @@ def watch(settings: Settings, go_on: Callable[[], bool]) -> None:
             seen = look(options, seen, grace)
             grace = GRACE
             now = dt.datetime.now().astimezone()
-            take_returned(settings.returned, settings.work, settle_ms=options.settle_ms, now=now)
+            take_returned(settings.returned, settings.work, settle_ms=options.settle_ms, now=now, terms=terms)
         except (httpx.HTTPError, PrefectException, OSError, TribuneError):
             _logger.warning("this round failed; the next one makes up for it", exc_info=True)
             pause = max(pause, _AFTER_FAILURE_S)

@@ -111,6 +111,21 @@ def move_chapters(chapters: Sequence[Chapter], timeline: Timeline) -> tuple[Chap
     return tuple(replace(chapter, start_ms=a, end_ms=b) for chapter, a, b in moved if a < b)
 
 
+def left_by_cuts(transcript: Transcript, cuts: tuple[Cut, ...]) -> tuple[int | None, ...]:
+    """Return which word of the whole transcript each word is that :func:`apply_cuts` leaves; none for one that hides."""
+    found: list[int | None] = []
+    index = 0
+    for turn in transcript.turns:
+        for cut, run in groupby(turn.words, key=lambda word: _touched(word, cuts)):
+            count = len(list(run))
+            if cut is None:
+                found += range(index, index + count)
+            elif cut.kind == "mask":
+                found.append(None)
+            index += count
+    return tuple(found)
+
+
 def is_touched(span: Span, cuts: Sequence[Cut]) -> bool:
     """Say whether a cut meets a span: then nothing of it may be published."""
     return _touched(span, cuts) is not None

@@ -215,7 +215,7 @@ def test_a_file_made_from_an_approved_revision_is_known_by_its_number(tmp_path: 
         (f"{ID}.vtt", b"WEBVTT\n\n00:01.000 -> 00:02.000\nHello\n", "holds no captions"),
         (f"{ID}.ttml", b'<tt xmlns="http://www.w3.org/ns/ttml"><body>', "is damaged"),
         (f"{ID}.srt", b"\xff\xfe\x00", "is no text"),
-        (f"{ID}.docx", b"PK", "is no file of captions"),
+        (f"{ID}.docx", b"PK", "Word document"),
         (f"{ID}.srt", b"0" * 20_000_001, "larger than 20\u00a0MB"),
         (f"{ID}.srt", b"1\n00:00:01,000 --> 00:00:02,000\nSomething altogether different was said\n", "out of 100"),
         (f"{'b' * 16}.srt", b"1\n00:00:01,000 --> 00:00:02,000\nHello\n", "no transcript"),
