@@ -112,7 +112,7 @@ def move_chapters(chapters: Sequence[Chapter], timeline: Timeline) -> tuple[Chap
 
 
 def left_by_cuts(transcript: Transcript, cuts: tuple[Cut, ...]) -> tuple[int | None, ...]:
-    """Return which word of the whole transcript each word is that :func:`apply_cuts` leaves; none for one that hides."""
+    """Return the index of each word that :func:`apply_cuts` leaves, in the transcript; none for one that hides."""
     found: list[int | None] = []
     index = 0
     for turn in transcript.turns:

@@ -160,12 +160,18 @@ def test_a_figure_that_is_several_words_as_said_is_replaced_whole() -> None:
     ]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.data())
 def test_any_words_that_are_changed_are_exactly_the_changes(data: st.DataObject) -> None:
-    said = st.sampled_from(["um", "uh", "the", "roof", "holds", "we", "write", "plain", "words", "that", "stay", "23"])
-    turns = data.draw(st.lists(st.lists(said, min_size=3, max_size=14), min_size=1, max_size=4))
-    spoken = transcript(*((f"S{number % 2 + 1}", " ".join(words)) for number, words in enumerate(turns)))
+    # Which of two words that are the same was changed, nobody can tell: each word but fillers is said once.
+    said = st.lists(st.sampled_from(["", "um ", "uh "]), min_size=3, max_size=10)
+    turns = data.draw(st.lists(said, min_size=1, max_size=4))
+    spoken = transcript(
+        *(
+            (f"S{at % 2 + 1}", " ".join(f"{slip}{slip}word{chr(97 + at)}{chr(97 + n)}" for n, slip in enumerate(slips)))
+            for at, slips in enumerate(turns)
+        )
+    )
     shown = edit(spoken).transcript.words
     picked = data.draw(st.sets(st.integers(0, len(shown) - 1), max_size=len(shown) // 3))
 
@@ -178,9 +184,10 @@ def test_any_words_that_are_changed_are_exactly_the_changes(data: st.DataObject)
 
     after = corrected(revision(spoken), change)
     replaced = {shown[at].start_ms: f"Typed{at}" for at in picked}
-    assert {word.start_ms: word.text for word in after.words if word.text.startswith("Typed")} == replaced
-    left = [word for word in after.words if not word.text.startswith("Typed")]
-    assert left == [word for word in spoken.words if word.start_ms not in replaced]
+    assert [word.text for word in after.words] == [replaced.get(word.start_ms, word.text) for word in spoken.words]
+    assert [word for word in after.words if word.timed == "recognised"] == [
+        word for word in spoken.words if word.start_ms not in replaced
+    ]
     assert [len(turn.words) for turn in after.turns] == [len(turn.words) for turn in spoken.turns]
 
 
