@@ -14,7 +14,7 @@ from itertools import accumulate, groupby
 from typing import Final
 
 from pipeline.revisions import Cut
-from pipeline.types import NameProposal, Notice, Span, Speaker, Transcript, Turn, Word
+from pipeline.types import Chapter, NameProposal, Notice, Span, Speaker, Transcript, Turn, Word
 
 HIDDEN: Final = "[…]"
 """What stands in the text for words that are masked."""
@@ -96,6 +96,19 @@ def apply_cuts(transcript: Transcript, cuts: tuple[Cut, ...]) -> Transcript:
         speakers=tuple(_speaker(each, timeline) for each in transcript.speakers if each.key in heard),
         notices=tuple(_notices(transcript.notices, timeline)),
     )
+
+
+def move_chapters(chapters: Sequence[Chapter], timeline: Timeline) -> tuple[Chapter, ...]:
+    """Return a person's chapters on the clock of what is left; one that is removed whole is gone.
+
+    Args:
+        chapters: In order, apart, on the clock of the recording.
+        timeline: What is left of it.
+    """
+    starts = timeline.map_ms([chapter.start_ms for chapter in chapters])
+    ends = timeline.map_ms([chapter.end_ms for chapter in chapters])
+    moved = zip(chapters, starts, ends, strict=True)
+    return tuple(replace(chapter, start_ms=a, end_ms=b) for chapter, a, b in moved if a < b)
 
 
 def left_by_cuts(transcript: Transcript, cuts: tuple[Cut, ...]) -> tuple[int | None, ...]:

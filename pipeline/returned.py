@@ -118,6 +118,7 @@ def correction_of(lines: Sequence[Line], revision: Revision) -> Correction:
         names=people.names,
         cuts=revision.cuts,
         title=revision.title,
+        chapters=revision.chapters,
     )
 
 

@@ -50,7 +50,7 @@ def write(document: Document) -> bytes:
     _write_head(word, document)
     _write_highlights(word, document)
     found = passages(document.edited.transcript, document.chapters)
-    if not document.chapters and found:
+    if found and found[0].chapter is None:
         word.add_heading(message("render.transcript", document.language), 1)
     for passage in found:
         _write_passage(word, passage, document)
