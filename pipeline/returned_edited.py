@@ -147,7 +147,11 @@ def compare(blocks: Sequence[Block], revision: Revision, shown: Transcript, edit
     people = People.of(lines, text.words, was, revision.transcript)
     speakers = _Speakers(revision.transcript, shown, lines, people)
     correction = Correction(
-        turns=tuple(_turns(placed, speakers)), names=speakers.names(), cuts=revision.cuts, title=revision.title
+        turns=tuple(_turns(placed, speakers)),
+        names=speakers.names(),
+        cuts=revision.cuts,
+        title=revision.title,
+        chapters=revision.chapters,
     )
     return Compared(correction=correction, aside=aside, words=tuple(word for _, word in text.words))
 

@@ -32,7 +32,7 @@ from pipeline.returned_docx import read_document
 from pipeline.returned_edited import Compared, compare
 from pipeline.review import Desk
 from pipeline.revisions import Cut, Entry, Revision
-from pipeline.types import Bilingual, Provenance, Review, Session, Speaker, Transcript
+from pipeline.types import Bilingual, Chapter, Provenance, Review, Session, Speaker, Transcript
 from tests.talk import SESSION_ID, any_transcripts, transcript
 
 NOW = dt.datetime(2026, 11, 22, 9, 0, tzinfo=dt.UTC)
@@ -202,6 +202,12 @@ def test_what_a_cut_hides_stays_and_what_is_left_of_a_turn_that_was_taken_away_g
     after = corrected(before, change)
     assert [word.text for word in after.words[:6]] == [word.text for word in words[:6]]
     assert [turn.speaker for turn in after.turns] == ["S1", "S2"]
+
+
+def test_a_persons_chapters_stay() -> None:
+    chapters = (Chapter(start_ms=0, end_ms=400, title="Opening", language="en"),)
+    reviewed = replace(revision(SPOKEN), chapters=chapters)
+    assert back(exported(reviewed), reviewed).correction.chapters == chapters
 
 
 # Who speaks
