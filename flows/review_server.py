@@ -39,12 +39,14 @@ from config.settings import Settings, load_settings
 from flows.shared_engines import HOST
 from pipeline.editor.pages import EditorPages
 from pipeline.editor.wire import (
+    ChapterMark,
     OtherTextView,
     SentApproval,
     SentDraft,
     SentRevision,
     StateView,
     read_correction,
+    suggest_chapters,
     view_difference,
     view_entry,
     view_other_text,
@@ -102,7 +104,7 @@ class ReviewOptions:
         key: What a page has to know that changes something.
         approved: Called with a session's id after somebody has approved a revision of it.
         zone: In which times are shown.
-        terms: Glossary of the house, for what may have been misheard.
+        terms: Glossary of the house, for what may have been misheard and for the chapters that are suggested.
     """
 
     work: Path
@@ -125,6 +127,7 @@ def make_app(options: ReviewOptions) -> Asgi:
         Route(f"{session}/peaks", room.get_peaks),
         Route(f"{session}/history", room.get_history),
         Route(f"{session}/changes", room.get_changes),
+        Route(f"{session}/chapters", room.get_chapters),
         Route(f"{session}/draft", room.get_draft),
         Route(f"{session}/draft", _writes(SentDraft, room.keep_draft), methods=["PUT"]),
         Route(f"{session}/revisions", _writes(SentRevision, room.save), methods=["POST"]),
@@ -226,8 +229,13 @@ class _Room:
 
     def get_changes(self, request: Request) -> Response:
         _, desk = self._find(request)
-        before, after = (desk.revision(_number(request, name)).transcript for name in ("from", "to"))
+        before, after = (desk.revision(_number(request, name)) for name in ("from", "to"))
         return _json(view_difference(before, after))
+
+    def get_chapters(self, request: Request) -> Response:
+        record, desk = self._find(request)
+        revision = desk.revision(_number(request, "revision"))
+        return _json(suggest_chapters(record, revision, self._options.terms), tuple[ChapterMark, ...])
 
     def get_draft(self, request: Request) -> Response:
         _, desk = self._find(request)
@@ -245,7 +253,7 @@ class _Room:
 
     def save(self, request: Request, sent: SentRevision) -> Response:
         record, desk = self._find(request)
-        correction = read_correction(sent.session, desk.revision(sent.based_on).transcript.words)
+        correction = read_correction(sent.session, desk.revision(sent.based_on).transcript)
         now = dt.datetime.now(dt.UTC)
         saved = desk.save(correction, author=_author(sent.author), based_on=sent.based_on, now=now)
         return self._session(record, saved)

@@ -20,6 +20,7 @@ from prefect import flow, get_run_logger
 from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 
+from config import glossary
 from config.settings import Settings, load_settings
 from flows.children import end_with_parent
 from flows.engines import intake_options, notification_options
@@ -61,6 +62,7 @@ def watch(settings: Settings, go_on: Callable[[], bool]) -> None:
     options = intake_options(settings)
     prepare(options)
     notifier = Notifier(open_channels(notification_options(settings)), settings.root)
+    terms = glossary.load_all()
     seen: Seen = {}
     # Whatever ran before this watcher was started had no time to be handed over.
     grace = dt.timedelta(0)
@@ -70,7 +72,7 @@ def watch(settings: Settings, go_on: Callable[[], bool]) -> None:
             seen = look(options, seen, grace)
             grace = GRACE
             now = dt.datetime.now().astimezone()
-            take_returned(settings.returned, settings.work, settle_ms=options.settle_ms, now=now)
+            take_returned(settings.returned, settings.work, settle_ms=options.settle_ms, now=now, terms=terms)
             notifier.tell(read_records(options.work))
         except (httpx.HTTPError, PrefectException, OSError, TribuneError):
             _logger.warning("this round failed; the next one makes up for it", exc_info=True)

@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, chain, groupby, pairwise
-from typing import Final
+from typing import Final, Literal
 
 from pipeline.errors import CorrectionInvalid
 from pipeline.matching import fold, match, rising
@@ -71,6 +71,21 @@ def changes(before: Transcript, after: Transcript) -> tuple[Change, ...]:
     pairs = match([word.text for word in before.words], [word.text for word in after.words])
     found = (*_word_changes(before, after, pairs), *_speaker_changes(before, after, pairs))
     return tuple(sorted(found, key=lambda change: change.start_ms))
+
+
+def chapter_changes(before: Revision, after: Revision) -> tuple[Change, ...]:
+    """Return how a person's chapters differ between two revisions, in order of time."""
+    found: list[Change] = []
+    if (before.chapters is None) != (after.chapters is None):
+        kind: Literal["chapters_own", "chapters_automatic"]
+        kind = "chapters_own" if before.chapters is None else "chapters_automatic"
+        found.append(Change(kind=kind, before="", after="", start_ms=0))
+    was, now = ({each.start_ms: each.title for each in one.chapters or ()} for one in (before, after))
+    for start_ms in sorted(was.keys() | now.keys()):
+        gone, come = was.get(start_ms, ""), now.get(start_ms, "")
+        if gone != come:
+            found.append(Change(kind="chapter", before=gone, after=come, start_ms=start_ms))
+    return tuple(found)
 
 
 def _typed(turns: Sequence[CorrectedTurn]) -> Iterator[_Typed]:

@@ -14,7 +14,7 @@ from itertools import accumulate, groupby
 from typing import Final
 
 from pipeline.revisions import Cut
-from pipeline.types import NameProposal, Notice, Span, Speaker, Transcript, Turn, Word
+from pipeline.types import Chapter, NameProposal, Notice, Span, Speaker, Transcript, Turn, Word
 
 HIDDEN: Final = "[…]"
 """What stands in the text for words that are masked."""
@@ -96,6 +96,34 @@ def apply_cuts(transcript: Transcript, cuts: tuple[Cut, ...]) -> Transcript:
         speakers=tuple(_speaker(each, timeline) for each in transcript.speakers if each.key in heard),
         notices=tuple(_notices(transcript.notices, timeline)),
     )
+
+
+def move_chapters(chapters: Sequence[Chapter], timeline: Timeline) -> tuple[Chapter, ...]:
+    """Return a person's chapters on the clock of what is left; one that is removed whole is gone.
+
+    Args:
+        chapters: In order, apart, on the clock of the recording.
+        timeline: What is left of it.
+    """
+    starts = timeline.map_ms([chapter.start_ms for chapter in chapters])
+    ends = timeline.map_ms([chapter.end_ms for chapter in chapters])
+    moved = zip(chapters, starts, ends, strict=True)
+    return tuple(replace(chapter, start_ms=a, end_ms=b) for chapter, a, b in moved if a < b)
+
+
+def left_by_cuts(transcript: Transcript, cuts: tuple[Cut, ...]) -> tuple[int | None, ...]:
+    """Return the index of each word that :func:`apply_cuts` leaves, in the transcript; none for one that hides."""
+    found: list[int | None] = []
+    index = 0
+    for turn in transcript.turns:
+        for cut, run in groupby(turn.words, key=lambda word: _touched(word, cuts)):
+            count = len(list(run))
+            if cut is None:
+                found += range(index, index + count)
+            elif cut.kind == "mask":
+                found.append(None)
+            index += count
+    return tuple(found)
 
 
 def is_touched(span: Span, cuts: Sequence[Cut]) -> bool:

@@ -23,7 +23,7 @@ from pipeline.caption_rules import CaptionRules
 from pipeline.captions import make_cues
 from pipeline.chapters import make_chapters
 from pipeline.checkpoints import Checkpoints, Finished, Turn
-from pipeline.cuts import Timeline, apply_cuts
+from pipeline.cuts import Timeline, apply_cuts, move_chapters
 from pipeline.details import Tags
 from pipeline.editing import Edited, edit
 from pipeline.enrolment import EnrolledVoice, enrolled_for
@@ -262,12 +262,14 @@ class Text:
         transcript: On the clock of the recording.
         provenance: What found the words, and who stands by them.
         cuts: What learners do not get.
+        chapters: A person's own, on the clock of the recording; ``None`` to make them of the words.
     """
 
     session: Session
     transcript: Transcript
     provenance: Provenance
     cuts: tuple[Cut, ...] = ()
+    chapters: tuple[Chapter, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -386,6 +388,7 @@ def _publish_reviewed(
         transcript=transcript,
         provenance=replace(approved.provenance, review=_review(approved)),
         cuts=approved.cuts,
+        chapters=approved.chapters,
     )
     return _publish_text(work, sound, text, timings)
 
@@ -577,7 +580,7 @@ def _write(text: Text, shots_ms: tuple[int, ...], folder: Path, options: Process
         edited=edited,
         cues=cues,
         provenance=text.provenance,
-        chapters=make_chapters(edited.transcript),
+        chapters=_chapters(text, edited.transcript),
         highlights=choose_highlights(edited.transcript),
         page=f"{options.address}/{page_key(text.session.id, text.session.language)}" if options.address else None,
     )
@@ -590,6 +593,13 @@ def _write(text: Text, shots_ms: tuple[int, ...], folder: Path, options: Process
         highlights=document.highlights,
         files=files,
     )
+
+
+def _chapters(text: Text, edited: Transcript) -> tuple[Chapter, ...]:
+    """Return a person's own chapters as the cuts leave them, else those that the words give."""
+    if text.chapters is None:
+        return make_chapters(edited)
+    return move_chapters(text.chapters, Timeline(duration_ms=text.transcript.duration_ms, cuts=text.cuts))
 
 
 def _write_document(document: Document, written_as: Format, folder: Path) -> Artifact:

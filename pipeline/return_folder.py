@@ -1,4 +1,4 @@
-"""The folder for captions that were corrected elsewhere.
+"""The folder for captions and Word documents that were corrected elsewhere.
 
 Files lie in it, revisions come of them: each file that has settled is read, compared with the revision that it was made
 from and kept as a new one, by the name of the file. It then lies in ``taken``, or, where it cannot be taken, in
@@ -12,20 +12,25 @@ import datetime as dt
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from pipeline.caption_files import Opened, open_captions
+from pipeline.caption_files import open_captions
 from pipeline.corrections import changes, revise
+from pipeline.cuts import apply_cuts
+from pipeline.editing import edit
 from pipeline.errors import CaptionsInvalid, ReturnedFileInvalid, ReviewError, RevisionConflict
+from pipeline.glossary import GlossaryTerm
 from pipeline.intake import is_ignored
-from pipeline.journal import Stamp, free_path, make_folder, rename_new, write_whole
+from pipeline.journal import Stamp, free_path, make_folder, read_record, rename_new, write_whole
 from pipeline.messages import message
 from pipeline.naming import printable
-from pipeline.returned import correction_of, lines_of, mark_of
+from pipeline.returned import Mark, correction_of, labels_of, lines_of, mark_of
+from pipeline.returned_docx import EXTENSION, read_document
+from pipeline.returned_edited import compare
 from pipeline.review import Desk
-from pipeline.revisions import Revision
+from pipeline.revisions import Correction, Revision
 from pipeline.types import LANGUAGES, Language, Notice
 
 _logger = logging.getLogger(__name__)
@@ -33,11 +38,15 @@ _logger = logging.getLogger(__name__)
 TAKEN: Final = "taken"
 REFUSED: Final = "refused"
 _MOST_BYTES: Final = 20_000_000
+_MOST_LISTED: Final = 20
+_MOST_SHOWN: Final = 200
 _NANOSECONDS: Final = 1_000_000
 _BOTH: Final = "\n\n– – –\n\n"
 
 
-def take_returned(folder: Path, work: Path, *, settle_ms: int, now: dt.datetime) -> None:
+def take_returned(
+    folder: Path, work: Path, *, settle_ms: int, now: dt.datetime, terms: Sequence[GlossaryTerm] = ()
+) -> None:
     """Make a revision of every file that has come back, or say beside it why not.
 
     Args:
@@ -45,6 +54,7 @@ def take_returned(folder: Path, work: Path, *, settle_ms: int, now: dt.datetime)
         work: The work area.
         settle_ms: A file is left alone until it has not changed for so long.
         now: The time, with a time zone.
+        terms: Glossary of the house, with which documents were edited.
 
     Raises:
         OSError: The folder cannot be read or written.
@@ -56,12 +66,12 @@ def take_returned(folder: Path, work: Path, *, settle_ms: int, now: dt.datetime)
             continue
         stamp = Stamp.read(path)
         if time.time_ns() - stamp.modified_ns >= settle_ms * _NANOSECONDS:
-            _take(folder, work, path, stamp, now)
+            _take(folder, work, path, stamp, now, terms)
 
 
-def _take(folder: Path, work: Path, path: Path, stamp: Stamp, now: dt.datetime) -> None:
+def _take(folder: Path, work: Path, path: Path, stamp: Stamp, now: dt.datetime, terms: Sequence[GlossaryTerm]) -> None:
     try:
-        told, where = _revision_of(path, work, now), TAKEN
+        told, where = _revision_of(path, work, now, terms), TAKEN
     except (CaptionsInvalid, ReviewError) as refusal:
         told, where = (Notice(code=refusal.code, data=tuple(sorted(refusal.data.items()))),), REFUSED
     if Stamp.read(path) != stamp:
@@ -79,27 +89,76 @@ def _say(told: Sequence[Notice], language: Language) -> str:
     return "\n".join(message(each.code, language, **dict(each.data)) for each in told)
 
 
-def _revision_of(path: Path, work: Path, now: dt.datetime) -> tuple[Notice, ...]:
+def _revision_of(path: Path, work: Path, now: dt.datetime, terms: Sequence[GlossaryTerm]) -> tuple[Notice, ...]:
     """Keep what a file says as a revision, and return what to tell.
 
     Raises:
         CaptionsInvalid: It cannot be read.
         ReviewError: It cannot be taken.
     """
-    opened = _open(path)
-    mark = mark_of(opened.read.notes, path.name)
+    if path.stat().st_size > _MOST_BYTES:
+        raise ReturnedFileInvalid("review.file_too_large", {"megabytes": str(_MOST_BYTES // 1_000_000)})
+    if path.suffix.lower() == EXTENSION:
+        desk, base, correction, notices = _read_document(path, work, terms)
+    else:
+        opened = open_captions(path.read_bytes(), path.name)
+        desk, base, _ = _made_from(opened.read.notes, path.name, work)
+        correction, notices = correction_of(lines_of(opened.read, base.transcript), base), opened.notices
+    changed = len(changes(base.transcript, revise(base, correction)))
+    if not changed:
+        same = (("number", str(base.number)), ("session", base.session_id))
+        return (Notice(code="review.file_same", data=same), *notices)
+    saved = desk.save(correction, author=printable(path.name), based_on=base.number, now=now, origin="file")
+    about = (("changes", str(changed)), ("number", str(saved.number)), ("session", base.session_id))
+    return (Notice(code="review.file_taken", data=about), *notices)
+
+
+def _read_document(
+    path: Path, work: Path, terms: Sequence[GlossaryTerm]
+) -> tuple[Desk, Revision, Correction, tuple[Notice, ...]]:
+    """Return what a Word document corrects, and what to tell of it.
+
+    Raises:
+        ReviewError: It cannot be taken.
+    """
+    document = read_document(path.read_bytes())
+    desk, base, mark = _made_from(document.origin, path.name, work)
+    record = read_record(work, mark.session_id)
+    glossary = record.session.glossary if record else ()
+    shown = apply_cuts(base.transcript, base.cuts)
+    edited = edit(shown, glossary, terms, reviewed=mark.revision is not None)
+    compared = compare(document.blocks(labels_of(base.transcript)), base, shown, edited)
+    after = apply_cuts(revise(base, compared.correction), base.cuts)
+    unlike = compared.unlike(edit(after, glossary, terms, reviewed=True).transcript)
+    tracked = (Notice(code="review.document_tracked", data=(("count", str(document.tracked)),)),)
+    notices = (
+        *(tracked if document.tracked else ()),
+        *_listed("review.document_comments", document.comments),
+        *_listed("review.document_aside", compared.aside),
+        *_listed("review.document_unlike", unlike),
+    )
+    return desk, base, compared.correction, notices
+
+
+def _listed(code: str, passages: Sequence[str]) -> Iterator[Notice]:
+    """Yield a notice of some passages of a document, where there are any; of many, the first."""
+    shown = [text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]} …" for text in passages[:_MOST_LISTED]]
+    if shown:
+        passages_shown = "".join(f"\n- {text}" for text in shown)
+        yield Notice(code=code, data=(("count", str(len(passages))), ("passages", passages_shown)))
+
+
+def _made_from(notes: Sequence[str], name: str, work: Path) -> tuple[Desk, Revision, Mark]:
+    """Return the desk and the revision that a file was made from, and what it says of that.
+
+    Raises:
+        ReviewError: It does not say, there is no such session, or somebody has saved since.
+    """
+    mark = mark_of(notes, name)
     if mark is None:
         raise ReturnedFileInvalid("review.file_nameless")
     desk = Desk.of(work, mark.session_id)
-    base = _base(desk, mark.revision)
-    correction = correction_of(lines_of(opened.read, base.transcript), base)
-    changed = len(changes(base.transcript, revise(base, correction)))
-    if not changed:
-        same = (("number", str(base.number)), ("session", mark.session_id))
-        return (Notice(code="review.file_same", data=same), *opened.notices)
-    saved = desk.save(correction, author=printable(path.name), based_on=base.number, now=now, origin="file")
-    about = (("changes", str(changed)), ("number", str(saved.number)), ("session", mark.session_id))
-    return (Notice(code="review.file_taken", data=about), *opened.notices)
+    return desk, _base(desk, mark.revision), mark
 
 
 def _base(desk: Desk, number: int | None) -> Revision:
@@ -115,9 +174,3 @@ def _base(desk: Desk, number: int | None) -> Revision:
         return latest
     data = {"based_on": str(based_on), "latest": str(latest.number), "author": latest.entry.author}
     raise RevisionConflict("review.file_overtaken", data)
-
-
-def _open(path: Path) -> Opened:
-    if path.stat().st_size > _MOST_BYTES:
-        raise ReturnedFileInvalid("review.file_too_large", {"megabytes": str(_MOST_BYTES // 1_000_000)})
-    return open_captions(path.read_bytes(), path.name)

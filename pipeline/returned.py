@@ -87,7 +87,7 @@ def lines_of(read: ReadFile, transcript: Transcript) -> tuple[Line, ...]:
         for key, group in groupby(cue.lines, key=lambda line: line.speaker):
             shown = list(group)
             told = read.voiced or any(line.label is not None for line in shown)
-            words = tuple(_words(word.text for line in shown for word in line.words))
+            words = tuple(words_of(word.text for line in shown for word in line.words))
             if words:
                 lines.append(Line(speaker=names.get(key) if told else None, words=words))
     if not lines:
@@ -110,16 +110,36 @@ def correction_of(lines: Sequence[Line], revision: Revision) -> Correction:
     hidden = [at for at, word in enumerate(words) if is_touched(word, revision.cuts)]
     left = sorted(set(range(len(words))) - set(hidden))
     pairs = match([words[at].text for at in left], [text for _, text in tokens])
-    if len(pairs) < _LEAST_ALIKE * min(len(left), len(tokens)) or not pairs:
-        raise ReturnedFileInvalid("review.file_not_alike", {"share": f"{100 * len(pairs) // max(1, len(tokens))}"})
+    check_alike(len(pairs), len(left), len(tokens))
     was = {to: left[at] for at, to in pairs}
-    people = _People.of(lines, tokens, was, revision.transcript)
+    people = People.of(lines, tokens, was, revision.transcript)
     return Correction(
         turns=tuple(_turns(tokens, was, hidden, people, revision.transcript)),
         names=people.names,
         cuts=revision.cuts,
         title=revision.title,
+        chapters=revision.chapters,
     )
+
+
+def check_alike(same: int, before: int, after: int) -> None:
+    """Make sure that a file is of the session that it names.
+
+    Args:
+        same: How many words the two have in common.
+        before: Words that the revision shows.
+        after: Words of the file.
+
+    Raises:
+        ReturnedFileInvalid: It says something else altogether.
+    """
+    if not same or same < _LEAST_ALIKE * min(before, after):
+        raise ReturnedFileInvalid("review.file_not_alike", {"share": f"{100 * same // max(1, after)}"})
+
+
+def labels_of(transcript: Transcript) -> dict[str, str]:
+    """Return the key of each speaker by what they are called, folded, in either language."""
+    return {fold(speaker_label(*each)): each[0].key for each in _called(transcript)}
 
 
 def _called(transcript: Transcript) -> Iterator[tuple[Speaker, Language]]:
@@ -127,19 +147,27 @@ def _called(transcript: Transcript) -> Iterator[tuple[Speaker, Language]]:
     return ((speaker, language) for speaker in transcript.speakers for language in LANGUAGES)
 
 
-def _words(shown: Iterable[str]) -> list[str]:
-    """Return the words of a line; a mark that stands alone belongs to the word before it, as in French."""
+def words_of(shown: Iterable[str]) -> list[str]:
+    """Return the words of a line; a mark that stands alone belongs to the word before it, as in French.
+
+    Args:
+        shown: Parted at spaces.
+
+    Example:
+        >>> [word.replace("\u00a0", "_") for word in words_of(["Bien", "sûr", "!"])]
+        ['Bien', 'sûr_!']
+    """
     found: list[str] = []
     for part in shown:
         if part in {":", ";", "?", "!", "»", "%", "$"} and found:
             found[-1] += f"\u00a0{part}"
         else:
-            found += part.replace(HIDDEN, " ").split(" ")
-    return [text for text in found if text.strip()]
+            found += [text for text in part.replace(HIDDEN, " ").split(" ") if text.strip()]
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _People:
+class People:
     """Who says what in a file.
 
     Attributes:
@@ -153,10 +181,12 @@ class _People:
     @classmethod
     def of(
         cls, lines: Sequence[Line], tokens: Sequence[tuple[int, str]], was: Mapping[int, int], before: Transcript
-    ) -> _People:
+    ) -> People:
         """Find out who is who: names that the revision knows, names that are new for a voice, and new voices."""
         voices = _voices(lines, tokens, was, before)
-        known = {fold(speaker_label(*each)): each[0].key for each in _called(before)}
+        known: dict[str, str | None] = {
+            fold(message("render.unknown_voice", language)): None for language in LANGUAGES
+        } | labels_of(before)
         names = {speaker.key: speaker.name for speaker in before.speakers if speaker.name}
         called = {fold(line.speaker) for line in lines if line.speaker}
         for name in dict.fromkeys(line.speaker for line in lines if line.speaker):
@@ -184,7 +214,7 @@ def _whose(
     lines: Sequence[Line],
     voices: Sequence[str | None],
     called: AbstractSet[str],
-    known: Mapping[str, str],
+    known: Mapping[str, str | None],
 ) -> str | None:
     """Return the key of the voice that a new name is for, where no line calls that voice by what it was called."""
     votes = Counter(voice for line, voice in zip(lines, voices, strict=True) if line.speaker == name and voice)
@@ -195,12 +225,12 @@ def _whose(
     return None if still else key
 
 
-def _free(keys: Iterable[str]) -> str:
+def _free(keys: Iterable[str | None]) -> str:
     taken = set(keys)
     return next(key for number in range(1, len(taken) + 2) if (key := f"S{number}") not in taken)
 
 
-def _keys(lines: Sequence[Line], voices: Sequence[str | None], known: Mapping[str, str]) -> Iterator[str | None]:
+def _keys(lines: Sequence[Line], voices: Sequence[str | None], known: Mapping[str, str | None]) -> Iterator[str | None]:
     """Yield who says each line; one that does not tell goes on as the one before it where the voice is the same."""
     key: str | None = None
     heard: str | None = None
@@ -217,7 +247,7 @@ def _turns(
     tokens: Sequence[tuple[int, str]],
     was: Mapping[int, int],
     hidden: Sequence[int],
-    people: _People,
+    people: People,
     before: Transcript,
 ) -> Iterator[CorrectedTurn]:
     """Yield the turns of the revision as far as the file leaves them whole, with the words that it could not show."""

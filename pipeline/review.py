@@ -124,12 +124,15 @@ class Desk:
         before = self.revision(based_on)
         if not Timeline(duration_ms=before.transcript.duration_ms, cuts=correction.cuts).kept_ms:
             raise CorrectionInvalid("review.correction_invalid", {"detail": "cuts"})
+        if any(chapter.end_ms > before.transcript.duration_ms for chapter in correction.chapters or ()):
+            raise CorrectionInvalid("review.correction_invalid", {"detail": "chapters"})
         made = replace(
             before,
             entry=Entry(number=based_on + 1, author=author, saved_at=now, origin=origin, based_on=based_on),
             transcript=revise(before, correction),
             cuts=correction.cuts,
             title=correction.title,
+            chapters=correction.chapters,
         )
         with self._held():
             self._keep(made)
@@ -198,7 +201,7 @@ class Desk:
         )
 
     def take_proposal(self, *, author: str, based_on: int, now: dt.datetime) -> Revision:
-        """Make a new revision of the proposal; cuts and title stay as they are.
+        """Make a new revision of the proposal; cuts, chapters and title stay as they are.
 
         Args:
             author: Who chose it.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, Literal
 
-from pipeline.types import Bilingual, Provenance, Span, Transcript
+from pipeline.types import Bilingual, Chapter, Provenance, Span, Transcript
 
 Origin = Literal["recognition", "person", "file", "proposal"]
 """Whose words they are: as recognised, typed by a person, from a file that came back corrected, or a later recognition
@@ -97,6 +97,8 @@ class Revision:
         provenance: What recognised the words that it began with.
         cuts: What learners do not get, in order, apart.
         title: The session's title where a person changed it here.
+        chapters: A person's own, in order, apart, on the clock of the recording; empty where there are to be none,
+            ``None`` where they are made of the words each time.
     """
 
     entry: Entry
@@ -104,9 +106,11 @@ class Revision:
     provenance: Provenance
     cuts: tuple[Cut, ...] = ()
     title: Bilingual | None = None
+    chapters: tuple[Chapter, ...] | None = None
 
     def __post_init__(self) -> None:
         check_cuts(self.cuts)
+        check_chapters(self.chapters or ())
 
     @property
     def session_id(self) -> str:
@@ -170,15 +174,18 @@ class Correction:
         names: Key and full name of each speaker who is known; others have no name.
         cuts: What learners do not get, in order, apart.
         title: The session's title where it is to be another one.
+        chapters: A person's own, in order, apart; ``None`` to have them made of the words.
     """
 
     turns: tuple[CorrectedTurn, ...]
     names: tuple[tuple[str, str], ...] = ()
     cuts: tuple[Cut, ...] = ()
     title: Bilingual | None = None
+    chapters: tuple[Chapter, ...] | None = None
 
     def __post_init__(self) -> None:
         check_cuts(self.cuts)
+        check_chapters(self.chapters or ())
         keys = [key for key, _ in self.names]
         if len(set(keys)) != len(keys) or not all(map(SPEAKER_KEY.match, keys)):
             raise ValueError("each speaker is named once")
@@ -188,16 +195,18 @@ class Correction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One difference between two transcripts.
+    """One difference between two transcripts, or two revisions.
 
     Attributes:
-        kind: ``words`` for a passage that reads otherwise, ``speaker`` for one that somebody else says.
-        before: The words, or the speaker's label, before; empty where something was added.
-        after: The words, or the speaker's label, after; empty where something was taken away.
+        kind: ``words`` for a passage that reads otherwise, ``speaker`` for one that somebody else says, ``chapter`` for
+            a person's chapter; ``chapters_own`` where a person's chapters take the place of those made of the words,
+            ``chapters_automatic`` for the way back.
+        before: The words, the speaker's label or the chapter's title before; empty where something was added.
+        after: The words, the speaker's label or the chapter's title after; empty where something was taken away.
         start_ms: Where it starts in the recording.
     """
 
-    kind: Literal["words", "speaker"]
+    kind: Literal["words", "speaker", "chapter", "chapters_own", "chapters_automatic"]
     before: str
     after: str
     start_ms: int
@@ -243,6 +252,18 @@ def check_cuts(cuts: tuple[Cut, ...]) -> None:
     """
     if any(after.start_ms < before.end_ms for before, after in pairwise(cuts)):
         raise ValueError("cuts are in order and do not overlap")
+
+
+def check_chapters(chapters: tuple[Chapter, ...]) -> None:
+    """Make sure that chapters are in order and apart, and that each takes time.
+
+    Raises:
+        ValueError: They are not.
+    """
+    if not all(chapter.duration_ms for chapter in chapters):
+        raise ValueError("a chapter takes time")
+    if any(after.start_ms < before.end_ms for before, after in pairwise(chapters)):
+        raise ValueError("chapters are in order and do not overlap")
 
 
 def _check_author(author: str, when: dt.datetime) -> None:

@@ -20,7 +20,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import BinaryIO
 
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, Response, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, Response, expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 PLACES = (
@@ -123,6 +123,8 @@ def open_browser() -> Iterator[Browser]:
         NoBrowser: There is none, and none could be brought.
     """
     program = find_or_install_browser()
+    # Other tests may keep the machine busy: only what never happens is wrong.
+    expect.set_options(timeout=30_000)
     with sync_playwright() as playwright:
         # Sound and picture must start without a click, as the tests drive the player by script too.
         flags = [*FLAGS, "--autoplay-policy=no-user-gesture-required", "--mute-audio"]
@@ -164,7 +166,7 @@ def watch(page: Page, address: str) -> list[str]:
     return faults
 
 
-def until(page: Page, condition: str, seconds: float = 15.0) -> None:
+def until(page: Page, condition: str, seconds: float = 60.0) -> None:
     """Wait for a JavaScript expression to hold; Playwright's own waiting needs ``eval``, which the pages forbid."""
     end = time.monotonic() + seconds
     while not page.evaluate(f"Boolean({condition})"):

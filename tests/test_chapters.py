@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from itertools import pairwise
 
 import pytest
@@ -91,6 +92,26 @@ def test_titles_are_words_of_their_own_chapter(language: Language) -> None:
     titles = [chapter.title for chapter in make_chapters(spoken)]
     assert len(set(titles)) == len(titles)
     assert len(begins) == len(titles)
+
+
+def test_what_is_said_before_the_first_chapter_has_a_heading_and_a_silent_chapter_has_none() -> None:
+    spoken = transcript(("S1", "one two three four"), language="en")
+    begins = [word.start_ms for word in spoken.words]
+    third = begins[2]
+    edges = ((begins[1] + 1, third - 1), (third - 1, third), (third, spoken.duration_ms))
+    chapters = tuple(
+        Chapter(start_ms=first, end_ms=last, title=title, language="en")
+        for (first, last), title in zip(edges, ("Silent", "Silent too", "Roofs"), strict=True)
+    )
+    found = passages(spoken, chapters)
+    assert [each.chapter and each.chapter.title for each in found] == [None, "Roofs"]
+    assert [len(each.paragraphs[0]) for each in found] == [2, 2]
+    headings = re.findall("<(h[1-6]).*?>(.*?)</h", transcript_html(spoken, chapters))
+    assert [(level, text) for level, text in headings if level == "h2"] == [("h2", "Transcript"), ("h2", "Roofs")]
+    assert headings[0][0] == "h2"
+    whole = document(spoken, chapters=chapters)
+    for name in ("docx", "pdf"):
+        assert FORMATS[name].body(whole)
 
 
 def test_a_session_of_one_topic_or_of_less_than_four_minutes_is_not_divided() -> None:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from config.caption_rules import load_all
 from pipeline.captions import make_cues
-from pipeline.cuts import HIDDEN, Timeline, apply_cuts
+from pipeline.cuts import HIDDEN, Timeline, apply_cuts, move_chapters
 from pipeline.revisions import Cut
-from pipeline.types import NameProposal, Notice, Span, Speaker, Transcript
+from pipeline.types import Chapter, NameProposal, Notice, Span, Speaker, Transcript
 from tests.test_corrections import revision
 
 DURATION_MS = 10_000
@@ -52,6 +52,25 @@ def test_no_word_that_a_cut_touches_is_left_and_every_other_is(cuts: tuple[Cut, 
     assert {speaker.key for speaker in after.speakers} == {turn.speaker for turn in after.turns}
     cues = make_cues(after, load_all())
     assert [word.text for cue in cues for word in cue.words] == [word.text for word in after.words]
+
+
+@given(cut_lists(), st.lists(st.integers(0, DURATION_MS - 1), min_size=1, max_size=8, unique=True))
+def test_chapters_move_with_what_is_left_and_only_those_go_of_which_nothing_is(
+    cuts: tuple[Cut, ...], begins: list[int]
+) -> None:
+    edges = [*sorted(begins), DURATION_MS]
+    chapters = [
+        Chapter(start_ms=first, end_ms=last, title=str(first), language="en") for first, last in pairwise(edges)
+    ]
+    timeline = Timeline(duration_ms=DURATION_MS, cuts=cuts)
+    moved = move_chapters(chapters, timeline)
+    left = {
+        chapter.title: chapter.duration_ms - sum(chapter.overlap_ms(span) for span in timeline.removed)
+        for chapter in chapters
+    }
+    assert {chapter.title: chapter.duration_ms for chapter in moved} == {key: ms for key, ms in left.items() if ms}
+    assert all(one.end_ms == other.start_ms for one, other in pairwise(moved))
+    assert not moved or moved[-1].end_ms == timeline.kept_ms
 
 
 def test_a_masked_passage_reads_as_one_mark_and_keeps_its_time() -> None:

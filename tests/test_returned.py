@@ -21,7 +21,7 @@ from pipeline.return_folder import take_returned
 from pipeline.returned import correction_of, lines_of, mark_of
 from pipeline.review import Desk
 from pipeline.revisions import Correction, Cut, Revision
-from pipeline.types import Bilingual, Provenance, Review, Session, Speaker
+from pipeline.types import Bilingual, Chapter, Provenance, Review, Session, Speaker
 from tests.test_corrections import revision, typed
 
 NOW = dt.datetime(2026, 11, 22, 9, 0, tzinfo=dt.UTC)
@@ -98,6 +98,12 @@ def test_a_passage_can_be_given_to_somebody_else() -> None:
     head, _, last = text.rpartition("Éric Côté:")
     after = revise(before, back(f"{head}Speaker 2:{last}", before, ".srt"))
     assert [turn.speaker for turn in after.turns] == ["S1", "S2", "S2"]
+
+
+def test_a_persons_chapters_stay() -> None:
+    chapters = (Chapter(start_ms=0, end_ms=400, title="Opening", language="en"),)
+    reviewed = replace(spoken(), chapters=chapters)
+    assert back(exported(reviewed, "webvtt"), reviewed, ".vtt").chapters == chapters
 
 
 def test_what_the_captions_could_not_show_stays() -> None:
@@ -209,7 +215,7 @@ def test_a_file_made_from_an_approved_revision_is_known_by_its_number(tmp_path: 
         (f"{ID}.vtt", b"WEBVTT\n\n00:01.000 -> 00:02.000\nHello\n", "holds no captions"),
         (f"{ID}.ttml", b'<tt xmlns="http://www.w3.org/ns/ttml"><body>', "is damaged"),
         (f"{ID}.srt", b"\xff\xfe\x00", "is no text"),
-        (f"{ID}.docx", b"PK", "is no file of captions"),
+        (f"{ID}.docx", b"PK", "Word document"),
         (f"{ID}.srt", b"0" * 20_000_001, "larger than 20\u00a0MB"),
         (f"{ID}.srt", b"1\n00:00:01,000 --> 00:00:02,000\nSomething altogether different was said\n", "out of 100"),
         (f"{'b' * 16}.srt", b"1\n00:00:01,000 --> 00:00:02,000\nHello\n", "no transcript"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from pipeline.errors import CorrectionInvalid, RevisionConflict, RevisionMissing
 from pipeline.review import Desk
 from pipeline.revisions import Approval, CorrectedTurn, Correction, Cut, Entry, Token
-from pipeline.types import Bilingual, Provenance, Speaker, Transcript
+from pipeline.types import Bilingual, Chapter, Provenance, Speaker, Transcript
 from tests.test_corrections import revision, typed
 
 NOW = dt.datetime(2026, 11, 22, 9, 0, tzinfo=dt.UTC)
@@ -37,10 +38,12 @@ def test_a_save_is_a_numbered_revision_with_author_time_and_what_it_is_based_on(
         turns=(typed("the roof holds"),),
         cuts=(Cut(start_ms=0, end_ms=100, kind="mask"),),
         title=Bilingual(en="Roofs"),
+        chapters=(Chapter(start_ms=0, end_ms=400, title="Roofs", language="en"),),
     )
     saved = desk.save(correction, author="Anna", based_on=1, now=NOW)
     assert desk.latest() == saved == desk.revision(2)
     assert (saved.cuts, saved.title, saved.session_id) == (correction.cuts, correction.title, "a" * 16)
+    assert saved.chapters == correction.chapters
     assert [(entry.number, entry.author, entry.origin, entry.based_on) for entry in desk.history()] == [
         (1, "tribune 0", "recognition", None),
         (2, "Anna", "person", 1),
@@ -201,6 +204,33 @@ def test_values_that_mean_nothing_cannot_be_made(wrong: object) -> None:
     assert callable(wrong)
     with pytest.raises(ValueError, match=r"."):
         wrong()
+
+
+def chapter(start_ms: int, end_ms: int) -> Chapter:
+    return Chapter(start_ms=start_ms, end_ms=end_ms, title="Roofs", language="en")
+
+
+@pytest.mark.parametrize("wrong", [(chapter(0, 9), chapter(5, 20)), (chapter(5, 9), chapter(0, 5)), (chapter(5, 5),)])
+def test_chapters_are_in_order_apart_and_take_time(desk: Desk, wrong: tuple[Chapter, ...]) -> None:
+    for make in (lambda: Correction(turns=(), chapters=wrong), lambda: replace(desk.latest(), chapters=wrong)):
+        with pytest.raises(ValueError, match="chapter"):
+            make()
+
+
+def test_a_chapter_that_reaches_beyond_the_recording_is_refused(desk: Desk) -> None:
+    duration_ms = desk.latest().transcript.duration_ms
+    correction = Correction(turns=(typed("x"),), chapters=(chapter(0, duration_ms + 1),))
+    with pytest.raises(CorrectionInvalid):
+        desk.save(correction, author="Anna", based_on=1, now=NOW)
+    assert len(desk.history()) == 1
+
+
+def test_a_revision_that_was_kept_before_there_were_chapters_leaves_them_to_the_words(desk: Desk) -> None:
+    path = desk.folder / "revisions" / "000001.json"
+    kept = json.loads(path.read_bytes())
+    assert kept.pop("chapters") is None
+    path.write_text(json.dumps(kept), encoding="utf-8")
+    assert desk.latest().chapters is None
 
 
 def test_a_revision_knows_whose_it_is(desk: Desk) -> None:

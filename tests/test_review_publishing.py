@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from webvtt import WebVTT
 
 from models.whisper import WhisperRecognizer
 from pipeline.details import Details, session_for
@@ -17,7 +19,17 @@ from pipeline.process import Work, process, republish
 from pipeline.render.json import read_transcript
 from pipeline.revisions import CorrectedTurn, Correction, Cut, Revision, Token
 from pipeline.s3 import S3Store
-from pipeline.types import Bilingual, Publication, Recording
+from pipeline.types import (
+    Bilingual,
+    Chapter,
+    Provenance,
+    Publication,
+    Recording,
+    Speaker,
+    Transcript,
+    Turn,
+    Word,
+)
 from pipeline.verification import verify
 from tests.clips import LIMITS, cut
 from tests.test_process import OPTIONS, SAMPLES, RealEngines, at_work, body, take
@@ -112,6 +124,53 @@ def test_what_is_approved_replaces_what_was_recognised_everywhere(work: Work, st
     again = go(work)
     assert again.revision == second.revision
     assert again.written == 0
+
+
+def test_a_persons_chapters_are_the_published_ones_on_the_clock_of_what_is_left(
+    work: Work, film: Recording, store: S3Store
+) -> None:
+    session = session_for(film, GIVEN)
+    words = tuple(
+        Word(start_ms=500 * at, end_ms=500 * at + 400, text=f"word{at}.", probability=0.9, language="en")
+        for at in range(23)
+    )
+    turn = Turn(speaker="S1", words=words)
+    said = Transcript(
+        session_id=session.id, language="en", duration_ms=12_000, turns=(turn,), speakers=(Speaker(key="S1"),)
+    )
+    work.desk.keep_recognition(said, Provenance(tool="tests"), now=NOW)
+    chapters = tuple(
+        Chapter(start_ms=start, end_ms=end, title=title, language="en")
+        for start, end, title in ((1000, 4000, "Budget"), (4000, 6000, "Staff"), (6000, 12_000, "Roofs & <pipes>"))
+    )
+    correction = replace(
+        corrected(work.desk.latest(), as_it_is(work.desk.latest())),
+        cuts=(Cut(start_ms=3500, end_ms=6500, kind="remove"),),
+        chapters=chapters,
+    )
+    work.desk.save(correction, author="Anna", based_on=1, now=NOW)
+    work.desk.approve(2, author="Anna", now=NOW)
+    published = republish(work, session, complete=lambda _: session)
+    told = WebVTT.from_string(body(store, published, "chapters.en.vtt"))
+    assert [(cue.start, cue.end, cue.text) for cue in told.captions] == [
+        ("00:00:01.000", "00:00:03.500", "Budget"),
+        ("00:00:03.500", "00:00:09.000", "Roofs &amp; &lt;pipes&gt;"),
+    ]
+    page = store.read(f"sessions/{published.session_id}/en.html")
+    assert page is not None
+    nav = page[0].decode().split('<nav class="chapters"')[1].split("</nav>")[0]
+    assert nav.index("#t=1") < nav.index("Budget") < nav.index("#t=3.5") < nav.index("Roofs &amp; &lt;pipes&gt;")
+    assert "Staff" not in nav
+    markdown = body(store, published, "transcript.en.md")
+    before, budget, roofs = (re.findall(r"word\d+", part.lower()) for part in re.split("## Budget|## Roofs", markdown))
+    assert (before[-2:], budget[0], budget[-1], roofs[0]) == (["word0", "word1"], "word2", "word6", "word13")
+
+    work.desk.save(replace(correction, chapters=()), author="Anna", based_on=2, now=NOW)
+    work.desk.approve(3, author="Anna", now=NOW)
+    again = republish(work, session, complete=lambda _: session)
+    page = store.read(f"sessions/{again.session_id}/en.html")
+    assert page is not None
+    assert b'class="chapters"' not in page[0]
 
 
 def test_nothing_is_published_before_it_is_approved_where_that_is_required(work: Work, store: S3Store) -> None:

@@ -22,15 +22,27 @@ from starlette.testclient import TestClient
 
 from flows.review_server import ReviewOptions, make_app, read_key
 from pipeline.corrections import revise
-from pipeline.editor.wire import Run, Sent, SentSpeaker, SentTurn, read_correction, view_difference, view_session
+from pipeline.editor.wire import (
+    ChapterMark,
+    Run,
+    Sent,
+    SentSpeaker,
+    SentTurn,
+    read_correction,
+    suggest_chapters,
+    view_difference,
+    view_session,
+)
 from pipeline.errors import CorrectionInvalid, MediaError
 from pipeline.journal import read_record
 from pipeline.messages import catalogue
 from pipeline.peaks import PEAKS_PER_SECOND, read_peaks
 from pipeline.review import Desk
 from pipeline.revisions import Cut, Entry, Revision
-from pipeline.types import LANGUAGES, Transcript
+from pipeline.serial import from_json
+from pipeline.types import LANGUAGES, Chapter, Transcript
 from tests.desk import NOW, PROVENANCE, lay_out, reviewable, said, write_sound
+from tests.test_chapters import talk
 
 KEY: Final = "k" * 64
 ADDRESS: Final = "http://127.0.0.1:8340"
@@ -309,7 +321,7 @@ def test_however_a_page_parts_untouched_words_nothing_changes(data: st.DataObjec
         at += len(turn.words)
     speakers = tuple(SentSpeaker(key=each.key, name=None) for each in transcript.speakers)
     sent = Sent(turns=tuple(turns), speakers=speakers, cuts=())
-    revised = revise(_revision(transcript), read_correction(sent, transcript.words))
+    revised = revise(_revision(transcript), read_correction(sent, transcript))
     assert revised.turns == transcript.turns
 
 
@@ -321,7 +333,70 @@ def _revision(transcript: Transcript) -> Revision:
 def test_cuts_that_meet_are_refused() -> None:
     cuts = (Cut(start_ms=0, end_ms=50, kind="remove"), Cut(start_ms=40, end_ms=90, kind="mask"))
     with pytest.raises(CorrectionInvalid):
-        read_correction(Sent(turns=(), speakers=(), cuts=cuts), ())
+        read_correction(Sent(turns=(), speakers=(), cuts=cuts), reviewable("en")[1])
+
+
+def test_chapters_come_as_where_each_begins_and_reach_up_to_the_next() -> None:
+    _, transcript = reviewable("en")
+    marks = (
+        ChapterMark(start_ms=0, title=" \u202eBudget\n", language="en"),
+        ChapterMark(start_ms=9000, title="\u200b", language="fr"),
+    )
+    read = read_correction(Sent(turns=(), speakers=(), cuts=(), chapters=marks), transcript).chapters
+    assert read == (
+        Chapter(start_ms=0, end_ms=9000, title="Budget", language="en"),
+        Chapter(start_ms=9000, end_ms=transcript.duration_ms, title="\ufffd", language="fr"),
+    )
+
+
+@pytest.mark.parametrize("starts", [(9000, 0), (9000, 9000), (-1, 9000), (0, 10**9), (0, 10**9, 2 * 10**9)])
+def test_chapters_out_of_order_or_outside_the_recording_are_refused(starts: tuple[int, ...]) -> None:
+    marks = tuple(ChapterMark(start_ms=start, title="Budget", language="en") for start in starts)
+    with pytest.raises(CorrectionInvalid):
+        read_correction(Sent(turns=(), speakers=(), cuts=(), chapters=marks), reviewable("en")[1])
+
+
+def test_what_a_page_sent_before_there_were_chapters_leaves_them_to_the_words() -> None:
+    sent = from_json(Sent, '{"turns": [], "speakers": [], "cuts": []}')
+    assert read_correction(sent, reviewable("en")[1]).chapters is None
+
+
+def test_chapters_are_suggested_on_the_clock_of_the_recording_and_quote_nothing_that_is_cut(
+    tmp_path: Path, desk: Desk, client: TestClient
+) -> None:
+    record = read_record(tmp_path / "work", desk.session_id)
+    assert record is not None
+    topics, _ = talk("en")
+    whole = _revision(topics)
+    suggested = suggest_chapters(record, whole, ())
+    assert len(suggested) > 1
+    assert suggested[0].start_ms == 0
+    told = suggested[1].title.split()[0].strip(",").lower()
+    hidden = [word for word in topics.words if told in word.text.lower()]
+    cuts = tuple(Cut(start_ms=word.start_ms, end_ms=word.end_ms, kind="remove") for word in hidden)
+    without = suggest_chapters(record, dataclasses.replace(whole, cuts=cuts), ())
+    assert without
+    assert all(told not in each.title.lower() for each in without)
+    assert all(each.start_ms in {0, *(word.start_ms for word in topics.words)} for each in without)
+    assert client.get(f"/api/sessions/{desk.session_id}/chapters?revision=1").json() == []
+
+
+def test_a_difference_tells_of_chapters_by_their_titles() -> None:
+    _, transcript = reviewable("en")
+    one, two = (Chapter(start_ms=0, end_ms=5000, title=title, language="en") for title in ("Budget & <staff>", "Staff"))
+    three = Chapter(start_ms=5000, end_ms=9000, title="Roofs", language="en")
+    automatic = _revision(transcript)
+    own, renamed = (dataclasses.replace(automatic, chapters=each) for each in ((one,), (two, three)))
+
+    def told(before: Revision, after: Revision) -> list[tuple[str, str, str, int]]:
+        shown = view_difference(before, after).changes
+        return [(each.kind, each.before, each.after, each.start_ms) for each in shown]
+
+    assert told(automatic, own) == [("chapters_own", "", "", 0), ("chapter", "", "Budget & <staff>", 0)]
+    assert told(own, renamed) == [("chapter", "Budget & <staff>", "Staff", 0), ("chapter", "", "Roofs", 5000)]
+    assert told(own, automatic) == [("chapters_automatic", "", "", 0), ("chapter", "Budget & <staff>", "", 0)]
+    assert told(automatic, dataclasses.replace(automatic, chapters=())) == [("chapters_own", "", "", 0)]
+    assert told(own, own) == []
 
 
 def test_a_difference_says_which_words_are_still_the_same() -> None:
@@ -329,7 +404,7 @@ def test_a_difference_says_which_words_are_still_the_same() -> None:
     turn = before.turns[0]
     changed = dataclasses.replace(turn, words=(*turn.words[:2], *turn.words[3:]))
     after = dataclasses.replace(before, turns=(changed, *before.turns[1:]))
-    difference = view_difference(before, after)
+    difference = view_difference(_revision(before), _revision(after))
     assert difference.same == ((0, 0, 2), (3, 2, len(before.words) - 3))
     assert [change.before for change in difference.changes] == [turn.words[2].text]
 

@@ -12,8 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from pipeline.corrections import changes
-from pipeline.editing import propose_terms
+from pipeline.chapters import make_chapters
+from pipeline.corrections import changes, chapter_changes
+from pipeline.cuts import apply_cuts
+from pipeline.editing import edit, propose_terms
 from pipeline.errors import CorrectionInvalid
 from pipeline.formatting import format_moment
 from pipeline.glossary import GlossaryTerm
@@ -22,7 +24,7 @@ from pipeline.matching import match
 from pipeline.messages import message
 from pipeline.redaction import Redaction, propose
 from pipeline.revisions import Change, CorrectedTurn, Correction, Cut, Entry, Proposal, Revision, Token
-from pipeline.types import LANGUAGES, Bilingual, Language, Speaker, Transcript, Turn, Word
+from pipeline.types import LANGUAGES, Bilingual, Chapter, Language, Speaker, Transcript, Turn, Word
 from pipeline.visible import UNSHOWABLE, visible, visible_word
 
 Run = str | tuple[int, int] | tuple[int, str]
@@ -61,6 +63,15 @@ class SpeakerView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChapterMark:
+    """Where a chapter begins, as the page shows and sends it; it goes on up to the next."""
+
+    start_ms: int
+    title: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SpellingView:
     """Words that may be a term or a name, heard or written otherwise.
 
@@ -85,6 +96,7 @@ class SessionView:
         people: Names of those announced, to choose from.
         personal: Passages that may hold a personal number.
         spellings: Words that may be a term of the session or of the house, or the name of somebody announced.
+        chapters: A reviewer's own; ``None`` where they are made of the words.
     """
 
     id: str
@@ -100,6 +112,7 @@ class SessionView:
     people: tuple[str, ...]
     personal: tuple[Redaction, ...]
     spellings: tuple[SpellingView, ...]
+    chapters: tuple[ChapterMark, ...] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,12 +147,14 @@ class Sent:
         speakers: Everyone, named or not.
         cuts: In order.
         title: What the reviewer calls the session; ``None`` to leave its name.
+        chapters: The reviewer's own, in order; ``None`` to have them made of the words.
     """
 
     turns: tuple[SentTurn, ...]
     speakers: tuple[SentSpeaker, ...]
     cuts: tuple[Cut, ...]
     title: Bilingual | None = None
+    chapters: tuple[ChapterMark, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,7 +288,24 @@ def view_session(record: SessionRecord, revision: Revision, terms: Iterable[Glos
             SpellingView(first=each.index, last=each.index + each.count - 1, text=visible(each.after))
             for each in proposals
         ),
+        chapters=None if revision.chapters is None else _view_chapters(revision.chapters),
     )
+
+
+def suggest_chapters(
+    record: SessionRecord, revision: Revision, terms: Sequence[GlossaryTerm]
+) -> tuple[ChapterMark, ...]:
+    """Return the chapters that a revision's words give, on the clock of the recording.
+
+    Args:
+        record: Of the session.
+        revision: Its words and cuts; nothing that is cut is quoted.
+        terms: Of the house, as in what is published.
+    """
+    # Masked instead of removed, what is cut takes its words along and leaves every time as it is.
+    hidden = tuple(replace(cut, kind="mask") for cut in revision.cuts)
+    edited = edit(apply_cuts(revision.transcript, hidden), record.session.glossary, terms)
+    return _view_chapters(make_chapters(edited.transcript))
 
 
 def view_state(record: SessionRecord, history: Sequence[Entry], zone: dt.tzinfo) -> StateView | None:
@@ -296,10 +328,12 @@ def view_entry(entry: Entry) -> Entry:
     return replace(entry, author=visible(entry.author) or UNSHOWABLE)
 
 
-def view_difference(before: Transcript, after: Transcript) -> DifferenceView:
+def view_difference(before: Revision, after: Revision) -> DifferenceView:
     """Return how two revisions differ, as it can be shown and as changes can be carried from one to the other."""
-    shown = _view_changes(changes(before, after))
-    pairs = match([word.text for word in before.words], [word.text for word in after.words])
+    old, new = before.transcript, after.transcript
+    found = (*chapter_changes(before, after), *changes(old, new))
+    shown = _view_changes(sorted(found, key=lambda change: change.start_ms))
+    pairs = match([word.text for word in old.words], [word.text for word in new.words])
     return DifferenceView(changes=shown, same=tuple(_runs(pairs)))
 
 
@@ -324,22 +358,23 @@ def _runs(pairs: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int, int]]:
         yield (*pairs_of_run[0], len(pairs_of_run))
 
 
-def read_correction(sent: Sent, words: Sequence[Word]) -> Correction:
+def read_correction(sent: Sent, transcript: Transcript) -> Correction:
     """Return the correction that a page sent.
 
     Args:
         sent: What it sent.
-        words: Of the revision that it showed.
+        transcript: Of the revision that it showed.
 
     Raises:
         CorrectionInvalid: It says something that cannot be.
     """
     try:
         return Correction(
-            turns=tuple(_read_turns(sent.turns, words)),
+            turns=tuple(_read_turns(sent.turns, transcript.words)),
             names=tuple((each.key, name) for each in sent.speakers if (name := visible(each.name or ""))),
             cuts=sent.cuts,
             title=_visible_text(sent.title) if sent.title else None,
+            chapters=None if sent.chapters is None else tuple(_read_chapters(sent.chapters, transcript.duration_ms)),
         )
     except ValueError as wrong:
         raise CorrectionInvalid("review.correction_invalid", {"detail": str(wrong)}) from wrong
@@ -382,6 +417,21 @@ def _view_speaker(speaker: Speaker) -> SpeakerView:
 
 def _visible_text(text: Bilingual) -> Bilingual:
     return Bilingual(en=None if text.en is None else visible(text.en), fr=None if text.fr is None else visible(text.fr))
+
+
+def _view_chapters(chapters: Sequence[Chapter]) -> tuple[ChapterMark, ...]:
+    return tuple(
+        ChapterMark(start_ms=each.start_ms, title=visible(each.title) or UNSHOWABLE, language=each.language)
+        for each in chapters
+    )
+
+
+def _read_chapters(sent: Sequence[ChapterMark], duration_ms: int) -> Iterator[Chapter]:
+    """Yield chapters, each up to where the next begins."""
+    ends = [*(each.start_ms for each in sent[1:]), duration_ms]
+    for each, end_ms in zip(sent, ends, strict=False):
+        title = visible(each.title) or UNSHOWABLE
+        yield Chapter(start_ms=each.start_ms, end_ms=end_ms, title=title, language=each.language)
 
 
 def _read_turns(sent: Sequence[SentTurn], words: Sequence[Word]) -> Iterator[CorrectedTurn]:

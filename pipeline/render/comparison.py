@@ -34,11 +34,13 @@ class Marked:
         before: The words as recognised.
         after: As edited; empty where they were left out.
         rules: The rules that changed them, in order; empty where nothing did.
+        count: How many words they are.
     """
 
     before: str
     after: str
     rules: tuple[str, ...]
+    count: int = 1
 
 
 def write(document: Document) -> str:
@@ -67,7 +69,12 @@ def mark_changes(words: Sequence[Word], edits: Sequence[Edit]) -> tuple[Marked, 
         together = [each for each in marked[edit.index : last + 1] if each is not None]
         rules = tuple(dict.fromkeys((*(rule for each in together for rule in each.rules), edit.rule)))
         marked[edit.index : last + 1] = [None] * (last + 1 - edit.index)
-        marked[edit.index] = Marked(before=" ".join(each.before for each in together), after=edit.after, rules=rules)
+        marked[edit.index] = Marked(
+            before=" ".join(each.before for each in together),
+            after=edit.after,
+            rules=rules,
+            count=sum(each.count for each in together),
+        )
     return tuple(each for each in marked if each is not None)
 
 

@@ -3,7 +3,8 @@
 A document in, the bytes of a ``.docx`` file out, written through python-docx. Styles carry the structure: a title, a
 heading a chapter, ``Speaker`` with who speaks and from when, ``Transcript`` with the words and nothing else. Each run
 names its language, so that spell-check works in both; times lead to the moment on the session's page where its address
-is known; the core properties hold the session's id. The same document gives the same bytes.
+is known; the core properties and each page's foot hold the session's id, by which a copy that comes back corrected is
+known. The same document gives the same bytes.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def write(document: Document) -> bytes:
     _write_head(word, document)
     _write_highlights(word, document)
     found = passages(document.edited.transcript, document.chapters)
-    if not document.chapters and found:
+    if found and found[0].chapter is None:
         word.add_heading(message("render.transcript", document.language), 1)
     for passage in found:
         _write_passage(word, passage, document)
@@ -70,6 +71,7 @@ def _template(document: Document) -> WordDocument:
         style = word.styles.add_style(name, WD_STYLE_TYPE.PARAGRAPH)
         style.base_style = base
     speaker = _style(word, SPEAKER_STYLE)
+    speaker.next_paragraph_style = _style(word, WORDS_STYLE)
     speaker.font.bold, speaker.font.color.rgb = True, _INK
     speaker.paragraph_format.keep_with_next = True
     speaker.paragraph_format.space_before, speaker.paragraph_format.space_after = Pt(10), Pt(2)
@@ -78,7 +80,7 @@ def _template(document: Document) -> WordDocument:
     properties.title = document.title[:255]
     properties.subject = " · ".join(document.facts)[:255]
     properties.author = properties.last_modified_by = visible(document.provenance.tool)[:255]
-    properties.identifier = document.session.id
+    properties.identifier = document.origin
     properties.language = language
     properties.comments = ""
     properties.created = properties.modified = moment
@@ -95,6 +97,7 @@ def _write_head(word: WordDocument, document: Document) -> None:
     header = word.sections[0].header.paragraphs[0]
     header.text = " · ".join([document.title, *document.facts])
     footer = word.sections[0].footer.paragraphs[0]
+    footer.text = f"{document.origin} · "
     _add_page_number(footer)
     _, language = document.session.title.find(document.language)
     _add_run(word.add_paragraph(style="Title"), document.title, language)

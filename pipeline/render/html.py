@@ -56,7 +56,12 @@ def transcript_html(transcript: Transcript, chapters: Sequence[Chapter] = ()) ->
     """Return any transcript as HTML sections, one a passage; elements of class ``words`` hold the words alone."""
     used: Counter[str] = Counter()
     sections = []
-    for passage in passages(transcript, chapters):
+    found = passages(transcript, chapters)
+    if chapters and found and found[0].chapter is None:
+        # What is said before a person's first chapter has a heading of the same level.
+        title = escaped(message("render.transcript", transcript.language))
+        sections.append(f'<h2 class="chapter">{title}</h2>\n')
+    for passage in found:
         anchor = f"t{passage.start_ms}"
         used[anchor] += 1
         # Two people may start in the same millisecond; an address is of one place only.

@@ -57,13 +57,18 @@ def _passages(transcript: Transcript, ahead: list[Chapter]) -> Iterator[Passage]
 
 
 def _parted(words: Sequence[Word], ahead: list[Chapter]) -> Iterator[tuple[Chapter | None, Sequence[Word]]]:
-    """Divide words where chapters begin, and take those chapters off the ones that lie ahead."""
+    """Divide words where chapters begin, and take those chapters off the ones that lie ahead.
+
+    Of chapters that begin since the word before, the last has the words: in the others nothing is said.
+    """
     first, opened = 0, None
     for at, word in enumerate(words):
         if ahead and word.start_ms >= ahead[0].start_ms:
             if at > first:
                 yield opened, words[first:at]
-            first, opened = at, ahead.pop(0)
+            while ahead and word.start_ms >= ahead[0].start_ms:
+                opened = ahead.pop(0)
+            first = at
     yield opened, words[first:]
 
 

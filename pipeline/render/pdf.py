@@ -47,7 +47,7 @@ def _given(document: Document) -> dict[str, Any]:
     """Return everything that the template shows, as it is to be shown."""
     title, language = document.session.title.find(document.language)
     found = passages(document.edited.transcript, document.chapters)
-    untitled = found and not document.chapters
+    untitled = found and found[0].chapter is None
     return {
         "title": _drawn(document.title) or document.session.id,
         "heading": _run(language, _drawn(title), document) if _drawn(title) else ["en", document.session.id],

@@ -214,7 +214,7 @@ def _plain_row(pieces: tuple[Piece, ...], voice: str | None, labels: Container[s
     label = _BEFORE_COLON.match(text, begin)
     if label is None or visible(label[1]).casefold() not in labels:
         label = _LABEL.match(text, begin)
-        if label is not None and not _names(visible(label[1]), voice):
+        if label is not None and not is_name(visible(label[1]), voice):
             label = None
     return _Row(
         pieces=pieces,
@@ -225,8 +225,8 @@ def _plain_row(pieces: tuple[Piece, ...], voice: str | None, labels: Container[s
     )
 
 
-def _names(text: str, voice: str | None) -> bool:
-    """Say whether what stands before a colon is a name: that of the voice, where there is one."""
+def is_name(text: str, voice: str | None) -> bool:
+    """Say whether what stands before a colon, or alone, is a name: that of the voice, where there is one."""
     if voice is not None:
         return text.casefold() == voice.casefold()
     if text in {message("render.unknown_voice", language) for language in LANGUAGES}:

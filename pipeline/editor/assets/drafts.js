@@ -104,6 +104,11 @@ export class Drafts {
     await this.sending;
   }
 
+  /** What was typed has become a revision: this browser is not to find it again as something unsaved. */
+  drop() {
+    localStorage.removeItem(this.place);
+  }
+
   /** Send nothing more: what was typed has become a revision, or another hand keeps it. */
   forget() {
     this.ended = true;

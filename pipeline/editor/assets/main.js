@@ -1,5 +1,6 @@
 /* The review editor: puts the text, the recording, the drafts and the dialogs together. */
 
+import { ChapterList } from "./chapters.js";
 import { askAuthor, askConflict, askCut, askWho, button, byId, changeItems, make, proposalItem, ask, wireDialogs } from "./dialogs.js";
 import { Drafts } from "./drafts.js";
 import { clock } from "./format.js";
@@ -31,6 +32,7 @@ class Editor {
     this.refused = new Set();
     this.say = say;
     this.searching = { places: [], at: -1 };
+    this.chapters = new ChapterList(this.#chapterHost());
   }
 
   get document() {
@@ -120,6 +122,7 @@ class Editor {
     const { document: now } = this;
     this.view.show(now);
     this.player.setCuts(now.cuts);
+    this.chapters.show();
     for (const [id, list] of [["undo", this.history.past], ["redo", this.history.future]]) byId(id).disabled = !list.length;
     clearTimeout(this.idle);
     this.idle = setTimeout(() => this.#showAside(), IDLE_MS);
@@ -429,6 +432,41 @@ class Editor {
     return { start_ms: from, end_ms: Math.min(from + CUT_MS, this.session.duration_ms) };
   }
 
+  /* Chapters */
+
+  #chapterHost() {
+    const editor = this;
+    return {
+      say,
+      get document() {
+        return editor.document;
+      },
+      get session() {
+        return editor.session;
+      },
+      apply: (chapters) => this.history.apply(model.withChapters(this.document, chapters)),
+      suggest: (revision) => this.server.get("/chapters", { revision }),
+      here: () => this.#chapterHere(),
+      now: () => this.player.now,
+      play: (ms) => this.player.playFrom(ms),
+      announce: (text) => this.#announce(text),
+      refused: (refusal) => this.#onRefused(refusal),
+    };
+  }
+
+  /** The chapter that would begin at the caret; without one, at what is heard now. */
+  #chapterHere() {
+    const here = this.#here();
+    const { blocks } = this.document;
+    if (here) {
+      const block = blocks[model.indexOfBlock(this.document, here.id)];
+      return model.chapterFrom(this.document, block, this.#tokenAt(block, here.from));
+    }
+    const place = model.spokenAt(this.document, this.player.now);
+    if (!place) return { start_ms: this.player.now, title: "", language: this.session.language };
+    return { ...model.chapterFrom(this.document, blocks[place.block], place.token), start_ms: this.player.now };
+  }
+
   /* Search */
 
   #search() {
@@ -494,6 +532,7 @@ class Editor {
 
   /** Go on from the saved revision; what was typed while it was being saved is still there. */
   #onSaved(saved, document) {
+    this.drafts.drop();
     const settled = model.settle(document, this.document, new model.Base(saved));
     if (settled) {
       const [opened, now] = settled;
@@ -532,9 +571,15 @@ class Editor {
     else this.#notice(say("merged_clashes", { ...data, count: clashes.length }), ...clashes.map((each) => this.#clashAction(each)));
   }
 
-  #clashAction({ mine, theirs, block }) {
+  #clashAction({ mine, theirs, block, chapters = false }) {
+    if (chapters) return [say("chapters"), () => this.#showChapters(), true];
     const shown = `${mine.slice(0, 80)} ↔ ${theirs.slice(0, 80)}`;
     return [shown, () => block !== null && this.view.select(block, 0), true];
+  }
+
+  #showChapters() {
+    byId("chapters-part").open = true;
+    byId("chapters-title").focus();
   }
 
   async #approve() {
@@ -695,6 +740,7 @@ class Editor {
       F2: () => this.#doubt(1),
       "Shift+F2": () => this.#doubt(-1),
       F4: () => this.#whoHere(),
+      F8: () => this.chapters.add(),
     };
     return keys[name.filter(Boolean).join("+")] ?? null;
   }

@@ -4,7 +4,7 @@
    on top of theirs. Paragraphs that only one of us changed read as that one wrote them. Where both did, mine stands and
    theirs is listed, so that a person decides. */
 
-import { openDocument, partBlocks } from "./model.js";
+import { chaptersText, openDocument, partBlocks } from "./model.js";
 
 /**
  * @param mine My document, on the old base.
@@ -12,7 +12,8 @@ import { openDocument, partBlocks } from "./model.js";
  * @param theirs The other's session, as the server gives it.
  * @param base Its words, as a Base.
  * @param pairs Runs of words that are the same in both revisions: [index before, index now, how many].
- * @returns The document on their base, and the passages that both changed: {mine, theirs, block}.
+ * @returns The document on their base, and what both changed: {mine, theirs, block} for a passage or a name,
+ *   {chapters: true} for the chapters.
  */
 export function rebase(mine, opened, theirs, base, pairs) {
   const now = wordMap(mine.base.text.length, pairs);
@@ -87,7 +88,7 @@ function text(blocks) {
   return blocks.map((block) => block.text.trim()).join(" ");
 }
 
-/** Names, cuts and title: mine where I changed them, else theirs; a name that both changed is told like a passage. */
+/** Names, cuts, title and chapters: mine where I changed them, else theirs; what both changed is told like a passage. */
 function apart(mine, opened, theirs, clashes) {
   const was = new Map(opened.speakers.map((each) => [each.key, each.name]));
   const own = new Map(mine.speakers.map((each) => [each.key, each]));
@@ -103,7 +104,16 @@ function apart(mine, opened, theirs, clashes) {
     speakers: [...speakers, ...own.values()],
     cuts: joinedCuts(mine.cuts, opened.cuts, theirs.cuts),
     title: mine.title === opened.title ? theirs.title : mine.title,
+    chapters: oneOfChapters(mine.chapters, opened.chapters, theirs.chapters, clashes),
   };
+}
+
+/** Chapters are one value: half of mine among half of theirs would be nobody's division of the session. */
+function oneOfChapters(mine, opened, theirs, clashes) {
+  const [ours, before, now] = [mine, opened, theirs].map(chaptersText);
+  if (ours === before) return theirs;
+  if (now !== before && now !== ours) clashes.push({ chapters: true });
+  return mine;
 }
 
 /** Their cuts without those that I took back, and those of mine that meet none of them. */

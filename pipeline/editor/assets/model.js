@@ -7,6 +7,7 @@
 const LONG_BLOCK = 90;
 const SENTENCE_END = /[.?!…]["»”’)]*$/u;
 const LOW = 0.5;
+const TITLE_WORDS = 6;
 
 let lastId = 0;
 
@@ -21,6 +22,7 @@ export class Base {
     this.language = words.map((word) => word[4]);
     this.overlapped = words.map((word) => Boolean(word[5]));
     this.main = session.language;
+    this.duration = session.duration_ms;
   }
 
   /** Whether the recogniser was unsure of a token that nobody has changed. */
@@ -63,6 +65,7 @@ export function openDocument(session, base) {
     speakers: session.speakers.map(({ key, name }) => Object.freeze({ key, name })),
     cuts: session.cuts.map((cut) => Object.freeze(cut)),
     title: session.own_title ? Object.freeze(session.title) : null,
+    chapters: frozenChapters(session.chapters),
     base,
   });
 }
@@ -267,6 +270,31 @@ export function withTitle(document, title) {
   return Object.freeze({ ...document, title: title && Object.freeze(title) });
 }
 
+/* Chapters */
+
+/** A person's own chapters, in order; null to have them made of the words. */
+export function withChapters(document, chapters) {
+  const ordered = chapters && [...chapters].sort((one, other) => one.start_ms - other.start_ms);
+  return Object.freeze({ ...document, chapters: frozenChapters(ordered) });
+}
+
+function frozenChapters(chapters) {
+  return chapters && Object.freeze(chapters.map((chapter) => Object.freeze(chapter)));
+}
+
+/** The chapter that would begin with a token: called by the words that it opens with, up to the end of the sentence. */
+export function chapterFrom(document, block, at) {
+  const opening = block.tokens.slice(Math.max(at, 0), Math.max(at, 0) + TITLE_WORDS);
+  const ends = opening.findIndex((token) => SENTENCE_END.test(token.text));
+  const words = opening.slice(0, ends < 0 ? TITLE_WORDS : ends + 1).map((token) => token.text);
+  const language = opening.length ? document.base.languageOf(opening[0]) : null;
+  return {
+    start_ms: timeOf(document, block, at),
+    title: words.join(" ").replace(/[\s.,;:!?…]+$/u, ""),
+    language: language ?? document.base.main,
+  };
+}
+
 /* Times */
 
 /** When a token is heard: its own time, else that of the nearest word before it in the block. */
@@ -362,7 +390,7 @@ function doubtsIn({ tokens }, base) {
 /** The document as the server takes it: runs of untouched words as [from, to), changed ones as [word, text], new as text. */
 export function toPayload(document) {
   const turns = document.blocks.map((block) => remember(sent, block, () => toTurn(block, document.base)));
-  return { turns, speakers: document.speakers, cuts: document.cuts, title: document.title };
+  return { turns, speakers: document.speakers, cuts: document.cuts, title: document.title, chapters: document.chapters };
 }
 
 /* What is made of a block is made once: blocks never change, and nearly all are the same after a keystroke. */
@@ -404,19 +432,26 @@ export function fromPayload(payload, opened) {
     speakers: payload.speakers.map((each) => Object.freeze(each)),
     cuts: payload.cuts.map((cut) => Object.freeze(cut)),
     title: payload.title ?? null,
+    chapters: frozenChapters(payload.chapters ?? null),
     base,
   });
   const asOpened = blocks.length === opened.blocks.length && blocks.every((block, at) => block === opened.blocks[at]);
   return asOpened && besidesText(read) === besidesText(opened) ? opened : read;
 }
 
-/** Names, cuts and title as one text that is the same for the same values. */
-function besidesText({ speakers, cuts, title }) {
+/** Names, cuts, title and chapters as one text that is the same for the same values. */
+function besidesText({ speakers, cuts, title, chapters }) {
   return JSON.stringify([
     speakers.map(({ key, name }) => [key, name]),
     cuts.map((cut) => [cut.start_ms, cut.end_ms, cut.kind, cut.sound, cut.picture]),
     title && [title.en, title.fr],
+    chaptersText(chapters),
   ]);
+}
+
+/** Chapters as one text that is the same for the same values. */
+export function chaptersText(chapters) {
+  return JSON.stringify(chapters && chapters.map(({ start_ms: start, title, language }) => [start, title, language]));
 }
 
 /** Once a document has been saved: the same paragraphs on the words of the new revision.
