@@ -26,6 +26,7 @@ from pipeline.journal import (
     SessionRecord,
     Stamp,
     State,
+    Withdrawn,
     commit,
     decode_name,
     encode_name,
@@ -290,4 +291,7 @@ def test_what_is_not_there_any_more_cannot_be_published(tmp_path: Path, record: 
     assert not request_publication(tmp_path, ID)
     with journal(tmp_path):
         write_record(tmp_path, replace(record, state=Rejected(reasons=())))
+    assert not request_publication(tmp_path, ID)
+    with journal(tmp_path):
+        write_record(tmp_path, replace(record, state=Withdrawn(reason="x")))
     assert not request_publication(tmp_path, ID)
