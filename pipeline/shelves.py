@@ -230,11 +230,15 @@ class Lists:
             make = partial(self._shelf, session_id, place, lost_if_missing)
             self._derive(_shelf_key(place.key), FRESH_JSON, make)
         for key in places:
-            self._derive_pages(key)
-            self._derive_files(partial(self._shelf_files, key))
+            self._derive_shelf(key)
         self._derive(CATALOGUE, FRESH_JSON, partial(self._catalogue, tuple(places)))
         for key in self._home():
             self._derive(key, page_headers(language_of(key)), partial(self._home_page, key))
+        *_, mark = self._site_files()
+        if not self._is_there(mark):
+            # What every list tells programs has changed, such as the site's address.
+            for shelf in read_catalogue(self._store).shelves:
+                self._derive_shelf(shelf.key)
         self._derive_files(self._site_files)
 
     def _places(self, session_id: str, entry: CatalogueEntry | None, *, everything: bool) -> Iterator[Shelved]:
@@ -263,6 +267,10 @@ class Lists:
                 lost_if_missing = True
         return self._gather().get(place.key, (place, []))[1] if lost_if_missing else []
 
+    def _derive_shelf(self, key: str) -> None:
+        self._derive_pages(key)
+        self._derive_files(partial(self._shelf_files, key))
+
     def _derive_pages(self, key: str) -> None:
         shelved = read_shelf(key, self._store)
         if shelved is None:
@@ -277,13 +285,18 @@ class Lists:
     def _derive_files(self, make: Callable[[], Sequence[MachineFile]]) -> None:
         """Bring what other programs read up to date, and remove what is of no use any more."""
         for file in make():
-            there = self._store.head(file.key)
-            if (there and there.sha256) == (None if file.body is None else hashlib.sha256(file.body).hexdigest()):
+            if self._is_there(file):
                 continue
             if file.body is None:
                 self._store.delete([file.key])
             # Made again, also where it was just removed: whoever needs it since may have found it there.
             self._derive(file.key, machine_headers(file.content_type), partial(_body_of, file.key, make))
+
+    def _is_there(self, file: MachineFile) -> bool:
+        there = self._store.head(file.key)
+        if there is None or file.body is None:
+            return there is None and file.body is None
+        return there.sha256 == hashlib.sha256(file.body).hexdigest()
 
     def _shelf_files(self, key: str) -> Sequence[MachineFile]:
         shelved = read_shelf(key, self._store)

@@ -82,7 +82,8 @@ class PlainViews:
 
     def site_files(self, entries: Sequence[CatalogueEntry], shelves: Sequence[Shelf]) -> Sequence[MachineFile]:
         del shelves
-        return [self._machine_file("feeds/all.xml", [entry.session_id for entry in entries])]
+        feed = self._machine_file("feeds/all.xml", [entry.session_id for entry in entries])
+        return [feed, self._machine_file("robots.txt", [self.look])]
 
     def _machine_file(self, key: str, words: Sequence[str]) -> MachineFile:
         body = " ".join(words).encode() if self.machines and words else None

@@ -123,6 +123,23 @@ def test_what_programs_read_is_kept_at_the_same_price(ten_thousand: MemoryStore,
     assert notice == {"manifest.json", "en.html", "fr.html"}
 
 
+def test_another_address_is_told_on_every_list_with_the_next_publication() -> None:
+    store = MemoryStore()
+    for number in range(3):
+        last = put_session(store, number, day_of(number * 1_000), PROGRAMMES[number])
+    for address in (None, "https://old.example.org", "https://new.example.org", None):
+        Lists(store, LearnerSite(SiteOptions(address=address))).update(last)
+        made = [found.key for prefix in ("feeds/", "sitemap", "robots") for found in store.list(prefix)]
+        assert bool(made) == (address is not None)
+        for key in made:
+            body = store.read(key)
+            assert body is not None
+            assert str(address).encode() in body[0], key
+        names = [key.rpartition("/")[2] for key in made]
+        assert names.count("course.imscc") == (6 if address else 0)
+        assert len([name for name in names if name.startswith("sitemap-20")]) == (3 if address else 0)
+
+
 def test_the_first_page_of_ten_thousand_is_light_and_leads_everywhere(ten_thousand: MemoryStore) -> None:
     shelves = read_catalogue(ten_thousand).shelves
     latest = list(read_entries(ten_thousand))[:SHOWN_FIRST]

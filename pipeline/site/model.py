@@ -283,6 +283,8 @@ class Views(Protocol):
     def site_files(self, entries: Sequence[CatalogueEntry], shelves: Sequence[Shelf]) -> Sequence[MachineFile]:
         """Return what other programs read of all sessions, feeds, sitemap, ``robots.txt``: always the same keys.
 
+        The last of them changes only when every list has to be told anew, as under another address.
+
         Args:
             entries: The sessions that were published last, at least as many as a feed holds, where there are.
             shelves: Every list there is.

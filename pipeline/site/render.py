@@ -177,7 +177,7 @@ class LearnerSite:
 
     def site_files(self, entries: Sequence[CatalogueEntry], shelves: Sequence[Shelf]) -> Sequence[MachineFile]:
         """Return what other programs read of all sessions."""
-        return (*make_sitemap(shelves, self._options.address), *make_feeds(None, entries, self._options))
+        return (*make_feeds(None, entries, self._options), *make_sitemap(shelves, self._options.address))
 
     def _offers(self, groups: Sequence[ProgrammeGroup], language: Language) -> tuple[_Offer, ...]:
         """Return what can be followed or taken along of programmes, whose sessions these are."""

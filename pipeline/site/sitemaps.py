@@ -26,7 +26,7 @@ _DESCRIPTION_LENGTH: Final = 2048
 
 
 def make_sitemap(shelves: Sequence[Shelf], address: str | None) -> tuple[MachineFile, ...]:
-    """Return ``robots.txt``, ``sitemap.xml``, which leads to all parts, and the part of the lists.
+    """Return ``sitemap.xml``, which leads to all parts, the part of the lists, and ``robots.txt``.
 
     Args:
         shelves: Every list of sessions there is.
@@ -37,9 +37,9 @@ def make_sitemap(shelves: Sequence[Shelf], address: str | None) -> tuple[Machine
     lists = _urlset(_pages({language: f"{language}/index.html" for language in LANGUAGES}, address or ""))
     robots = f"User-agent: *\nAllow: /\n\nSitemap: {address}/sitemap.xml\n"
     made = (
-        ("robots.txt", robots.encode(), "text/plain; charset=utf-8"),
         ("sitemap.xml", write_xml(index), XML),
         (_LISTS, lists, XML),
+        ("robots.txt", robots.encode(), "text/plain; charset=utf-8"),
     )
     return tuple(
         MachineFile(key=key, body=body if address is not None else None, content_type=content_type)
