@@ -36,6 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Bench.add_arguments(parser)
     parser.add_argument("--measures", default=",".join(MEASURES), help="which, in order; empty to write the page only")
     parser.add_argument("--again", default="", help=f"which to measure anew: {', '.join(ROWS)}")
+    parser.add_argument(
+        "--remark", default="", help="what a reader must know of the run: other work on the machine, say"
+    )
     options = parser.parse_args(arguments)
     bench = Bench.asked(options)
     for name in filter(None, options.again.split(",")):
@@ -49,7 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         *times.bars(bench), *editing.bars(bench), *cost.bars(bench)
     ]  # fmt: skip
     asked = shlex.join(sys.argv[1:] if arguments is None else arguments)
-    PAGE.write_text(page(bench, sections, found, f"python -m tests.benchmarks {asked}".strip()), encoding="utf-8")
+    PAGE.write_text(
+        page(bench, sections, found, f"python -m tests.benchmarks {asked}".strip(), options.remark), encoding="utf-8"
+    )
     say(f"{sum(bar.met is True for bar in found)} of {len(found)} bars met; written to {PAGE}")
 
 

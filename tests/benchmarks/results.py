@@ -29,7 +29,9 @@ _PACKAGES: Final = (
 )  # fmt: skip
 
 
-def page(bench: Bench, sections: Mapping[str, Sequence[str]], found: Sequence[Bar], command: str) -> str:
+def page(
+    bench: Bench, sections: Mapping[str, Sequence[str]], found: Sequence[Bar], command: str, remark: str = ""
+) -> str:
     """Return the page.
 
     Args:
@@ -37,6 +39,7 @@ def page(bench: Bench, sections: Mapping[str, Sequence[str]], found: Sequence[Ba
         sections: Lines of Markdown by heading, in order.
         found: Every bar.
         command: What was asked for.
+        remark: What a reader must know of the run, such as other work on the machine.
     """
     quick = " A quick run, a few short recordings: enough to see that everything works." if bench.quick else ""
     lines = [
@@ -45,6 +48,7 @@ def page(bench: Bench, sections: Mapping[str, Sequence[str]], found: Sequence[Ba
         f"Written by `{command}` on {dt.datetime.now(dt.UTC):%Y-%m-%d}; change nothing here by hand.{quick}",
         "Every system ran in a process of its own, on the same weights (Whisper base, int8; segmentation-3.0; CAM++) "
         f"and {bench.threads} threads.",
+        *(["", remark] if remark else []),
         "",
         "## Bars",
         "",
