@@ -146,13 +146,7 @@ def publish(
         erase_files(bundle.session.id, store)
         raise
     _logger.info("session %s is published as %s, %d written", bundle.session.id, manifest.revision, publisher.written)
-    return Publication(
-        session_id=bundle.session.id,
-        revision=manifest.revision,
-        pages=tuple((language, store.url(page_key(bundle.session.id, language))) for language in LANGUAGES),
-        files=tuple((file.name, store.url(file_key(manifest, file))) for file in manifest.files),
-        written=publisher.written,
-    )
+    return _publication(manifest, store, publisher.written)
 
 
 def withdraw_earlier(session_id: str, store: Store) -> None:
@@ -354,6 +348,16 @@ def _session_record(bundle: Bundle, revision: str, digest: str, published_at: dt
         revision=revision,
         digest=digest,
         published_at=published_at,
+    )
+
+
+def _publication(manifest: Manifest, store: Store, written: int) -> Publication:
+    return Publication(
+        session_id=manifest.session_id,
+        revision=manifest.revision,
+        pages=tuple((language, store.url(page_key(manifest.session_id, language))) for language in LANGUAGES),
+        files=tuple((file.name, store.url(file_key(manifest, file))) for file in manifest.files),
+        written=written,
     )
 
 

@@ -8,7 +8,7 @@ which may never go: negations, numbers and names. What somebody may have meant s
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -84,8 +84,8 @@ def drop_slips(draft: Draft, terms: Container[str]) -> None:
         terms: First words of glossary terms, folded; none of them is a filler.
     """
     _drop_fillers(draft, terms)
-    _drop_fragments(draft)
-    _drop_repetitions(draft)
+    _drop_before(draft, _is_begun, "stutter")
+    _drop_before(draft, _is_repeated, "repetition")
     _drop_false_starts(draft)
 
 
@@ -136,33 +136,24 @@ def _takes_full_stop(draft: Draft, at: int) -> bool:
     return before.rstrip(",;:")[-1:].isalnum()
 
 
-def _drop_fragments(draft: Draft) -> None:
-    """Leave out a word's beginning before the word: ``st- student``, ``j' j'ai``."""
+def _drop_before(draft: Draft, is_slip: Callable[[Slot, Slot], bool], rule: str) -> None:
+    """Leave out each word that the word after it shows to be a slip."""
     at = 0
     while at + 1 < len(draft.slots):
-        if _is_begun(draft.slots[at], draft.slots[at + 1]):
-            draft.change(at, "", "stutter")
+        if is_slip(draft.slots[at], draft.slots[at + 1]):
+            draft.change(at, "", rule)
         else:
             at += 1
 
 
 def _is_begun(slot: Slot, following: Slot) -> bool:
-    """Say whether a word is the beginning of the next one, broken off."""
+    """Say whether a word is the beginning of the next one, broken off: ``st- student``, ``j' j'ai``."""
     fragment, elided = _FRAGMENT.match(slot.text), ELIDED.match(slot.text)
     found = fragment[1] if fragment else elided[1] if elided and not elided[2] else ""
     start = found.lower().replace("’", "'")
     begun = bool(start) and following.core.startswith(start) and len(following.core) > len(start)
     # "Pas" or "six" broken off before "passer" or "sixty" may have been all there was to say.
     return begun and slot.language == following.language and not is_protected(start, slot.language)
-
-
-def _drop_repetitions(draft: Draft) -> None:
-    at = 0
-    while at + 1 < len(draft.slots):
-        if _is_repeated(draft.slots[at], draft.slots[at + 1]):
-            draft.change(at, "", "repetition")
-        else:
-            at += 1
 
 
 def _is_repeated(slot: Slot, following: Slot) -> bool:

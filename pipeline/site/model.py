@@ -96,7 +96,7 @@ class PublishedFile:
         href: Percent-encoded address relative to the session's page.
         size: Bytes.
         content_type: As sent to browsers.
-        role: ``video``, ``audio``, ``poster``, ``captions``, ``chapters``, ``transcript`` or ``metadata``.
+        role: What it is to a learner: see :class:`pipeline.types.Artifact`.
         language: Of its text, where it has one.
         download_name: What a browser saves it as, where it is meant to be saved.
     """
