@@ -21,6 +21,7 @@ from pipeline.editor.wire import StateView
 from pipeline.formatting import format_date
 from pipeline.journal import SessionRecord
 from pipeline.messages import catalogue, message
+from pipeline.site.shared_files import icon, style_sheet
 from pipeline.types import LANGUAGES, Language
 from pipeline.visible import visible
 
@@ -81,6 +82,6 @@ def _messages(language: Language) -> Markup:
 
 def _read_assets() -> Iterator[tuple[str, tuple[bytes, str]]]:
     # The style sheet of the learner pages is the first of both: they are of one house.
-    site = files("pipeline.site") / "assets"
-    for entry in (site / "site.css", site / "icon.svg", *(files("pipeline.editor") / "assets").iterdir()):
-        yield entry.name, (entry.read_bytes(), _TYPES[entry.name.rpartition(".")[2]])
+    own = ((entry.name, entry.read_bytes()) for entry in (files("pipeline.editor") / "assets").iterdir())
+    for name, body in (("site.css", style_sheet()), ("icon.svg", icon()), *own):
+        yield name, (body, _TYPES[name.rpartition(".")[2]])

@@ -10,12 +10,10 @@ without touching what publishes it.
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib.resources import files
 from typing import Final
 from urllib.parse import quote
 
@@ -55,16 +53,12 @@ from pipeline.site.records import (
     make_open_data,
     make_statements,
 )
+from pipeline.site.shared_files import read_shared_files
 from pipeline.site.sitemaps import make_sitemap, make_sitemap_part
 from pipeline.speakers import speaker_label
 from pipeline.types import LANGUAGES, Bilingual, Language, Notice, Transcript
 from pipeline.visible import visible, visible_word
 
-_TYPES: Final = {
-    "css": "text/css; charset=utf-8",
-    "js": "text/javascript; charset=utf-8",
-    "svg": "image/svg+xml",
-}
 _ROLES: Final = (
     "video", "burned_in", "audio", "transcript", "captions", "chapters", "comparison", "poster", "schema", "metadata"
 )  # fmt: skip
@@ -91,7 +85,7 @@ class LearnerSite:
 
     def __init__(self, options: SiteOptions | None = None) -> None:
         self._options = options or SiteOptions()
-        self._files = read_assets()
+        self._files = read_shared_files()
         self._environments = {language: _environment(language) for language in LANGUAGES}
 
     def assets(self) -> Sequence[SiteFile]:
@@ -284,19 +278,6 @@ class LearnerSite:
         )
 
 
-def read_assets() -> tuple[SiteFile, ...]:
-    """Return the files that every page needs, in a folder named after the digest of them all."""
-    found = sorted((entry.name, entry.read_bytes()) for entry in files("pipeline.site").joinpath("assets").iterdir())
-    digest = hashlib.sha256()
-    for name, body in found:
-        digest.update(f"{name}\0{len(body)}\0".encode() + body)
-    folder = f"assets/{digest.hexdigest()[:12]}"
-    return tuple(
-        SiteFile(key=f"{folder}/{name}", body=body, content_type=_TYPES[name.rpartition(".")[2]])
-        for name, body in found
-    )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Offer:
     """What can be followed or taken along of a programme; of all sessions where ``programme`` is ``None``."""
@@ -320,7 +301,7 @@ def _environment(language: Language) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.globals["t"] = lambda key, **data: message(f"site.{key}", language, **data)
+    environment.globals["t"] = partial(_say, language)
     environment.filters |= {
         "address": quote,
         "clock": formatting.format_clock,
@@ -332,6 +313,11 @@ def _environment(language: Language) -> Environment:
         "size": partial(formatting.format_size, language=language),
     }
     return environment
+
+
+def _say(language: Language, key: str, /, **data: object) -> str:
+    """Return a text of the pages: one of ``site.toml``, or of the file that the key names before a full stop."""
+    return message(key if "." in key else f"site.{key}", language, **data)
 
 
 def _finalize(value: object) -> object:
