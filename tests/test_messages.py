@@ -84,20 +84,26 @@ def test_good_typography_is_left_alone(text: str) -> None:
     assert not french_faults(text)
 
 
+PAGE_ROOMS = ("site",)
+"""The files whose messages stand on learner pages; a template names those of ``site.toml`` without its name."""
+
+
 def test_learner_pages_use_every_message_of_theirs_and_no_other() -> None:
-    templates = [entry.read_text(encoding="utf-8") for entry in SITE.joinpath("templates").iterdir()]
+    templates = [path.read_text(encoding="utf-8") for path in sorted(SITE_CODE.glob("templates/**/*.html"))]
     code = "".join(path.read_text(encoding="utf-8") for path in sorted(SITE_CODE.glob("*.py")))
-    used = {
+    named = {
         key
         for text in templates
         for key in re.findall(r"\bt\((.*?)\)", text)
-        for key in re.findall(r"[\"']([a-z_]+)", key)
+        for key in re.findall(r"[\"']([a-z_.]+)[\"']? ?[,)~]?", key)
     }
-    used |= set(re.findall(r"site\.([a-z_]+)\"", code))
+    rooms = "|".join(PAGE_ROOMS)
+    used = {key if "." in key else f"site.{key}" for key in named} | set(re.findall(rf"((?:{rooms})\.[a-z_]+)\"", code))
+    used -= {"site.css"}
     families = ("download_", "language_", "format_", "learner_", "news_", "podcast_", "offer_")
-    ours = {key.removeprefix("site.") for key in CODES if key.startswith("site.")}
-    assert {key for key in used if not key.endswith("_")} <= ours
-    assert {key for key in ours - used if not key.startswith(families)} == set()
+    ours = {code for code in CODES if code.partition(".")[0] in PAGE_ROOMS}
+    assert {code for code in used if not code.endswith("_")} <= ours
+    assert {code for code in ours - used if not code.partition(".")[2].startswith(families)} == set()
 
 
 def test_words_for_learners_stand_for_a_message_that_exists_and_take_no_more_than_it_does() -> None:
