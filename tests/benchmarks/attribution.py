@@ -8,9 +8,8 @@ voice that is heard longest during it.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
@@ -18,7 +17,7 @@ from pipeline.speakers import attribute
 from pipeline.types import Diarization, Recognition, Span, Word
 from tests.benchmarks import speakers, words
 from tests.benchmarks.bars import Bar, at_most
-from tests.benchmarks.bench import Bench, say, table
+from tests.benchmarks.bench import Bench, run_alone, table
 from tests.benchmarks.data import Sample
 from tests.benchmarks.systems import TITLES, session_of
 
@@ -168,15 +167,5 @@ def _cell(each: Attributed | None) -> str:
     return f"{each.wer:.1f} → {each.cpwer:.1f} · {each.tcpwer:.1f}" if each else "–"
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    Bench.add_arguments(parser)
-    asked = Bench.asked(parser.parse_args(arguments))
-    bench = replace(asked, only=asked.only or "composed/")
-    measure(bench)
-    say("\n".join(report(bench)))
-
-
 if __name__ == "__main__":
-    main()
+    run_alone(__doc__, measure, report, only="composed/")

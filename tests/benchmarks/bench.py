@@ -13,7 +13,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -128,6 +128,25 @@ class Bench:
         if not (options.data / "INDEX.tsv").is_file():
             raise SystemExit(f"No recordings in {options.data}: name their folder with --data.")
         return cls(threads=options.threads, quick=options.quick, only=options.only, data=options.data)
+
+
+def run_alone(
+    description: str | None, measure: Callable[[Bench], None], report: Callable[[Bench], list[str]], *, only: str = ""
+) -> None:
+    """Do what the command of one measure does: measure what is missing and print its part of the page.
+
+    Args:
+        description: Told by ``--help``.
+        measure: Fills the rows.
+        report: Tells what they say.
+        only: What is measured where nobody asks for less.
+    """
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    Bench.add_arguments(parser)
+    parser.set_defaults(only=only)
+    bench = Bench.asked(parser.parse_args())
+    measure(bench)
+    say("\n".join(report(bench)))
 
 
 def sources_digest() -> str:

@@ -10,7 +10,6 @@ Run it with ``python -m tests.benchmarks.captions [--only REGEX]``.
 
 from __future__ import annotations
 
-import argparse
 import difflib
 import html
 import re
@@ -37,7 +36,7 @@ from pipeline.speakers import attribute
 from pipeline.types import Cue, Diarization, Recognition, Transcript
 from tests.benchmarks import speakers, words
 from tests.benchmarks.bars import Bar, at_least, at_most
-from tests.benchmarks.bench import Bench, Row, say, table
+from tests.benchmarks.bench import Bench, Row, run_alone, table
 from tests.benchmarks.data import Sample
 from tests.benchmarks.systems import TITLES, WRITERS, session_of
 
@@ -237,14 +236,5 @@ def _cells(each: Judged | str) -> list[str]:
     ]
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    Bench.add_arguments(parser)
-    bench = Bench.asked(parser.parse_args(arguments))
-    measure(bench)
-    say("\n".join(report(bench)))
-
-
 if __name__ == "__main__":
-    main()
+    run_alone(__doc__, measure, report)

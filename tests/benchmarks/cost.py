@@ -10,7 +10,6 @@ Run it with ``python -m tests.benchmarks.cost [--quick]``; quick is ten minutes 
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import shutil
 import time
@@ -30,7 +29,7 @@ from pipeline.process import HearingStage, Stage, Work, process
 from pipeline.s3 import open_store
 from pipeline.types import Recording, Timing
 from tests.benchmarks.bars import Bar, at_most
-from tests.benchmarks.bench import Bench, Row, say, table
+from tests.benchmarks.bench import Bench, Row, run_alone, table
 from tests.benchmarks.data import MODELS, SAMPLE_RATE, Sample, long_recording, read_sound
 from tests.benchmarks.memory import MemoryWatch
 from tests.benchmarks.systems import TELLING, TITLES, open_hearing, open_telling
@@ -253,14 +252,5 @@ def bars(bench: Bench) -> list[Bar]:
     ]
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    Bench.add_arguments(parser)
-    bench = Bench.asked(parser.parse_args(arguments))
-    measure(bench)
-    say("\n".join(report(bench)))
-
-
 if __name__ == "__main__":
-    main()
+    run_alone(__doc__, measure, report)

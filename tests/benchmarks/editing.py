@@ -8,7 +8,6 @@ words with the listed changes made against the edited words, which must be 0.
 
 from __future__ import annotations
 
-import argparse
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -24,7 +23,7 @@ from pipeline.render.comparison import mark_changes
 from pipeline.types import Transcript, Turn, Word
 from tests.benchmarks import words
 from tests.benchmarks.bars import Bar, at_most
-from tests.benchmarks.bench import Bench, say, table
+from tests.benchmarks.bench import Bench, run_alone, table
 
 SYSTEM: Final = "tribune"
 LEAST_WORDS: Final = 100
@@ -137,14 +136,5 @@ def bars(bench: Bench) -> list[Bar]:
     return [at_most("WER of verbatim with its edits made against edited, worst recording", worst, 0, "%")]
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    Bench.add_arguments(parser)
-    bench = Bench.asked(parser.parse_args(arguments))
-    measure(bench)
-    say("\n".join(report(bench)))
-
-
 if __name__ == "__main__":
-    main()
+    run_alone(__doc__, measure, report)

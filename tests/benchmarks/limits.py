@@ -7,7 +7,6 @@ multiplies 8-bit matrices. The rate is measured, the arithmetic counted from the
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import time
 from collections import defaultdict
@@ -15,7 +14,7 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, Final
 
-from tests.benchmarks.bench import Bench, Row, say, table
+from tests.benchmarks.bench import Bench, Row, run_alone, table
 from tests.benchmarks.data import Sample, long_recording, read_sound
 from tests.benchmarks.systems import open_hearing, open_telling
 
@@ -214,14 +213,5 @@ def _said(row: Row) -> str:
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    Bench.add_arguments(parser)
-    bench = Bench.asked(parser.parse_args(arguments))
-    measure(bench)
-    say("\n".join(report(bench)))
-
-
 if __name__ == "__main__":
-    main()
+    run_alone(__doc__, measure, report)

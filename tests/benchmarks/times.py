@@ -6,9 +6,8 @@ where the makers of a recording aligned every word. A heard word counts where it
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import jiwer
@@ -18,7 +17,7 @@ from pipeline.screening import bare
 from pipeline.types import Word
 from tests.benchmarks import words
 from tests.benchmarks.bars import Bar, at_most
-from tests.benchmarks.bench import Bench, say, table
+from tests.benchmarks.bench import Bench, run_alone, table
 from tests.benchmarks.data import KnownWord
 from tests.benchmarks.systems import TITLES
 
@@ -136,15 +135,5 @@ def _cell(row: Shifts | None) -> str:
     return f"{row.mean_ms:.0f} ({row.median_ms:.0f}; {row.lag_ms:+.0f}; {row.near:.0f} %; {counted})"
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    Bench.add_arguments(parser)
-    asked = Bench.asked(parser.parse_args(arguments))
-    bench = replace(asked, only=asked.only or "word times|mfa_en")
-    measure(bench)
-    say("\n".join(report(bench)))
-
-
 if __name__ == "__main__":
-    main()
+    run_alone(__doc__, measure, report, only="word times|mfa_en")
