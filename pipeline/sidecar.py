@@ -350,7 +350,8 @@ def _resources(value: object) -> list[object]:
 def _licence(value: object) -> object:
     if isinstance(value, dict) and not value.keys() <= set(LANGUAGES):
         return value
-    return {"name": _text(value, "licence", LINE_LENGTH)}
+    _text(value, "licence", LINE_LENGTH)
+    return {"name": value}
 
 
 def _file(value: object) -> str:

@@ -30,7 +30,7 @@ def is_web_address(text: str) -> bool:
 
 
 def as_web_address(text: str) -> str | None:
-    """Return an address as programs read it, its accented letters and spaces percent-encoded; ``None`` where it is none.
+    """Return an address as programs read it, its accented letters and spaces percent-encoded, or ``None``.
 
     Example:
         >>> as_web_address(" https://example.org/été ")

@@ -1,4 +1,4 @@
-"""What stands beside the player: who spoke, resources, licence, how to cite, reports; whatever a stranger wrote there."""
+"""What stands beside the player: who spoke, resources, licence, how to cite, reports; whatever a stranger wrote."""
 
 from __future__ import annotations
 
@@ -265,7 +265,7 @@ def test_no_title_writes_a_line_or_a_field_of_a_report(title: str) -> None:
     ],
 )
 def test_a_place_for_reports_that_is_none_is_refused(wrong: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match="mailbox|form"):
+    with pytest.raises(ValueError, match="address of a"):
         SiteOptions(**wrong)  # type: ignore[arg-type]
 
 

@@ -422,7 +422,7 @@ def test_the_same_values_give_the_same_bytes() -> None:
 def test_assets_lie_in_one_folder_that_pages_name() -> None:
     folders = {posixpath.dirname(asset.key) for asset in SITE.assets()}
     assert len(folders) == 1
-    assert f"../../{folders.pop()}/player.js" in SITE.session_pages(make_published())["en"]
+    assert f"../../{folders.pop()}/transcript.js" in SITE.session_pages(make_published())["en"]
     assert {posixpath.basename(asset.key) for asset in SITE.assets()} == {"icon.svg", "player.js", "site.css"}
 
 

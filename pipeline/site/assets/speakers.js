@@ -8,6 +8,7 @@ import { pane } from "./transcript.js";
 
 const filter = document.getElementById("filter");
 const told = document.getElementById("filter-told");
+const everyone = document.getElementById("filter-all");
 const boxes = [...(filter?.querySelectorAll("input") ?? [])];
 
 function apply() {
@@ -15,15 +16,17 @@ function apply() {
   const turns = [...pane.querySelectorAll(".turn")];
   for (const turn of turns) turn.hidden = !chosen.has(turn.querySelector(".who").textContent);
   const shown = turns.filter((turn) => !turn.hidden).length;
-  const all = chosen.size === boxes.length;
-  told.textContent = all ? "" : told.dataset.shown.replace("{shown}", shown).replace("{all}", turns.length);
+  everyone.disabled = chosen.size === boxes.length;
+  told.textContent = everyone.disabled ? "" : told.dataset.shown.replace("{shown}", shown).replace("{all}", turns.length);
   pane.dispatchEvent(new Event("filtered"));
 }
 
 if (filter && pane) {
   filter.addEventListener("change", apply);
-  document.getElementById("filter-all").addEventListener("click", () => {
+  everyone.addEventListener("click", () => {
     for (const box of boxes) box.checked = true;
+    // The button is of no use now, and whoever pressed it must not lose their place.
+    boxes[0].focus();
     apply();
   });
 }
