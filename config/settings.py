@@ -87,6 +87,8 @@ class PublishingSettings(_Section):
     """What is published."""
 
     without_speech: Literal["publish", "set_aside"]
+    report_mail: str
+    report_form: str
 
 
 class ReviewSettings(_Section):

@@ -109,7 +109,11 @@ def process_options(settings: Settings) -> ProcessOptions:
 
 def site_options(settings: Settings) -> SiteOptions:
     """Return what the pages and what other programs read say of the site."""
-    return SiteOptions(address=settings.store.public_url.rstrip("/") or None)
+    return SiteOptions(
+        address=settings.store.public_url.rstrip("/") or None,
+        report_mail=settings.publishing.report_mail or None,
+        report_form=settings.publishing.report_form or None,
+    )
 
 
 def _public_address(settings: Settings) -> str | None:

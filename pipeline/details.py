@@ -15,7 +15,18 @@ from dataclasses import dataclass, fields
 from typing import Final
 
 from pipeline.naming import name_hints, plain
-from pipeline.types import LANGUAGES, Bilingual, Language, Person, Recording, Session, SpeakerCount, SpeakerTrack
+from pipeline.types import (
+    LANGUAGES,
+    Bilingual,
+    Language,
+    Licence,
+    Person,
+    Recording,
+    Resource,
+    Session,
+    SpeakerCount,
+    SpeakerTrack,
+)
 from pipeline.visible import visible
 
 Tags = tuple[tuple[str, str], ...]
@@ -45,6 +56,22 @@ class Guest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A resource as written in a sidecar; see ``pipeline.types.Resource``. Without a title its address is its title."""
+
+    address: str
+    title: Text | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """A licence as written in a sidecar; see ``pipeline.types.Licence``."""
+
+    name: Text
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Details:
     """What somebody said about a session; ``None`` where they said nothing. See ``pipeline.types.Session``."""
 
@@ -61,6 +88,8 @@ class Details:
     keywords: tuple[Text, ...] | None = None
     description: Text | None = None
     rights: Text | None = None
+    licence: Terms | None = None
+    resources: tuple[Link, ...] | None = None
     consent: Text | None = None
     audio_track: Language | int | None = None
     tracks: tuple[SpeakerTrack, ...] | None = None
@@ -132,6 +161,8 @@ def session_for(
         keywords=written.texts(given.keywords),
         description=written.maybe(given.description or clean(found.get("description", ""))[:PARAGRAPH_LENGTH]),
         rights=written.maybe(given.rights),
+        licence=written.licence(given.licence) if given.licence else None,
+        resources=tuple(written.resource(link) for link in given.resources or ()),
         consent=written.maybe(given.consent),
         audio_track=given.audio_track,
         tracks=given.tracks or (),
@@ -157,6 +188,13 @@ class _Writer:
 
     def person(self, guest: Guest) -> Person:
         return Person(name=guest.name, role=self.maybe(guest.role), organisation=self.maybe(guest.organisation))
+
+    def licence(self, terms: Terms) -> Licence:
+        return Licence(name=self.text(terms.name), address=terms.address)
+
+    def resource(self, link: Link) -> Resource:
+        title = self.text(link.title) if link.title else Bilingual.same(link.address)
+        return Resource(title=title, address=link.address)
 
 
 def _title_tag(tags: Mapping[str, str]) -> str | None:

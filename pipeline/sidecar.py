@@ -24,10 +24,11 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from pipeline.details import LINE_LENGTH, PARAGRAPH_LENGTH, Details, Guest, Text, clean
+from pipeline.details import LINE_LENGTH, PARAGRAPH_LENGTH, Details, Guest, Link, Terms, Text, clean
 from pipeline.errors import SidecarInvalid
 from pipeline.naming import language_named, plain, printable
 from pipeline.types import LANGUAGES, Bilingual, Language, Notice, SpeakerCount, SpeakerTrack
+from pipeline.web_address import as_web_address
 
 _KEY: Final = r"(?P<key>[\w'’-]*[^\W\x00-\x7f][\w'’-]*)(?=[ \t]*[=\]])"
 _ACCENTED_KEYS: Final = (
@@ -40,6 +41,8 @@ SIDECAR_EXTENSIONS: Final = (".toml", ".json", ".yaml", ".yml")
 SIDECAR_BYTES: Final = 64 * 1024
 """The largest sidecar that is read; a real one has one or two thousand bytes."""
 
+_ADDRESS_LENGTH: Final = 2000
+"""Characters of an address; the longest that every browser opens."""
 _LIST_LENGTH: Final = 500
 _DEPTH: Final = 10
 _SPEAKERS: Final = 100
@@ -333,6 +336,24 @@ def _people(value: object) -> list[object]:
     return [_person(item) for item in _items(value, "people")]
 
 
+def _address(value: object) -> str:
+    address = as_web_address(_string(value, "address", _ADDRESS_LENGTH))
+    if address is None:
+        raise _wrong("address", value)
+    return address
+
+
+def _resources(value: object) -> list[object]:
+    return [item if isinstance(item, dict) else {"address": _address(item)} for item in _items(value, "resources")]
+
+
+def _licence(value: object) -> object:
+    if isinstance(value, dict) and not value.keys() <= set(LANGUAGES):
+        return value
+    _text(value, "licence", LINE_LENGTH)
+    return {"name": value}
+
+
 def _file(value: object) -> str:
     name = _string(value, "file", LINE_LENGTH)
     # A file of the same folder and no other: a path could lead to any file of this machine.
@@ -383,6 +404,16 @@ class _Track(_Table):
     stream: Annotated[int | None, BeforeValidator(_stream)] = None
 
 
+class _Resource(_Table):
+    address: Annotated[str, BeforeValidator(_address)]
+    title: _Line = None
+
+
+class _Licence(_Table):
+    name: Annotated[Text, BeforeValidator(_line)]
+    address: Annotated[str | None, BeforeValidator(_address)] = None
+
+
 class _Sidecar(_Table):
     title: _Line = None
     date: Annotated[dt.date | None, BeforeValidator(_date)] = None
@@ -397,6 +428,8 @@ class _Sidecar(_Table):
     keywords: _Lines = None
     description: _Paragraph = None
     rights: _Paragraph = None
+    licence: Annotated[_Licence | None, BeforeValidator(_licence)] = None
+    resources: Annotated[list[_Resource] | None, BeforeValidator(_resources)] = None
     consent: _Paragraph = None
     audio_track: Annotated[Language | int | None, BeforeValidator(_audio_track)] = None
     tracks: Annotated[list[_Track] | None, BeforeValidator(_tracks)] = None
@@ -429,6 +462,8 @@ _KEYS: Final = _spellings(
     keywords="keyword,mots_cles,mot_cle",
     description="",
     rights="droits",
+    licence="license",
+    resources="resource,ressources,ressource,links,link,liens,lien",
     consent="consentement",
     audio_track="audio,track,piste_audio,piste",
     tracks="speaker_tracks,pistes,pistes_des_intervenants",
@@ -440,7 +475,19 @@ _COUNT_KEYS: Final = _spellings(
 
 _TRACK_KEYS: Final = _spellings(speaker="name,nom,intervenant,intervenante,personne", file="fichier", stream="flux")
 
-_NESTED: Final = {"host": _PERSON_KEYS, "guests": _PERSON_KEYS, "speakers": _COUNT_KEYS, "tracks": _TRACK_KEYS}
+_RESOURCE_KEYS: Final = _spellings(address="adresse,url", title="titre")
+_LICENCE_KEYS: Final = _spellings(name="nom", address="adresse,url", en="", fr="")
+
+_NESTED: Final = {
+    "host": _PERSON_KEYS,
+    "guests": _PERSON_KEYS,
+    "speakers": _COUNT_KEYS,
+    "tracks": _TRACK_KEYS,
+    "resources": _RESOURCE_KEYS,
+    "licence": _LICENCE_KEYS,
+}
+_INCOMPLETE: Final = {"resources": "sidecar.wrong_resources", "licence": "sidecar.wrong_licence"}
+"""What is said of a table that lacks something; of a person's, that the name is missing."""
 
 _Place = tuple[str | int, ...]
 """Where a value is, as pydantic says it: ``("guests", 0, "role")``."""
@@ -513,13 +560,17 @@ def _details(table: Mapping[object, object], file: str) -> Details:
         problems += [_problem(each, keys) for each in error.errors(include_url=False)]
     if problems:
         raise SidecarProblems(tuple(problems))
-    made = {"host", "guests", "speakers", "tracks"}
+    made = {"host", "guests", "speakers", "tracks", "licence", "resources"}
     return Details(
         **{key: getattr(read, key) for key in _Sidecar.model_fields if key not in made},
         host=_guest(read.host) if read.host else None,
         guests=tuple(_guest(person) for person in read.guests) if read.guests is not None else None,
         speaker_count=_speaker_count(read.speakers, keys) if read.speakers else None,
         tracks=_speaker_tracks(read.tracks, keys) if read.tracks else None,
+        licence=Terms(name=read.licence.name, address=read.licence.address) if read.licence else None,
+        resources=None
+        if read.resources is None
+        else tuple(Link(address=each.address, title=each.title) for each in read.resources),
     )
 
 
@@ -529,8 +580,10 @@ def _problem(error: ErrorDetails, keys: _Keys) -> Notice:
         place = place[:-1]
     key = keys.written.get(place, str(error["loc"][0]))
     data = {name: str(value) for name, value in error.get("ctx", {}).items()}
-    code = data.pop("code", "sidecar.no_name" if error["type"] == "missing" else "sidecar.wrong_people")
-    return Notice(code=code, data=tuple(sorted({"found": "", **data, "key": key, "file": keys.file}.items())))
+    incomplete = _INCOMPLETE.get(str(error["loc"][0]))
+    code = data.pop("code", incomplete or ("sidecar.no_name" if error["type"] == "missing" else "sidecar.wrong_people"))
+    found = _found(error["input"]) if incomplete else ""
+    return Notice(code=code, data=tuple(sorted({"found": found, **data, "key": key, "file": keys.file}.items())))
 
 
 def _guest(person: _Person) -> Guest:

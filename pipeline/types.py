@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, Self
 
+from pipeline.web_address import is_web_address
+
 Language = Literal["en", "fr"]
 """A language of the house: of sessions, interfaces and messages. ISO 639-1."""
 
@@ -163,6 +165,40 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """Something on the web that a session speaks of or goes on in.
+
+    Attributes:
+        title: What it is called.
+        address: Where it is, whole.
+    """
+
+    title: Bilingual
+    address: str
+
+    def __post_init__(self) -> None:
+        if not is_web_address(self.address):
+            raise ValueError(f"not an address of the web: {self.address!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Licence:
+    """Under which terms others may use a session.
+
+    Attributes:
+        name: As it was written: an identifier of SPDX (https://spdx.org/licenses/) or the licence in words.
+        address: Where its text is, whole; where somebody said.
+    """
+
+    name: Bilingual
+    address: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.address is not None and not is_web_address(self.address):
+            raise ValueError(f"not an address of the web: {self.address!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SpeakerCount:
     """How many voices to expect; ``None`` where nobody said.
 
@@ -224,6 +260,8 @@ class Session:
         keywords: Words to find it by.
         description: One paragraph.
         rights: Who may do what with it.
+        licence: Under which terms.
+        resources: What there is to read or look at beside it.
         consent: What those recorded agreed to.
         audio_track: Which audio stream to use: a language or a 0-based index among the audio streams.
         tracks: Who is heard on which track, where each has their own.
@@ -244,6 +282,8 @@ class Session:
     keywords: tuple[Bilingual, ...] = ()
     description: Bilingual | None = None
     rights: Bilingual | None = None
+    licence: Licence | None = None
+    resources: tuple[Resource, ...] = ()
     consent: Bilingual | None = None
     audio_track: Language | int | None = None
     tracks: tuple[SpeakerTrack, ...] = ()

@@ -346,7 +346,9 @@ def write_vtt(cues: Sequence[Cue], path: Path) -> None:
     path.write_text("\n".join(["WEBVTT\n", *blocks]), encoding="utf-8")
 
 
-def write_site(root: Path, sessions: Sequence[PublishedSession], video: Path, poster: Path) -> None:
+def write_site(
+    root: Path, sessions: Sequence[PublishedSession], video: Path, poster: Path, options: SiteOptions = OPTIONS
+) -> None:
     """Lay a whole site out on disk as publishing lays it out in a bucket.
 
     Args:
@@ -354,8 +356,9 @@ def write_site(root: Path, sessions: Sequence[PublishedSession], video: Path, po
         sessions: What is published.
         video: Played by every session.
         poster: Shown by every session.
+        options: Of the site.
     """
-    site = LearnerSite(OPTIONS)
+    site = LearnerSite(options)
     for asset in site.assets():
         _write(root / asset.key, asset.body)
     _write_lists(root, site, sessions)

@@ -187,7 +187,9 @@ def test_the_whole_page_can_be_walked_by_keyboard(page: Page) -> None:
             break
     assert seen[0] == "skip"
     assert seen[seen.index("video") + 1] == "Go to the transcript"
-    assert seen[-3:] == ["skip", "pane", "t=0.5"]
+    assert seen[-5:] == ["skip", "find", "Filter by speaker", "pane", "t=0.5"]
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "copy"
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     until(page, "!document.getElementById('video').paused")

@@ -16,7 +16,7 @@ from pipeline.details import Details, Guest, session_for
 from pipeline.errors import RecordingRejected
 from pipeline.naming import name_hints, printable
 from pipeline.sidecar import SIDECAR_BYTES, SidecarProblems, parse_sidecar, read_sidecar, reasons
-from pipeline.types import LANGUAGES, Bilingual, Recording, SpeakerCount
+from pipeline.types import LANGUAGES, Bilingual, Licence, Recording, Resource, SpeakerCount
 
 GUIDES = Path(__file__).parents[1] / "docs"
 
@@ -151,6 +151,15 @@ def test_single_values_stand_for_lists_and_whole_numbers_for_counts() -> None:
         ("speakers = { min = 'a' }", "wrong_speakers", '"a"'),
         ("audio_track = -1", "wrong_track", "-1"),
         ("audio_track = 'Klingon'", "wrong_track", '"Klingon"'),
+        ("resources = 5", "wrong_address", "5"),
+        ("resources = [['https://example.org']]", "wrong_resources", '[["https://example.org"]]'),
+        ("resources = [{ title = 'Guide' }]", "wrong_resources", '{"title": "Guide"}'),
+        ("resources = ['javascript:alert(1)']", "wrong_address", '"javascript:alert(1)"'),
+        ("resources = [{ title = 3, address = 'https://example.org' }]", "wrong_text", "3"),
+        ("licence = 4", "wrong_licence", "4"),
+        ("licence = { address = 'https://example.org' }", "wrong_licence", '{"address": "https://example.org"}'),
+        ("licence = { en = 'Mine', name = 'Mine' }", "wrong_licence", '"Mine"'),
+        ("licence = { name = 'Mine', address = 'ftp://example.org' }", "wrong_address", '"ftp://example.org"'),
     ],
 )
 def test_a_wrong_value_is_named_with_what_was_found(line: str, code: str, found: str) -> None:
@@ -263,6 +272,29 @@ def test_invisible_characters_do_not_reach_the_session() -> None:
     assert found.host == Guest(name="A B")
 
 
+def test_resources_and_licence_are_read_in_both_languages_and_in_short() -> None:
+    english = """
+    resources = ["https://example.org/a b", { title = { en = "Guide", fr = "Guide" }, address = "http://example.org" }]
+    license = { name = "House terms", address = "https://example.org/terms" }
+    """
+    french = """
+    ressources = ["https://example.org/a b", { titre = { en = "Guide", fr = "Guide" }, adresse = "http://example.org" }]
+    licence = { nom = "House terms", adresse = "https://example.org/terms" }
+    """
+    found = parse_sidecar(english.encode(), "a.toml")
+    assert found == parse_sidecar(french.encode(), "a.toml")
+    session = session_for(recording(), found)
+    assert session.resources == (
+        Resource(title=Bilingual.same("https://example.org/a%20b"), address="https://example.org/a%20b"),
+        Resource(title=Bilingual(en="Guide", fr="Guide"), address="http://example.org"),
+    )
+    assert session.licence is not None
+    assert session.licence.address == "https://example.org/terms"
+    assert "House terms" in session.licence.name.get("en")
+    both = parse_sidecar(b"licence = { en = 'Ours', fr = 'La notre' }", "a.toml")
+    assert session_for(recording(), both).licence == Licence(name=Bilingual(en="Ours", fr="La notre"))
+
+
 @pytest.mark.parametrize("guide", ["sidecar.md", "sidecar.fr.md"])
 def test_the_guides_examples_are_understood(guide: str) -> None:
     text = (GUIDES / guide).read_text()
@@ -271,13 +303,16 @@ def test_the_guides_examples_are_understood(guide: str) -> None:
     assert len(read) >= 3
     full = next(iter(read))
     assert None not in (full.title, full.guests, full.speaker_count, full.glossary, full.consent, full.audio_track)
+    assert None not in (full.licence, full.resources)
 
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.dates(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
 )
-keys = st.sampled_from(["title", "langue", "date", "host", "guests", "speakers", "topics", "week", "audio", "xyz"])
+keys = st.sampled_from(
+    ["title", "langue", "date", "host", "guests", "speakers", "topics", "week", "audio", "liens", "licence"]
+)
 
 
 def understand(content: bytes, name: str) -> Details | str:

@@ -15,9 +15,10 @@ from markupsafe import Markup
 
 from pipeline.formatting import format_machine_duration, format_seconds
 from pipeline.messages import message
+from pipeline.site.licences import show_licence
 from pipeline.site.model import MachineFile, PublishedFile, PublishedSession, SiteOptions
 from pipeline.site.writing import JSON, write_json
-from pipeline.types import LANGUAGES, Bilingual, Language, Person
+from pipeline.types import LANGUAGES, Bilingual, Language, Person, Resource, Session
 from pipeline.visible import visible
 
 EMBED_SIZE: Final = (640, 400)
@@ -68,8 +69,9 @@ def describe_session(published: PublishedSession, language: Language, site: Site
         "caption": [_media(file, folder) for file in published.files if file.role == "captions"],
         "associatedMedia": [_media(file, folder) for file in published.files if file.role == "transcript"],
         "keywords": [text.get(language) for text in (*session.topics, *session.keywords)],
-        "license": {"@type": "CreativeWork", "name": session.rights.get(language)} if session.rights else None,
+        "license": _licence(session, language),
         "contributor": [_person(somebody, language) for somebody in _people(published)],
+        "mentions": [_resource(resource, language) for resource in session.resources],
         "isPartOf": _programme(session.programme, language),
         "position": session.week,
         "learningResourceType": message("site.recorded_session", language),
@@ -164,6 +166,19 @@ def _person(somebody: Person, language: Language) -> dict[str, object]:
     if somebody.organisation:
         told["affiliation"] = {"@type": "Organization", "name": somebody.organisation.get(language)}
     return told
+
+
+def _licence(session: Session, language: Language) -> object | None:
+    """Return the licence, or what else is said of rights."""
+    shown = show_licence(session.licence, language) if session.licence else None
+    if shown and shown.address:
+        return shown.address
+    named = shown.name if shown else session.rights
+    return {"@type": "CreativeWork", "name": named.get(language)} if named else None
+
+
+def _resource(resource: Resource, language: Language) -> dict[str, object]:
+    return {"@type": "CreativeWork", "name": resource.title.get(language), "url": resource.address}
 
 
 def _programme(programme: Bilingual | None, language: Language) -> dict[str, object] | None:

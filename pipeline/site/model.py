@@ -26,9 +26,10 @@ from pipeline.types import (
     Session,
     Transcript,
 )
+from pipeline.web_address import is_web_address
 
-_ADDRESS: Final = re.compile(r"https?://[!#-;=?-\[\]_a-z~]+\Z", re.IGNORECASE)
-"""A web address holds no white space, no quotes and no angle brackets."""
+_MAILBOX: Final = re.compile(r"[a-z0-9._+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)+\Z", re.IGNORECASE)
+"""A plain address of a mailbox: no name before it, and nothing that means something in a link."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,16 +40,25 @@ class SiteOptions:
         name: Shown at the top of every page.
         address: Where learners reach the site's root, without a slash at the end. ``None`` where nobody said: then
             nothing is made that needs whole addresses, such as feeds.
+        report_mail: Mailbox that takes reports of errors; ``None`` for none.
+        report_form: Address of a form that takes them, which is offered rather than the mailbox; ``None`` for none.
     """
 
     name: Bilingual = field(default_factory=lambda: Bilingual.same("Tribune"))
     address: str | None = None
+    report_mail: str | None = None
+    report_form: str | None = None
 
     def __post_init__(self) -> None:
         if not all(self.name.get(language).strip() for language in LANGUAGES):
             raise ValueError("the site needs a name")
-        if self.address is not None and (not _ADDRESS.match(self.address) or self.address.endswith("/")):
+        if self.address is not None and (not is_web_address(self.address) or self.address.endswith("/")):
             raise ValueError(f"not the address of a site: {self.address!r}")
+        if self.report_mail is not None and not _MAILBOX.match(self.report_mail):
+            raise ValueError(f"not the address of a mailbox: {self.report_mail!r}")
+        # What is put behind the address would end up in its fragment, which browsers do not send.
+        if self.report_form is not None and (not is_web_address(self.report_form) or "#" in self.report_form):
+            raise ValueError(f"not the address of a form: {self.report_form!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

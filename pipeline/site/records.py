@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from pipeline.messages import message
+from pipeline.site.licences import show_licence
 from pipeline.site.model import MachineFile, PublishedFile, PublishedSession, SiteOptions
 from pipeline.site.writing import JSON, XML, node, write_json, write_xml
-from pipeline.types import LANGUAGES, Bilingual, Language, Person
+from pipeline.types import LANGUAGES, Bilingual, Language, Licence, Person
 
 Label = Callable[[PublishedFile, Language], str]
 
@@ -93,7 +94,19 @@ def _statements(published: PublishedSession, site: SiteOptions) -> Iterator[Stat
     for spoken in session.languages:
         yield Statement(element="language", value=_CODES[spoken])
     yield from _said("relation", session.programme)
+    for resource in session.resources:
+        yield Statement(element="relation", value=resource.address)
     yield from _said("rights", session.rights)
+    yield from _licences(session.licence)
+
+
+def _licences(licence: Licence | None) -> Iterator[Statement]:
+    if licence is None:
+        return
+    shown = [show_licence(licence, language) for language in LANGUAGES]
+    yield from _said("rights", shown[0].name)
+    for address in dict.fromkeys(each.address for each in shown if each.address):
+        yield Statement(element="rights", value=address)
 
 
 def _said(element: str, text: Bilingual | None) -> Iterator[Statement]:

@@ -25,7 +25,9 @@ from pipeline.messages import catalogue, message
 from pipeline.render.passages import runs
 from pipeline.site.cartridge import cartridge_key, make_cartridge
 from pipeline.site.catalogue import ProgrammeGroup, group_entries
+from pipeline.site.citation import cite
 from pipeline.site.feeds import Channel, make_channels, make_feeds
+from pipeline.site.licences import show_licence
 from pipeline.site.linked_data import (
     answer_oembed,
     describe_session,
@@ -53,8 +55,10 @@ from pipeline.site.records import (
     make_open_data,
     make_statements,
 )
+from pipeline.site.reports import report_address
 from pipeline.site.shared_files import read_shared_files
 from pipeline.site.sitemaps import make_sitemap, make_sitemap_part
+from pipeline.site.speaking import measure_voices, speaker_names
 from pipeline.speakers import speaker_label
 from pipeline.types import LANGUAGES, Bilingual, Language, Notice, Transcript
 from pipeline.visible import visible, visible_word
@@ -63,6 +67,17 @@ _ROLES: Final = (
     "video", "burned_in", "audio", "transcript", "captions", "chapters", "comparison", "poster", "schema", "metadata"
 )  # fmt: skip
 """The order of the downloads."""
+_SHELVED: Final = {
+    "downloads_watch": ("video", "burned_in", "audio"),
+    "downloads_read": ("transcript", "comparison"),
+    "downloads_captions": ("captions", "chapters"),
+}
+"""The groups of the downloads, by message, with the roles of each; what has none is data."""
+_DATA: Final = "downloads_data"
+_FOR_PROGRAMS: Final = ("application/json",)
+"""Types of files that nobody reads, whatever their role."""
+_READ_FIRST: Final = ("pdf", "docx", "html", "vtt", "srt")
+"""Formats that most people open, in their order; the others follow by name."""
 _FORMATS: Final = {"md": "Markdown", "vtt": "WebVTT", "mp4": "MP4", "m4a": "M4A", "jpg": "JPEG"}
 """Names of formats that are the same in both languages and are not their extension in capitals."""
 _WORKINGS: Final = frozenset({"speech.smaller_batch", "speech.moved_to_cpu", "speakers.moved_to_cpu"})
@@ -241,6 +256,11 @@ class LearnerSite:
             quotations=_make_quotations(published, language),
             turns=_lay_out(published.transcript, language, _linked_moments(published)),
             downloads=_make_downloads(published.files, language),
+            voices=measure_voices(published.transcript, language),
+            licence=show_licence(published.session.licence, language) if published.session.licence else None,
+            citation=cite(published, language, self._options),
+            address=f"{self._options.address}/{published.folder}{language}.html" if self._options.address else None,
+            report=report_address(published, language, self._options),
             remarks=remarks,
             doubts=doubts,
             workings=[_tell_notice(notice, language) for notice in notices if notice.code in _WORKINGS],
@@ -410,15 +430,34 @@ class _Download:
     language: str | None
 
 
-def _make_downloads(published: Sequence[PublishedFile], language: Language) -> tuple[_Download, ...]:
-    ordered = sorted(published, key=lambda file: (_ROLES.index(file.role) if file.role in _ROLES else 99, file.name))
-    return tuple(
-        _Download(
-            file=file,
-            label=_download_label(file, language),
-            language=_language_name(file.language, language) if file.language else None,
+def _make_downloads(
+    published: Sequence[PublishedFile], language: Language
+) -> tuple[tuple[str, tuple[_Download, ...]], ...]:
+    """Return the downloads in groups with their titles, what most people come for first."""
+    groups: dict[str, list[_Download]] = {key: [] for key in (*_SHELVED, _DATA)}
+    for file in sorted(published, key=lambda file: (*_places(file), file.name)):
+        groups[_shelved(file)].append(
+            _Download(
+                file=file,
+                label=_download_label(file, language),
+                language=_language_name(file.language, language) if file.language else None,
+            )
         )
-        for file in ordered
+    return tuple((message(f"session_page.{key}", language), tuple(own)) for key, own in groups.items() if own)
+
+
+def _shelved(file: PublishedFile) -> str:
+    """Return the group that a file is offered in."""
+    read = file.content_type.partition(";")[0].strip() not in _FOR_PROGRAMS
+    return next((key for key, roles in _SHELVED.items() if file.role in roles and read), _DATA)
+
+
+def _places(file: PublishedFile) -> tuple[int, int]:
+    """Return where a file stands among others of its group."""
+    extension = file.name.rpartition(".")[2].lower()
+    return (
+        _ROLES.index(file.role) if file.role in _ROLES else len(_ROLES),
+        _READ_FIRST.index(extension) if extension in _READ_FIRST else len(_READ_FIRST),
     )
 
 
@@ -462,11 +501,8 @@ def _lay_out(transcript: Transcript, language: Language, linked: Collection[int]
     moments: dict[int, set[int]] = {start_ms: {start_ms} for start_ms in starts}
     for moment in linked if starts else ():
         moments[starts[max(0, bisect_right(starts, moment) - 1)]].add(moment)
-    names = {speaker.key: speaker_label(speaker, language) for speaker in transcript.speakers}
-    # Where no voice could be told apart there is nothing to say of each: a notice above says it once.
-    unknown = message("site.unknown_speaker", language) if transcript.speakers else None
     turns: list[_LaidTurn] = []
-    for turn, paragraphs in zip(transcript.turns, made, strict=True):
+    for speaker, paragraphs in zip(speaker_names(transcript, language), made, strict=True):
         laid = tuple(
             _LaidParagraph(
                 phrases=paragraph,
@@ -477,7 +513,7 @@ def _lay_out(transcript: Transcript, language: Language, linked: Collection[int]
             )
             for paragraph, start_ms in paragraphs
         )
-        turns.append(_LaidTurn(speaker=unknown if turn.speaker is None else names[turn.speaker], paragraphs=laid))
+        turns.append(_LaidTurn(speaker=speaker, paragraphs=laid))
     return tuple(turns)
 
 

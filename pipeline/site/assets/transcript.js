@@ -3,11 +3,12 @@
  *
  * Everything on the page can be read and played without this. With it, the passage that is being said is marked and kept
  * in sight within the transcript's own pane; a click on a passage or a time plays from there; `#t=12.3` in the address
- * opens the page at that moment. Nothing is announced on its own: whoever listens hears the video.
+ * opens the page at that moment. Nothing is announced on its own: whoever listens hears the video. What else can be done
+ * with the transcript (find.js, speakers.js, moments.js) goes by what this offers.
  */
 
-const video = document.getElementById("video");
-const pane = document.getElementById("pane");
+export const video = document.getElementById("video");
+export const pane = document.getElementById("pane");
 const follow = document.getElementById("follow");
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -22,8 +23,8 @@ const passages = [...(pane?.querySelectorAll("[data-start]") ?? [])]
 let current = null;
 let letGoByHand = false;
 
-/** Return the last passage that has begun by then, or null before the first. */
-function passageAt(ms) {
+/** Return the last passage that has begun by then, in ms, or null before the first. */
+export function passageAt(ms) {
   let low = 0;
   let high = passages.length;
   while (low < high) {
@@ -41,28 +42,31 @@ function mark() {
   current?.removeAttribute("aria-current");
   found?.setAttribute("aria-current", "true");
   current = found;
-  if (current && follow.checked) bringIntoSight();
+  if (follow.checked) followCurrent();
 }
 
-/** Return how far the pane must scroll so that the current passage is a third of the way down. */
-function distance() {
-  return current.getBoundingClientRect().top - pane.getBoundingClientRect().top - pane.clientHeight / 3;
+function followCurrent() {
+  const followed = current;
+  // A passage of somebody who is filtered out is nowhere to scroll to.
+  if (followed?.checkVisibility()) bringIntoSight(followed, () => followed === current && follow.checked);
 }
 
-/** Scroll the pane, and nothing but the pane. */
-function bringIntoSight() {
-  const far = Math.abs(distance()) > FAR * pane.clientHeight;
-  pane.scrollBy({ top: distance(), behavior: far || calm.matches ? "instant" : "smooth" });
+/** Return how far the pane must scroll so that an element or a range begins a third of the way down. */
+function distance(target) {
+  return target.getBoundingClientRect().top - pane.getBoundingClientRect().top - pane.clientHeight / 3;
+}
+
+/** Scroll the pane, and nothing but the pane, to an element or a range, for as long as it is still wanted. */
+export function bringIntoSight(target, wanted) {
+  const far = Math.abs(distance(target)) > FAR * pane.clientHeight;
+  pane.scrollBy({ top: distance(target), behavior: far || calm.matches ? "instant" : "smooth" });
   // What lies between was laid out by estimate until now; once it is real, look again.
+  const settle = () => wanted() && pane.scrollBy({ top: distance(target), behavior: "instant" });
   if (far) requestAnimationFrame(() => requestAnimationFrame(settle));
 }
 
-function settle() {
-  if (current && follow.checked) pane.scrollBy({ top: distance(), behavior: "instant" });
-}
-
-/** Go to a moment; `play` where the reader asked for it by a click or a key, as browsers demand. */
-function seek(ms, play) {
+/** Go to a moment in ms; `play` where the reader asked for it by a click or a key, as browsers demand. */
+export function seek(ms, play) {
   video.currentTime = ms / 1000;
   if (letGoByHand) setFollowing(true);
   mark();
@@ -72,12 +76,12 @@ function seek(ms, play) {
 function setFollowing(on) {
   letGoByHand = false;
   follow.checked = on;
-  if (on && current) bringIntoSight();
+  if (on) followCurrent();
 }
 
 /** The reader moves the pane by hand: stay where they are until they choose a moment or tick the box. */
-function letGo() {
-  if (!follow.checked) return;
+export function letGo() {
+  if (!follow?.checked) return;
   follow.checked = false;
   letGoByHand = true;
 }
