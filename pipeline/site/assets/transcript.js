@@ -1,0 +1,129 @@
+/**
+ * Makes the transcript follow the video, and the video follow the reader.
+ *
+ * Everything on the page can be read and played without this. With it, the passage that is being said is marked and kept
+ * in sight within the transcript's own pane; a click on a passage or a time plays from there; `#t=12.3` in the address
+ * opens the page at that moment. Nothing is announced on its own: whoever listens hears the video.
+ */
+
+const video = document.getElementById("video");
+const pane = document.getElementById("pane");
+const follow = document.getElementById("follow");
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+
+/** Tolerance in ms: browsers round the time that they were told to seek to. */
+const ROUNDING = 20;
+/** From this many heights of the pane away, gliding there takes longer than it helps. */
+const FAR = 2;
+
+const passages = [...(pane?.querySelectorAll("[data-start]") ?? [])]
+  .map((element) => ({ element, start: Number(element.dataset.start) }))
+  .sort((a, b) => a.start - b.start);
+let current = null;
+let letGoByHand = false;
+
+/** Return the last passage that has begun by then, or null before the first. */
+function passageAt(ms) {
+  let low = 0;
+  let high = passages.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (passages[middle].start <= ms) low = middle + 1;
+    else high = middle;
+  }
+  return low ? passages[low - 1].element : null;
+}
+
+/** Mark the passage being said and, unless the reader is elsewhere, bring it into sight. */
+function mark() {
+  const found = passageAt(video.currentTime * 1000 + ROUNDING);
+  if (found === current) return;
+  current?.removeAttribute("aria-current");
+  found?.setAttribute("aria-current", "true");
+  current = found;
+  if (current && follow.checked) bringIntoSight();
+}
+
+/** Return how far the pane must scroll so that the current passage is a third of the way down. */
+function distance() {
+  return current.getBoundingClientRect().top - pane.getBoundingClientRect().top - pane.clientHeight / 3;
+}
+
+/** Scroll the pane, and nothing but the pane. */
+function bringIntoSight() {
+  const far = Math.abs(distance()) > FAR * pane.clientHeight;
+  pane.scrollBy({ top: distance(), behavior: far || calm.matches ? "instant" : "smooth" });
+  // What lies between was laid out by estimate until now; once it is real, look again.
+  if (far) requestAnimationFrame(() => requestAnimationFrame(settle));
+}
+
+function settle() {
+  if (current && follow.checked) pane.scrollBy({ top: distance(), behavior: "instant" });
+}
+
+/** Go to a moment; `play` where the reader asked for it by a click or a key, as browsers demand. */
+function seek(ms, play) {
+  video.currentTime = ms / 1000;
+  if (letGoByHand) setFollowing(true);
+  mark();
+  if (play) video.play().catch(() => {});
+}
+
+function setFollowing(on) {
+  letGoByHand = false;
+  follow.checked = on;
+  if (on && current) bringIntoSight();
+}
+
+/** The reader moves the pane by hand: stay where they are until they choose a moment or tick the box. */
+function letGo() {
+  if (!follow.checked) return;
+  follow.checked = false;
+  letGoByHand = true;
+}
+
+/** Return the moment in ms that an address names (`#t=12.3`), or null. */
+function momentIn(hash) {
+  const found = /^#t=(\d{1,6}(?:\.\d{1,3})?)$/.exec(hash);
+  return found ? Math.round(Number(found[1]) * 1000) : null;
+}
+
+function onClick(event) {
+  if (event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  const link = event.target.closest('a[href^="#t="]');
+  const passage = event.target.closest("[data-start]");
+  if (link) {
+    event.preventDefault();
+    history.replaceState(null, "", link.hash);
+    seek(momentIn(link.hash), true);
+  } else if (passage && document.getSelection().isCollapsed) {
+    seek(Number(passage.dataset.start), true);
+  }
+}
+
+function openAtMoment() {
+  const moment = momentIn(location.hash);
+  if (moment === null) return;
+  seek(moment, false);
+  showPlayer();
+}
+
+/** Undo the browser's own jump to the paragraph of that name, which is for pages without script. */
+function showPlayer() {
+  if (momentIn(location.hash) !== null) video.scrollIntoView({ block: "nearest", behavior: "instant" });
+}
+
+if (video && pane && follow) {
+  video.addEventListener("timeupdate", mark);
+  video.addEventListener("seeking", mark);
+  document.addEventListener("click", onClick);
+  addEventListener("hashchange", openAtMoment);
+  addEventListener("load", showPlayer);
+  follow.addEventListener("change", () => setFollowing(follow.checked));
+  for (const kind of ["wheel", "touchmove"]) pane.addEventListener(kind, letGo, { passive: true });
+  pane.addEventListener("pointerdown", (event) => event.target === pane && letGo());
+  pane.addEventListener("keydown", (event) => {
+    if (/^(Arrow|Page|Home|End|Tab| )/.test(event.key)) letGo();
+  });
+  openAtMoment();
+}
