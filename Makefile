@@ -10,7 +10,7 @@ BENCH := .venv-bench
 ONCE ?=
 QUICK ?=
 
-.PHONY: help demo up test bench lint types imports check doctor constraints clean
+.PHONY: help demo up test bench lint types imports check doctor constraints vendor clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -47,6 +47,9 @@ constraints: $(VENV)/.ready-dev ## Write constraints.txt from what is installed
 	@$(PIP) install --constraint constraints.txt --group bench
 	@{ head -1 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | sed 's/^\(torch==[0-9.]*\)+.*/\1/'; } > constraints.new
 	@mv constraints.new constraints.txt
+
+vendor: ## Build anew what the learner pages take from npm (needs npm; only after a change in pipeline/site/vendor)
+	@cd pipeline/site/vendor && npm ci --silent && npm run --silent build
 
 clean: ## Remove the environment and caches; var/ with your data stays
 	rm -rf $(VENV) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -104,7 +104,7 @@ class LearnerSite:
         self._environments = {language: _environment(language) for language in LANGUAGES}
 
     def assets(self) -> Sequence[SiteFile]:
-        """Return the style sheet, the player's script and the icon."""
+        """Return the style sheet, the scripts and the icon."""
         return self._files
 
     def session_pages(self, published: PublishedSession) -> Mapping[Language, str]:
@@ -217,6 +217,7 @@ class LearnerSite:
             root="../../",
             session=published.session,
             video=published.file("video"),
+            audio=published.file("audio"),
             poster=published.file("poster"),
             tracks=_make_tracks(published),
             chapters_file=published.file("chapters"),
@@ -250,6 +251,7 @@ class LearnerSite:
             session=published.session,
             spoken=_list_languages(published.session.languages, language),
             video=published.file("video"),
+            audio=published.file("audio"),
             poster=published.file("poster"),
             tracks=_make_tracks(published),
             chapters_file=published.file("chapters"),

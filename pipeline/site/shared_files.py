@@ -1,8 +1,8 @@
 """The files that every learner page needs: one style sheet, the scripts, the icon.
 
-Takes what lies in ``styles/`` and ``assets/`` beside this file and returns it as it is published. The style sheet is
-one file for browsers and several for people: each part of a page has its own, all made of the variables in the
-first. Stands alone because the review pages are of the same house and share the style sheet.
+Takes what lies in ``styles/`` and ``assets/`` beside this file, with the player's texts, and returns it as it is
+published. The style sheet is one file for browsers and several for people: each part of a page has its own, all made of
+the variables in the first. Stands alone because the review pages are of the same house and share the style sheet.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from importlib.resources import files
 from typing import Final
 
 from pipeline.site.model import SiteFile
+from pipeline.site.player_texts import player_script
+from pipeline.types import LANGUAGES
 
 _STYLES: Final = ("variables", "base", "player", "session", "transcript", "catalogue", "print")
 """The parts of the style sheet, in their order: what comes later may narrow what came before."""
@@ -19,6 +21,7 @@ _TYPES: Final = {
     "css": "text/css; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
+    "txt": "text/plain; charset=utf-8",
 }
 
 
@@ -36,7 +39,8 @@ def icon() -> bytes:
 def read_shared_files() -> tuple[SiteFile, ...]:
     """Return the files that every page needs, in a folder named after the digest of them all."""
     own = [(entry.name, entry.read_bytes()) for entry in (files("pipeline.site") / "assets").iterdir()]
-    found = sorted([*own, ("site.css", style_sheet())])
+    players = [(f"player.{language}.js", player_script(language)) for language in LANGUAGES]
+    found = sorted([*own, *players, ("site.css", style_sheet())])
     digest = hashlib.sha256()
     for name, body in found:
         digest.update(f"{name}\0{len(body)}\0".encode() + body)

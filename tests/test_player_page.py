@@ -1,0 +1,455 @@
+"""The player in a real browser: by keyboard, with captions as one likes them, back to where one left off, in French."""
+
+from __future__ import annotations
+
+import json
+import re
+import wave
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+
+from pipeline.messages import catalogue
+from pipeline.site.player_texts import player_script
+from pipeline.types import LANGUAGES, Language
+from tests.browser import open_browser, serve, until, watch
+from tests.pages import SESSION, make_published, write_site
+from tests.test_browser import WCAG, axe_faults, make_media
+
+pytestmark = pytest.mark.browser
+
+ENGLISH: Final = SESSION["en"].id
+FRENCH: Final = SESSION["fr"].id
+MENUS: Final = (".vjs-playback-rate", ".vjs-chapters-button", ".vjs-captions-button")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with open_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("site")
+    video, poster = folder / "video.mp4", folder / "poster.jpg"
+    make_media(video, poster)
+    sessions = [make_published(language) for language in LANGUAGES]
+    write_site(folder / "root", sessions, video, poster)
+    for published in sessions:
+        made = folder / "root" / published.folder / published.revision
+        # What is told by a name ending in m4a, browsers tell by its bytes.
+        write_sound(made / "audio.m4a")
+        chapters = ["WEBVTT\n"]
+        for chapter in published.chapters:
+            title = chapter.title.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+            chapters.append(f"{stamp(chapter.start_ms)} --> {stamp(chapter.end_ms)}\n{title}\n")
+        (made / f"chapters.{published.session.language}.vtt").write_text("\n".join(chapters), encoding="utf-8")
+    with serve(folder / "root") as base:
+        yield base
+
+
+def stamp(ms: int) -> str:
+    return f"{ms // 60_000:02}:{ms // 1000 % 60:02}.{ms % 1000:03}"
+
+
+def write_sound(path: Path) -> None:
+    with wave.open(str(path), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(1)
+        sound.setframerate(8_000)
+        sound.writeframes(b"\x80" * 8_000 * 60)
+
+
+@pytest.fixture
+def context(chromium: Browser, address: str) -> Iterator[BrowserContext]:
+    """Of a reader who comes for the first time."""
+    context = chromium.new_context(base_url=f"{address}/", viewport={"width": 1280, "height": 900})
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext, address: str) -> Iterator[Page]:
+    """A page that must stay within its own host and raise nothing in the console, its policy included."""
+    page = context.new_page()
+    faults = watch(page, address)
+    yield page
+    assert faults == []
+
+
+def open_session(page: Page, session: str = ENGLISH, language: Language = "en", name: str = "") -> None:
+    page.goto(f"sessions/{session}/{name}{language}.html")
+    until(page, "document.getElementById('video').readyState >= 1")
+    until(page, "document.getElementById('player')")
+
+
+def play(page: Page) -> None:
+    page.evaluate("document.getElementById('video').play()")
+    until(page, "!document.getElementById('video').paused")
+
+
+def pause_at(page: Page, seconds: float) -> None:
+    page.evaluate(
+        "seconds => { const video = document.getElementById('video'); video.pause(); video.currentTime = seconds }",
+        seconds,
+    )
+    until(page, "!document.getElementById('video').seeking")
+
+
+def state(page: Page, name: str) -> float:
+    return float(page.evaluate(f"document.getElementById('video').{name}"))
+
+
+def press(page: Page, selector: str) -> Locator:
+    """Press a button of the player by keyboard."""
+    button = page.locator(selector)
+    button.focus()
+    page.keyboard.press("Enter")
+    return button
+
+
+def item(page: Page, name: str) -> Locator:
+    return page.locator(".vjs-lock-showing").get_by_text(name, exact=True)
+
+
+def test_the_keyboard_reaches_every_control_in_its_order_and_each_shows_it(page: Page) -> None:
+    open_session(page)
+    page.locator(".vjs-big-play-button").focus()
+    seen = []
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        at = page.evaluate(
+            """() => { const at = document.activeElement, style = getComputedStyle(at);
+            return {name: at.getAttribute("aria-label") || at.textContent.trim(),
+                    outlined: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2} }"""
+        )
+        assert at["outlined"], at
+        seen.append(at["name"])
+        if at["name"] == "Go to the transcript":
+            break
+    assert seen[:3] == ["Position", "Play", "Mute"]
+    assert seen[3:-1] == [
+        *("Volume", "Speed", "Chapters", "Captions", "Sound only", "Picture-in-picture", "Full screen"),
+    ]
+    assert seen[-1] == "Go to the transcript"
+
+
+def test_keys_play_pause_move_mute_and_change_the_speed(page: Page) -> None:
+    open_session(page)
+    page.locator(".vjs-play-control").focus()
+    page.keyboard.press("Space")
+    until(page, "!document.getElementById('video').paused")
+    page.keyboard.press("k")
+    until(page, "document.getElementById('video').paused")
+    pause_at(page, 20)
+    page.keyboard.press("ArrowRight")
+    assert state(page, "currentTime") == pytest.approx(25, abs=0.1)
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    assert state(page, "currentTime") == pytest.approx(15, abs=0.1)
+    page.keyboard.press("m")
+    assert page.evaluate("document.getElementById('video').muted")
+    expect(page.locator(".vjs-mute-control")).to_have_text("Unmute")
+    page.keyboard.press(">")
+    assert state(page, "playbackRate") == 1.25
+    expect(page.locator(".vjs-playback-rate-value")).to_have_text("1.25×")
+    page.locator("[role=slider].vjs-progress-holder").focus()
+    page.keyboard.press("End")
+    until(page, "document.getElementById('video').currentTime > 40")
+
+
+def test_keys_elsewhere_on_the_page_leave_the_player_alone(page: Page) -> None:
+    open_session(page)
+    page.locator(".jumps a").first.focus()
+    page.keyboard.press("k")
+    page.keyboard.press("m")
+    assert page.evaluate("document.getElementById('video').paused && !document.getElementById('video').muted")
+
+
+def test_a_menu_opens_by_arrow_key_and_escape_closes_it_onto_its_button(page: Page) -> None:
+    open_session(page)
+    button = page.locator(".vjs-playback-rate button")
+    button.focus()
+    page.keyboard.press("ArrowDown")
+    expect(button).to_have_attribute("aria-expanded", "true")
+    assert page.evaluate("document.activeElement.getAttribute('role')") == "menuitemradio"
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Escape")
+    expect(button).to_have_attribute("aria-expanded", "false")
+    expect(button).to_be_focused()
+    assert state(page, "volume") == 1
+
+
+def test_the_speed_is_chosen_from_its_menu(page: Page) -> None:
+    open_session(page)
+    press(page, ".vjs-playback-rate button")
+    page.keyboard.press("Enter")
+    assert state(page, "playbackRate") == 2
+    expect(page.locator(".vjs-playback-rate button")).to_be_focused()
+
+
+def test_chapters_are_in_a_menu_as_text_and_lead_to_their_moment(page: Page) -> None:
+    open_session(page)
+    press(page, ".vjs-chapters-button button")
+    second = item(page, "Readers & <writers>")
+    expect(second).to_have_attribute("lang", "en")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    start_ms = make_published().chapters[1].start_ms
+    assert state(page, "currentTime") == pytest.approx(start_ms / 1000, abs=0.05)
+    expect(page.locator("#pane [aria-current]")).to_have_count(1)
+
+
+def test_captions_can_be_switched_off_and_on_by_menu_and_by_key(page: Page) -> None:
+    open_session(page)
+    play(page)
+    cue = page.locator(".vjs-text-track-cue")
+    expect(cue).to_be_visible()
+    page.locator(".vjs-play-control").focus()
+    page.keyboard.press("c")
+    expect(cue).to_have_count(0)
+    page.keyboard.press("c")
+    expect(cue).to_be_visible()
+    press(page, ".vjs-captions-button button")
+    item(page, "No captions").click()
+    expect(cue).to_have_count(0)
+
+
+def test_the_first_caption_is_seen_within_300_ms_of_its_moment(page: Page) -> None:
+    open_session(page)
+    start_s = make_published().cues[0].start_ms / 1000
+    # From before its moment, so that what is measured is the player and not the silence at the beginning.
+    pause_at(page, start_s - 0.02)
+    waited = page.evaluate(
+        """() => new Promise(done => {
+        const video = document.getElementById("video"), display = document.querySelector(".vjs-text-track-display");
+        let began = null;
+        const look = () => {
+          if (began !== null && display.innerText.trim()) done(performance.now() - began);
+          else requestAnimationFrame(look);
+        };
+        video.addEventListener("playing", () => { began ??= performance.now() });
+        video.play();
+        look() })"""
+    )
+    assert waited <= 300
+
+
+def test_captions_take_the_size_and_colours_that_are_chosen_and_keep_them(page: Page) -> None:
+    open_session(page)
+    pause_at(page, 2)
+    cue = page.locator(".vjs-text-track-cue")
+    size = "parseFloat(getComputedStyle(document.querySelector('.vjs-text-track-cue')).fontSize)"
+    before = page.evaluate(size)
+    press(page, ".vjs-captions-button button")
+    item(page, "Size: 200%").click()
+    assert page.evaluate(size) == pytest.approx(2 * before)
+    press(page, ".vjs-captions-button button")
+    item(page, "Black on white").click()
+    expect(cue.locator("> div")).to_have_css("color", "rgb(0, 0, 0)")
+    expect(cue.locator("> div")).to_have_css("background-color", "rgb(255, 255, 255)")
+    expect(page.locator("[aria-checked=true]", has_text="Size: 200%")).to_have_count(1)
+    expect(page.locator("[aria-checked=true]", has_text="Size: 100%")).to_have_count(0)
+    page.reload()
+    until(page, "document.getElementById('player')?.dataset.captionsSize === '200'")
+    assert page.evaluate("document.getElementById('player').dataset.captionsColours") == "black"
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_captions_of_every_size_stay_in_the_picture_and_off_the_bar(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    open_session(page)
+    pause_at(page, 2)
+    for size in ("75%", "150%", "200%"):
+        press(page, ".vjs-captions-button button")
+        item(page, f"Size: {size}").click()
+        cue, video = (page.locator(each).bounding_box() for each in (".vjs-text-track-cue > div", "#video"))
+        assert cue is not None
+        assert video is not None
+        assert video["y"] <= cue["y"]
+        assert cue["y"] + cue["height"] <= video["y"] + video["height"] + 1
+        assert video["x"] <= cue["x"]
+        assert cue["x"] + cue["width"] <= video["x"] + video["width"]
+
+
+def test_the_pairs_of_caption_colours_can_be_read(page: Page) -> None:
+    open_session(page)
+    pause_at(page, 2)
+    for colours in ("white", "yellow", "black", "cream"):
+        page.evaluate("colours => { document.getElementById('player').dataset.captionsColours = colours }", colours)
+        text, ground = page.evaluate(
+            """() => { const style = getComputedStyle(document.querySelector(".vjs-text-track-cue > div"));
+            return [style.color, style.backgroundColor] }"""
+        )
+        assert contrast(text, ground) >= 7
+
+
+def contrast(one: str, other: str) -> float:
+    """Return the ratio of two CSS colours, as WCAG 2.1 defines it."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+        linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_sound_only_plays_the_sound_from_the_same_moment_with_captions_and_is_kept(page: Page) -> None:
+    open_session(page)
+    page.evaluate("document.getElementById('video').playbackRate = 1.5")
+    pause_at(page, 20)
+    play(page)
+    button = press(page, ".vjs-sound-only")
+    until(page, "document.getElementById('video').currentSrc.endsWith('audio.m4a')")
+    until(page, "document.getElementById('video').currentTime > 20.5")
+    assert state(page, "currentTime") < 25
+    assert state(page, "playbackRate") == 1.5
+    expect(button).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#video")).to_have_css("opacity", "0")
+    expect(page.locator(".vjs-text-track-cue")).to_be_visible()
+    page.reload()
+    until(page, "document.getElementById('video').currentSrc.endsWith('audio.m4a')")
+    until(page, "document.querySelector('.vjs-sound-only')")
+    press(page, ".vjs-sound-only")
+    until(page, "document.getElementById('video').currentSrc.endsWith('video.mp4')")
+    expect(page.locator(".vjs-sound-only")).to_have_attribute("aria-pressed", "false")
+
+
+def test_a_session_opens_where_it_was_left_and_says_so(page: Page) -> None:
+    open_session(page)
+    play(page)
+    pause_at(page, 30)
+    page.evaluate("document.getElementById('video').dispatchEvent(new Event('pause'))")
+    for name in ("", "embed."):
+        open_session(page, name=name)
+        expect(page.get_by_role("status")).to_contain_text("Resumed where you left off: 0:30")
+        assert state(page, "currentTime") == pytest.approx(30, abs=0.2)
+        assert page.evaluate("document.getElementById('video').paused")
+    page.get_by_role("button", name="Dismiss").click()
+    expect(page.get_by_role("status")).to_have_count(0)
+    expect(page.locator(".vjs-play-control")).to_be_focused()
+    open_session(page)
+    page.get_by_role("button", name="Start from the beginning").click()
+    until(page, "document.getElementById('video').currentTime < 1")
+    open_session(page)
+    expect(page.locator(".resumed")).to_have_count(0)
+    assert state(page, "currentTime") == 0
+
+
+def test_a_moment_in_the_address_goes_before_the_place_where_one_left(page: Page) -> None:
+    open_session(page)
+    page.evaluate(f"localStorage.setItem('tribune.position.{ENGLISH}', '30')")
+    page.goto("index.html")
+    page.goto(f"sessions/{ENGLISH}/en.html#t=18.02")
+    until(page, "document.getElementById('video').readyState >= 1 && document.getElementById('player')")
+    assert state(page, "currentTime") == pytest.approx(18.02, abs=0.05)
+    expect(page.locator(".resumed")).to_have_count(0)
+
+
+def test_it_goes_to_full_screen_and_floats_where_the_browser_lets_it(page: Page) -> None:
+    open_session(page)
+    floats = page.evaluate("document.pictureInPictureEnabled")
+    expect(page.locator(".vjs-picture-in-picture-control")).to_be_visible(visible=floats)
+    press(page, ".vjs-fullscreen-control")
+    until(page, "document.fullscreenElement?.id === 'player'")
+    expect(page.locator(".vjs-fullscreen-control")).to_have_text("Leave full screen")
+    page.keyboard.press("f")
+    until(page, "!document.fullscreenElement")
+
+
+@pytest.mark.parametrize("name", ["", "embed."])
+def test_everything_that_the_french_player_says_is_ours_and_french(page: Page, name: str) -> None:
+    open_session(page, FRENCH, "fr", name)
+    page.evaluate(f"localStorage.setItem('tribune.position.{FRENCH}', '30')")
+    open_session(page, FRENCH, "fr", name)
+    expect(page.get_by_role("status")).to_contain_text("Reprise là où vous étiez")
+    play(page)
+    until(page, "document.querySelector('.vjs-chapters-button [role=menuitemradio]')")
+    said = page.evaluate(
+        """() => [document.getElementById("player"), ...document.getElementById("player").querySelectorAll("*")]
+        .filter(each => !each.closest(".vjs-text-track-display, [lang]:not(#player)"))
+        .flatMap(each => [...["aria-label", "title", "aria-valuetext", "aria-roledescription"].map(name =>
+          each.getAttribute(name)), ...[...each.childNodes].filter(node => node.nodeType === 3).map(node => node.data)])
+        .filter(text => text?.trim()).map(text => text.trim())"""
+    )
+    table = json.loads(player_script("fr").decode().partition(", ")[2].removesuffix(");\n"))
+    ours = [re.sub(r"\\\{\d\\\}", r"[\\d:,]+", re.escape(text.strip())) for text in table.values()]
+    known = re.compile(rf"{'|'.join(ours)}|[\d:,]+|/")
+    assert len(said) > 30
+    assert {text for text in said if not known.fullmatch(text)} == set()
+
+
+def test_both_languages_have_every_text_of_the_player_and_no_other() -> None:
+    used = {language: player_script(language).decode() for language in LANGUAGES}
+    on_page = ("player.keys_", "player.key_")
+    for code, texts in catalogue().items():
+        if code.startswith("player.") and not code.startswith(on_page):
+            for language in LANGUAGES:
+                start = re.split(r"\{\w+\}", texts[language])[0]
+                assert json.dumps(start, ensure_ascii=False)[1:-1] in used[language]
+
+
+@pytest.mark.parametrize(("session", "language"), [(ENGLISH, "en"), (FRENCH, "fr")])
+@pytest.mark.parametrize("name", ["", "embed."])
+def test_axe_finds_nothing_with_any_menu_open(page: Page, session: str, language: Language, name: str) -> None:
+    open_session(page, session, language, name)
+    page.evaluate(f"localStorage.setItem('tribune.position.{session}', '30')")
+    open_session(page, session, language, name)
+    expect(page.get_by_role("status")).to_contain_text("0:30")
+    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
+    for menu in MENUS:
+        press(page, f"{menu} button")
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            assert axe_faults(page, [*WCAG, "best-practice"]) == []
+        page.keyboard.press("Escape")
+
+
+@pytest.mark.parametrize("width", [320, 360, 1280])
+def test_every_menu_can_be_seen_whole(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 740})
+    open_session(page, FRENCH, "fr")
+    for menu in MENUS:
+        press(page, f"{menu} button")
+        box = page.locator(f"{menu} .vjs-menu-content").bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+        assert box["height"] >= 60
+        page.keyboard.press("Escape")
+    row = page.evaluate(
+        "[...document.querySelectorAll('.vjs-control-bar > *:not(.vjs-hidden)')].map(each => "
+        "each.getBoundingClientRect()).filter(box => box.height > 0).map(box => Math.round(box.right))"
+    )
+    assert max(row) <= width
+    bar, last = (page.locator(each).bounding_box() for each in (".vjs-control-bar", ".vjs-fullscreen-control"))
+    assert bar is not None
+    assert last is not None
+    assert last["y"] + last["height"] <= bar["y"] + bar["height"]
+
+
+def test_nothing_moves_when_the_player_comes(page: Page) -> None:
+    open_session(page)
+    page.wait_for_timeout(300)
+    shifted = page.evaluate(
+        """() => new Promise(done => { let sum = 0; new PerformanceObserver(list => {
+        for (const entry of list.getEntries()) sum += entry.value }).observe({type: "layout-shift", buffered: true});
+        setTimeout(() => done(sum), 200) })"""
+    )
+    assert shifted <= 0.01
+
+
+def test_where_nothing_can_be_kept_the_player_works_all_the_same(page: Page) -> None:
+    page.add_init_script("Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('no') }})")
+    open_session(page)
+    pause_at(page, 2)
+    press(page, ".vjs-captions-button button")
+    item(page, "Yellow on black").click()
+    expect(page.locator(".vjs-text-track-cue > div")).to_have_css("color", "rgb(255, 233, 77)")
