@@ -10,7 +10,7 @@ BENCH := .venv-bench
 ONCE ?=
 QUICK ?=
 
-.PHONY: help demo up test bench lint types imports check doctor constraints clean
+.PHONY: help demo up test bench screenshots vendor lint types imports check doctor constraints clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -31,6 +31,12 @@ test: $(VENV)/.ready-dev ## Set up what is missing and run the whole test suite
 bench: $(VENV)/.ready $(BENCH)/.ready ## Measure Tribune beside its peers, into tests/benchmarks/RESULTS.md (QUICK=1: a few short recordings)
 	@$(BIN)/tribune models fetch
 	@$(BENCH)/bin/python -m tests.benchmarks $(if $(QUICK),--quick)
+
+screenshots: $(VENV)/.ready-dev ## Every kind of learner page as pictures, into var/screenshots, to be looked at
+	@$(BIN)/python -m tests.screenshots var/screenshots
+
+vendor: ## Bring what the learner pages take from npm, at the versions of the lock file (needs Node.js; the result is committed)
+	@cd pipeline/site/vendor && npm ci --ignore-scripts --no-audit --no-fund && npm run --silent build
 
 check: lint types imports ## Lint, types and import contracts
 

@@ -103,6 +103,14 @@ class RetentionSettings(_Section):
     programmes: dict[str, Annotated[int, Field(ge=1, le=36_525)]]
 
 
+class SiteSettings(_Section):
+    """How learners' pages are called, and how they look."""
+
+    name_en: str
+    name_fr: str
+    theme: Literal["neutral", "gc"]
+
+
 class StoreSettings(_Section):
     """Which object store."""
 
@@ -155,6 +163,7 @@ class Settings(BaseSettings):
     publishing: PublishingSettings
     review: ReviewSettings
     retention: RetentionSettings
+    site: SiteSettings
     store: StoreSettings
     notifications: NotificationSettings
     prefect: PrefectSettings

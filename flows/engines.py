@@ -41,7 +41,7 @@ from pipeline.s3 import S3Options
 from pipeline.site.model import SiteOptions
 from pipeline.speakers import SpeakerOptions, diarize
 from pipeline.speech import SpeechOptions, recognize
-from pipeline.types import AudioFile, Diarization, ModelUse, Recognition, Session, Transcript
+from pipeline.types import AudioFile, Bilingual, Diarization, ModelUse, Recognition, Session, Transcript
 from pipeline.video import LOUDNESS_LUFS
 
 SEGMENTATION: Final = "segmentation-3.0"
@@ -109,7 +109,11 @@ def process_options(settings: Settings) -> ProcessOptions:
 
 def site_options(settings: Settings) -> SiteOptions:
     """Return what the pages and what other programs read say of the site."""
-    return SiteOptions(address=settings.store.public_url.rstrip("/") or None)
+    return SiteOptions(
+        name=Bilingual(en=settings.site.name_en, fr=settings.site.name_fr),
+        address=settings.store.public_url.rstrip("/") or None,
+        theme=settings.site.theme,
+    )
 
 
 def _public_address(settings: Settings) -> str | None:

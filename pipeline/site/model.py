@@ -12,7 +12,7 @@ import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol, get_args
 
 from pipeline.types import (
     LANGUAGES,
@@ -27,6 +27,8 @@ from pipeline.types import (
     Transcript,
 )
 
+Theme = Literal["neutral", "gc"]
+"""The looks that there are: nobody's, or those of the Government of Canada's design system."""
 _ADDRESS: Final = re.compile(r"https?://[!#-;=?-\[\]_a-z~]+\Z", re.IGNORECASE)
 """A web address holds no white space, no quotes and no angle brackets."""
 
@@ -39,12 +41,17 @@ class SiteOptions:
         name: Shown at the top of every page.
         address: Where learners reach the site's root, without a slash at the end. ``None`` where nobody said: then
             nothing is made that needs whole addresses, such as feeds.
+        theme: How the pages look. ``gc`` is for institutions of the Government of Canada; it has neither signature nor
+            wordmark.
     """
 
     name: Bilingual = field(default_factory=lambda: Bilingual.same("Tribune"))
     address: str | None = None
+    theme: Theme = "neutral"
 
     def __post_init__(self) -> None:
+        if self.theme not in get_args(Theme):
+            raise ValueError(f"no such theme: {self.theme!r}")
         if not all(self.name.get(language).strip() for language in LANGUAGES):
             raise ValueError("the site needs a name")
         if self.address is not None and (not _ADDRESS.match(self.address) or self.address.endswith("/")):
