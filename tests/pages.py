@@ -370,7 +370,8 @@ def make_sessions() -> tuple[PublishedSession, ...]:
 def make_media(video: Path, poster: Path) -> None:
     """Write a minute of moving picture with sound, and a picture of it."""
     quiet = [str(find_programs().ffmpeg), "-nostdin", "-y", "-loglevel", "error"]
-    picture = ["-f", "lavfi", "-i", "testsrc2=s=320x180:r=10:d=60"]
+    colours = "c0=0x1f4a63:c1=0x9dbccb:x0=0:y0=0:x1=320:y1=180:seed=1"
+    picture = ["-f", "lavfi", "-i", f"gradients=s=320x180:r=10:d=60:speed=0.02:{colours}"]
     sound = ["-f", "lavfi", "-i", "sine=300:d=60"]
     codecs = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "20", "-c:a", "aac"]
     subprocess.run([*quiet, *picture, *sound, *codecs, "-movflags", "+faststart", str(video)], check=True)

@@ -38,8 +38,11 @@ def main() -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as made, open_browser() as browser:
         root = Path(made)
-        make_media(root / "video.mp4", root / "poster.jpg")
-        write_site(root / "site", make_sessions(), root / "video.mp4", root / "poster.jpg", options.theme)
+        media = (root / "video.mp4", root / "poster.jpg")
+        make_media(*media)
+        *calm, hostile = make_sessions()
+        write_site(root / "site" / "calm", calm, *media, options.theme)
+        write_site(root / "site" / "hostile", (*calm, hostile), *media, options.theme)
         with serve(root / "site") as address:
             for size in options.sizes:
                 _take(browser, address, options, size)
@@ -48,13 +51,16 @@ def main() -> None:
 def _take(browser: Browser, address: str, options: argparse.Namespace, size: str) -> None:
     """Take every picture of one size; a page is loaded once for both schemes."""
     width, height = SIZES[size]
-    context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce")
+    # Past the pages' own policy, so that the passages that a browser would lay out later are in the picture.
+    context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce", bypass_csp=True)
     page = context.new_page()
     theme = "" if options.theme == "neutral" else f".{options.theme}"
     for kind in options.kinds:
+        site = f"{address}/{'hostile' if kind.startswith('hostile') else 'calm'}"
         for language in LANGUAGES:
-            page.goto(f"{address}/{PAGE_KINDS[kind].format(language=language)}")
+            page.goto(f"{site}/{PAGE_KINDS[kind].format(language=language)}")
             page.wait_for_load_state("networkidle")
+            page.add_style_tag(content="* { content-visibility: visible !important }")
             for scheme in SCHEMES:
                 page.emulate_media(color_scheme=scheme)
                 name = f"{kind}.{language}.{size}.{scheme}{theme}.png"

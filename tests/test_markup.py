@@ -25,9 +25,8 @@ from pipeline.visible import visible
 from tests.pages import PAGE_KINDS, make_sessions, page_paths, write_site
 from tests.test_messages import PAGE_ROOMS
 
-
 LIST_NAMED: Final = "Possible misuse of “aria-label”."
-"""Said of a list with a name, which ARIA allows: only of what has no role may a name be wrong, and axe looks for that."""
+"""Said of a list with a name, which ARIA allows; axe looks for names where none may be."""
 
 
 @pytest.fixture(scope="module")
