@@ -10,7 +10,7 @@ BENCH := .venv-bench
 ONCE ?=
 QUICK ?=
 
-.PHONY: help demo up test bench lint types imports check doctor constraints vendor clean
+.PHONY: help demo up test bench screenshots vendor lint types imports check doctor constraints clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -32,6 +32,12 @@ bench: $(VENV)/.ready $(BENCH)/.ready ## Measure Tribune beside its peers, into 
 	@$(BIN)/tribune models fetch
 	@$(BENCH)/bin/python -m tests.benchmarks $(if $(QUICK),--quick)
 
+screenshots: $(VENV)/.ready-dev ## Every kind of learner page as pictures, into var/screenshots, to be looked at
+	@$(BIN)/python -m tests.screenshots var/screenshots
+
+vendor: ## Bring what the learner pages take from npm, at the versions of the lock file (needs Node.js; the result is committed)
+	@cd pipeline/site/vendor && npm ci --ignore-scripts --no-audit --no-fund && npm run --silent build
+
 check: lint types imports ## Lint, types and import contracts
 
 lint: $(VENV)/.ready-dev ## Style
@@ -47,9 +53,6 @@ constraints: $(VENV)/.ready-dev ## Write constraints.txt from what is installed
 	@$(PIP) install --constraint constraints.txt --group bench
 	@{ head -1 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | sed 's/^\(torch==[0-9.]*\)+.*/\1/'; } > constraints.new
 	@mv constraints.new constraints.txt
-
-vendor: ## Build anew what the learner pages take from npm (needs npm; only after a change in pipeline/site/vendor)
-	@cd pipeline/site/vendor && npm ci --silent && npm run --silent build
 
 clean: ## Remove the environment and caches; var/ with your data stays
 	rm -rf $(VENV) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

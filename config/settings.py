@@ -105,6 +105,14 @@ class RetentionSettings(_Section):
     programmes: dict[str, Annotated[int, Field(ge=1, le=36_525)]]
 
 
+class SiteSettings(_Section):
+    """How learners' pages are called, and how they look."""
+
+    name_en: str
+    name_fr: str
+    theme: Literal["neutral", "gc"]
+
+
 class StoreSettings(_Section):
     """Which object store."""
 
@@ -157,6 +165,7 @@ class Settings(BaseSettings):
     publishing: PublishingSettings
     review: ReviewSettings
     retention: RetentionSettings
+    site: SiteSettings
     store: StoreSettings
     notifications: NotificationSettings
     prefect: PrefectSettings

@@ -41,7 +41,7 @@ from pipeline.s3 import S3Options
 from pipeline.site.model import SiteOptions
 from pipeline.speakers import SpeakerOptions, diarize
 from pipeline.speech import SpeechOptions, recognize
-from pipeline.types import AudioFile, Diarization, ModelUse, Recognition, Session, Transcript
+from pipeline.types import AudioFile, Bilingual, Diarization, ModelUse, Recognition, Session, Transcript
 from pipeline.video import LOUDNESS_LUFS
 
 SEGMENTATION: Final = "segmentation-3.0"
@@ -113,6 +113,8 @@ def site_options(settings: Settings) -> SiteOptions:
         address=settings.store.public_url.rstrip("/") or None,
         report_mail=settings.publishing.report_mail or None,
         report_form=settings.publishing.report_form or None,
+        name=Bilingual(en=settings.site.name_en, fr=settings.site.name_fr),
+        theme=settings.site.theme,
     )
 
 

@@ -13,12 +13,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, Response, expect, sync_playwright
 
@@ -39,6 +40,10 @@ FLAGS = (
     "--disable-sync",
 )
 """For a browser that runs as root, without a screen and without a network."""
+
+
+WCAG = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa")
+"""What axe calls the rules of WCAG 2.1 AA."""
 
 
 class NoBrowser(RuntimeError):
@@ -224,3 +229,15 @@ def serve(folder: Path) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def axe_faults(page: Page, tags: Sequence[str] = WCAG) -> list[tuple[str, list[str]]]:
+    """Return what axe finds on a page as it is now: each rule with the elements that break it."""
+    if page.evaluate("typeof axe") == "undefined":
+        page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
+    found: list[dict[str, Any]] = page.evaluate(
+        """tags => axe.run({runOnly: {type: "tag", values: tags}, resultTypes: ["violations"]})
+        .then(found => found.violations)""",
+        list(tags),
+    )
+    return [(fault["id"], [str(node["target"]) for node in fault["nodes"]]) for fault in found]

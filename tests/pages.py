@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import random
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.ffmpeg import find_programs
 from pipeline.formatting import format_seconds
-from pipeline.site.model import CatalogueEntry, MachineFile, PublishedFile, PublishedSession, Shelf, SiteOptions
+from pipeline.site.model import (
+    CatalogueEntry,
+    MachineFile,
+    PublishedFile,
+    PublishedSession,
+    Shelf,
+    SiteOptions,
+)
 from pipeline.site.phrases import make_paragraphs
 from pipeline.site.render import LearnerSite
 from pipeline.types import (
+    LANGUAGES,
     Bilingual,
     Chapter,
     Cue,
@@ -49,6 +60,36 @@ HOSTILE = (
     "Zoé 👩🏽‍🏫🎓 café",
 )
 """What a stranger may put into any text."""
+
+ENGLISH = "0123456789abcdef"
+FRENCH = "fedcba9876543210"
+HOSTILE_ID = "1" * 16
+"""Ids of the sessions of the site on disk."""
+
+PAGE_KINDS = {
+    "choice": "index.html",
+    "home": "{language}/index.html",
+    "month": "{language}/lists/2026-11.html",
+    "programme": "{language}/lists/programme-1.html",
+    "hostile-programme": "{language}/lists/programme-2.html",
+    "session": f"sessions/{ENGLISH}/{{language}}.html",
+    "french-session": f"sessions/{FRENCH}/{{language}}.html",
+    "hostile-session": f"sessions/{HOSTILE_ID}/{{language}}.html",
+    "embedded": f"sessions/{ENGLISH}/embed.{{language}}.html",
+    "hostile-embedded": f"sessions/{HOSTILE_ID}/embed.{{language}}.html",
+    "withdrawn": f"sessions/{WITHDRAWN}/{{language}}.html",
+}
+"""Every kind of page, with where it lies on the site that :func:`write_site` makes of :func:`make_sessions`.
+
+What is here is looked at in a browser, checked by a validator, read for words of the other language and photographed.
+"""
+
+
+def page_paths(*kinds: str) -> list[str]:
+    """Return where the pages of these kinds lie, of all where none is named, each once."""
+    chosen = [PAGE_KINDS[kind] for kind in kinds or PAGE_KINDS]
+    return list(dict.fromkeys(path.format(language=language) for path in chosen for language in LANGUAGES))
+
 
 TURNS: dict[Language, tuple[tuple[str, str], ...]] = {
     "en": (
@@ -110,7 +151,7 @@ TURNS: dict[Language, tuple[tuple[str, str], ...]] = {
 
 SESSION: dict[Language, Session] = {
     "en": Session(
-        id="0123456789abcdef",
+        id=ENGLISH,
         title=Bilingual(en="Plain language in public services", fr="Le langage clair dans les services publics"),
         languages=("en",),
         date=dt.date(2026, 11, 12),
@@ -142,7 +183,7 @@ SESSION: dict[Language, Session] = {
         ),
     ),
     "fr": Session(
-        id="fedcba9876543210",
+        id=FRENCH,
         title=Bilingual(fr="Rédiger d’abord en français\u00a0: retour d’expérience"),
         languages=("fr", "en"),
         date=dt.date(2026, 11, 1),
@@ -256,6 +297,17 @@ def make_published(language: Language = "en", *, repeat: int = 1, session: Sessi
     )
 
 
+def make_long(session: Session, words: int) -> PublishedSession:
+    """Return a session of at least so many words, drawn so that they compress no better than speech does."""
+    dice = random.Random(1)  # noqa: S311  # no secret, the same each time
+    vocabulary = ["".join(dice.choices("etaoinshrdlu", k=dice.randint(2, 9))) for _ in range(3_000)]
+    sentences = [" ".join(dice.choices(vocabulary, k=dice.randint(4, 24))) + "." for _ in range(words // 13)]
+    turns = [(f"S{at % 4 + 1}", " ".join(sentences[at : at + 4])) for at in range(0, len(sentences), 4)]
+    published = make_published(session=session)
+    transcript = make_transcript(session, turns)
+    return dataclasses.replace(published, transcript=transcript, cues=make_cues(transcript))
+
+
 def make_chapters(transcript: Transcript) -> tuple[Chapter, ...]:
     """Return two chapters, parted in the middle."""
     middle = transcript.duration_ms // 2
@@ -277,7 +329,7 @@ def make_hostile() -> PublishedSession:
     someone = Person(name=everything.get("en"), role=everything, organisation=everything)
     session = dataclasses.replace(
         SESSION["en"],
-        id="1" * 16,
+        id=HOSTILE_ID,
         title=everything,
         programme=everything,
         topics=(everything,),
@@ -289,12 +341,40 @@ def make_hostile() -> PublishedSession:
         consent=everything,
     )
     chapter = Chapter(start_ms=0, end_ms=9_000, title=everything.get("en"), language="en")
-    return dataclasses.replace(make_published(session=session), chapters=(chapter,))
+    published = make_published(session=session)
+    transcript = make_transcript(session, (("S1", everything.get("en")), ("S2", "Fine.")))
+    speakers = tuple(dataclasses.replace(speaker, name=everything.get("en")) for speaker in transcript.speakers)
+    transcript = dataclasses.replace(transcript, speakers=speakers)
+    return dataclasses.replace(
+        published,
+        transcript=transcript,
+        cues=make_cues(transcript),
+        files=tuple(dataclasses.replace(file, download_name=everything.get("en")) for file in published.files),
+        recording_name=everything.get("en"),
+        chapters=(chapter,),
+        highlights=tuple(_quote(turn) for turn in transcript.turns),
+    )
 
 
 def shown_hostile() -> str:
     """Return what may be shown of a text of that session."""
     return visible(" ".join(HOSTILE))
+
+
+def make_sessions() -> tuple[PublishedSession, ...]:
+    """Return what the site on disk publishes: a session in each language, and one that is hostile throughout."""
+    return with_notices(make_published("en")), make_published("fr"), make_hostile()
+
+
+def make_media(video: Path, poster: Path) -> None:
+    """Write a minute of moving picture with sound, and a picture of it."""
+    quiet = [str(find_programs().ffmpeg), "-nostdin", "-y", "-loglevel", "error"]
+    colours = "c0=0x1f4a63:c1=0x9dbccb:x0=0:y0=0:x1=320:y1=180:seed=1"
+    picture = ["-f", "lavfi", "-i", f"gradients=s=320x180:r=10:d=60:speed=0.02:{colours}"]
+    sound = ["-f", "lavfi", "-i", "sine=300:d=60"]
+    codecs = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "20", "-c:a", "aac"]
+    subprocess.run([*quiet, *picture, *sound, *codecs, "-movflags", "+faststart", str(video)], check=True)
+    subprocess.run([*quiet, "-i", str(video), "-frames:v", "1", str(poster)], check=True)
 
 
 def make_entry(published: PublishedSession, **changes: object) -> CatalogueEntry:
@@ -382,12 +462,15 @@ def write_site(
 def _write_lists(root: Path, site: LearnerSite, sessions: Sequence[PublishedSession]) -> None:
     entries = [make_entry(published) for published in sessions]
     month = Shelf(key="2026-11", count=len(entries), month=dt.date(2026, 11, 1))
-    lists = [month, Shelf(key="programme-1", count=len(entries), programme=sessions[0].session.programme)]
-    pages = dict(site.catalogue_pages(entries, lists))
-    made = [*site.site_files(entries, lists)]
-    for shelf in lists:
-        pages |= site.shelf_pages(shelf, entries)
-        made += site.shelf_files(shelf, entries)
+    held = {month: entries}
+    for number, programme in enumerate(dict.fromkeys(entry.programme for entry in entries), start=1):
+        on_it = [entry for entry in entries if entry.programme == programme]
+        held[Shelf(key=f"programme-{number}", count=len(on_it), programme=programme)] = on_it
+    pages = dict(site.catalogue_pages(entries, list(held)))
+    made = [*site.site_files(entries, list(held))]
+    for shelf, on_it in held.items():
+        pages |= site.shelf_pages(shelf, on_it)
+        made += site.shelf_files(shelf, on_it)
     for key, page in pages.items():
         _write(root / key, page.encode())
     for file in made:

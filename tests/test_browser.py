@@ -3,36 +3,32 @@
 from __future__ import annotations
 
 import dataclasses
-import subprocess
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from pipeline.ffmpeg import find_programs
-from pipeline.types import LANGUAGES, Bilingual, Language, Person
+from pipeline.types import Bilingual, Language
 from pipeline.visible import visible
 from tests import browser as browsers
 from tests.browser import NoBrowser, find_or_install_browser, open_browser, serve, until, watch
-from tests.pages import HOSTILE, SESSION, WITHDRAWN, make_published, make_transcript, moment, with_notices, write_site
+from tests.pages import (
+    ENGLISH,
+    FRENCH,
+    HOSTILE,
+    HOSTILE_ID,
+    SESSION,
+    make_media,
+    make_published,
+    make_sessions,
+    moment,
+    write_site,
+)
 
 pytestmark = pytest.mark.browser
 
-ENGLISH = SESSION["en"].id
-FRENCH = SESSION["fr"].id
-HOSTILE_ID = "1" * 16
 LONG = "2" * 16
-PAGES = (
-    *("index.html", "en/index.html", "fr/index.html"),
-    *(f"{language}/lists/{key}.html" for key in ("2026-11", "programme-1") for language in LANGUAGES),
-    *(f"sessions/{WITHDRAWN}/{language}.html" for language in LANGUAGES),
-    *(f"sessions/{session}/{language}.html" for session in (ENGLISH, FRENCH, HOSTILE_ID) for language in LANGUAGES),
-    *(f"sessions/{session}/embed.fr.html" for session in (ENGLISH, HOSTILE_ID)),
-)
-WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 
 
 @pytest.fixture(scope="module")
@@ -46,50 +42,12 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("site")
     video, poster = folder / "video.mp4", folder / "poster.jpg"
     make_media(video, poster)
-    text = " ".join(HOSTILE)
-    hostile = dataclasses.replace(
-        SESSION["en"],
-        id=HOSTILE_ID,
-        title=Bilingual.same(text),
-        guests=(Person(name=text),),
-        topics=(Bilingual.same(text),),
-    )
-    published = make_published(session=hostile)
-    transcript = make_transcript(hostile, (("S1", text), ("S2", "Fine.")))
     long = dataclasses.replace(SESSION["en"], id=LONG, title=Bilingual(en="Two hours"))
-    sessions = (
-        with_notices(make_published("en")),
-        make_published("fr"),
-        dataclasses.replace(published, transcript=transcript),
-        make_published(session=long, repeat=200),
-    )
+    sessions = (*make_sessions(), make_published(session=long, repeat=200))
     root = folder / "root"
     write_site(root, sessions, video, poster)
     with serve(root) as base:
         yield base
-
-
-def make_media(video: Path, poster: Path) -> None:
-    ffmpeg = str(find_programs().ffmpeg)
-    quiet = [ffmpeg, "-nostdin", "-y", "-loglevel", "error"]
-    picture = ["-f", "lavfi", "-i", "testsrc2=s=320x180:r=10:d=60"]
-    sound = ["-f", "lavfi", "-i", "sine=300:d=60"]
-    codecs = [
-        "-c:v",
-        "libx264",
-        "-preset",
-        "ultrafast",
-        "-pix_fmt",
-        "yuv420p",
-        "-g",
-        "20",
-        "-c:a",
-        "aac",
-        "-movflags",
-        "+faststart",
-    ]
-    subprocess.run([*quiet, *picture, *sound, *codecs, str(video)], check=True)
-    subprocess.run([*quiet, "-i", str(video), "-frames:v", "1", str(poster)], check=True)
 
 
 @pytest.fixture
@@ -303,39 +261,6 @@ def test_language_links_lead_to_the_same_session_and_back(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Plain language in public services")
     page.get_by_role("link", name="All sessions").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Sessions")
-
-
-@pytest.mark.parametrize("path", PAGES)
-def test_nothing_is_cut_off_at_320_pixels(page: Page, path: str) -> None:
-    page.set_viewport_size({"width": 320, "height": 640})
-    page.goto(path)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320
-    assert page.evaluate("[...document.querySelectorAll('#pane')].every(pane => pane.scrollWidth <= pane.clientWidth)")
-
-
-@pytest.mark.parametrize("path", PAGES)
-def test_axe_finds_nothing_in_light_or_dark(page: Page, path: str) -> None:
-    page.goto(path)
-    if path.startswith("sessions") and WITHDRAWN not in path:
-        until(page, "document.getElementById('video').readyState >= 1")
-        page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
-        page.evaluate("document.getElementById('video').currentTime = 2")
-        until(page, "!document.getElementById('pane') || document.querySelector('#pane [aria-current]')")
-    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
-    page.emulate_media(color_scheme="light")
-    assert axe_faults(page, [*WCAG, "best-practice"]) == []
-    page.emulate_media(color_scheme="dark")
-    assert axe_faults(page, WCAG) == []
-
-
-def axe_faults(page: Page, tags: list[str]) -> list[tuple[str, list[str]]]:
-    """Return what axe finds: each rule with the elements that break it."""
-    found: list[dict[str, Any]] = page.evaluate(
-        """tags => axe.run({runOnly: {type: "tag", values: tags}, resultTypes: ["violations"]})
-        .then(found => found.violations)""",
-        tags,
-    )
-    return [(fault["id"], [str(node["target"]) for node in fault["nodes"]]) for fault in found]
 
 
 def test_hostile_text_is_text(page: Page) -> None:

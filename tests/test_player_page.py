@@ -6,7 +6,6 @@ import json
 import re
 import wave
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
@@ -16,9 +15,8 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from pipeline.messages import catalogue
 from pipeline.site.player_texts import player_script
 from pipeline.types import LANGUAGES, Language
-from tests.browser import open_browser, serve, until, watch
-from tests.pages import SESSION, make_published, write_site
-from tests.test_browser import WCAG, axe_faults, make_media
+from tests.browser import WCAG, axe_faults, open_browser, serve, until, watch
+from tests.pages import SESSION, make_media, make_published, write_site
 
 pytestmark = pytest.mark.browser
 
@@ -403,11 +401,10 @@ def test_axe_finds_nothing_with_any_menu_open(page: Page, session: str, language
     page.evaluate(f"localStorage.setItem('tribune.position.{session}', '30')")
     open_session(page, session, language, name)
     expect(page.get_by_role("status")).to_contain_text("0:30")
-    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
     for menu in MENUS:
         press(page, f"{menu} button")
         for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            page.emulate_media(color_scheme=scheme)
             assert axe_faults(page, [*WCAG, "best-practice"]) == []
         page.keyboard.press("Escape")
 

@@ -7,7 +7,6 @@ import io
 import re
 import unicodedata
 from collections.abc import Iterator
-from importlib.resources import files
 from urllib.parse import parse_qs, urlsplit
 
 import pypdf
@@ -17,9 +16,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from pipeline.formatting import format_clock, format_seconds
 from pipeline.site.model import PublishedSession, SiteOptions
 from pipeline.types import LANGUAGES, Bilingual, Language, Licence, Resource
-from tests.browser import open_browser, serve, until, watch
-from tests.pages import ADDRESS, HOSTILE, SESSION, make_published, make_transcript, write_site
-from tests.test_browser import WCAG, axe_faults, make_media
+from tests.browser import WCAG, axe_faults, open_browser, serve, until, watch
+from tests.pages import ADDRESS, HOSTILE, SESSION, make_media, make_published, make_transcript, write_site
 
 pytestmark = pytest.mark.browser
 
@@ -469,7 +467,6 @@ def test_axe_finds_nothing_while_all_of_it_is_in_use(page: Page, session: str, l
     page.locator(".said:visible").first.hover()
     page.locator("#copy-now").click()
     expect(page.locator("#told")).not_to_have_text("")
-    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         assert axe_faults(page, [*WCAG, "best-practice"]) == []

@@ -12,7 +12,7 @@ import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol, get_args
 
 from pipeline.types import (
     LANGUAGES,
@@ -30,6 +30,8 @@ from pipeline.web_address import is_web_address
 
 _MAILBOX: Final = re.compile(r"[a-z0-9._+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)+\Z", re.IGNORECASE)
 """A plain address of a mailbox: no name before it, and nothing that means something in a link."""
+Theme = Literal["neutral", "gc"]
+"""The looks that there are: nobody's, or those of the Government of Canada's design system."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +44,19 @@ class SiteOptions:
             nothing is made that needs whole addresses, such as feeds.
         report_mail: Mailbox that takes reports of errors; ``None`` for none.
         report_form: Address of a form that takes them, which is offered rather than the mailbox; ``None`` for none.
+        theme: How the pages look. ``gc`` is for institutions of the Government of Canada; it has neither signature nor
+            wordmark.
     """
 
     name: Bilingual = field(default_factory=lambda: Bilingual.same("Tribune"))
     address: str | None = None
     report_mail: str | None = None
     report_form: str | None = None
+    theme: Theme = "neutral"
 
     def __post_init__(self) -> None:
+        if self.theme not in get_args(Theme):
+            raise ValueError(f"no such theme: {self.theme!r}")
         if not all(self.name.get(language).strip() for language in LANGUAGES):
             raise ValueError("the site needs a name")
         if self.address is not None and (not is_web_address(self.address) or self.address.endswith("/")):

@@ -84,6 +84,9 @@ _WORKINGS: Final = frozenset({"speech.smaller_batch", "speech.moved_to_cpu", "sp
 """Notices that change nothing for a reader; told with what made the session."""
 
 
+_NAVIGATION: Final = (("site.catalogue_title", "index.html"),)
+"""What every page leads to: the message with its name, and its key below the language's folder."""
+
 _Named = tuple[Shelf, str]
 
 
@@ -100,7 +103,7 @@ class LearnerSite:
 
     def __init__(self, options: SiteOptions | None = None) -> None:
         self._options = options or SiteOptions()
-        self._files = read_shared_files()
+        self._files = read_shared_files(self._options.theme)
         self._environments = {language: _environment(language) for language in LANGUAGES}
 
     def assets(self) -> Sequence[SiteFile]:
@@ -124,6 +127,8 @@ class LearnerSite:
                 language,
                 root="../",
                 other_page=f"../{_other(language)}/index.html",
+                here="index.html",
+                modified=_last_change(entries),
                 groups=groups,
                 lists=_list_shelves(shelves, language),
                 # Where not all sessions are shown here, each programme's own list says what there is of it.
@@ -142,6 +147,8 @@ class LearnerSite:
                 language,
                 root="../../",
                 other_page=f"../../{shelf.page(_other(language))}",
+                trail=(_home(language),),
+                modified=_last_change(entries),
                 shelf=shelf,
                 groups=groups,
                 title=_shelf_name(shelf, language),
@@ -162,6 +169,8 @@ class LearnerSite:
             language,
             root="../../",
             other_page=f"{other}.html",
+            trail=(_home(language),),
+            modified=withdrawn_on,
             withdrawn_on=withdrawn_on,
             in_other=in_other,
         )
@@ -247,6 +256,8 @@ class LearnerSite:
             language,
             root="../../",
             other_page=f"{_other(language)}.html",
+            trail=(_home(language),),
+            modified=published.published_at.date(),
             published=published,
             session=published.session,
             spoken=_list_languages(published.session.languages, language),
@@ -286,18 +297,19 @@ class LearnerSite:
         )
 
     def _page(self, template: str, language: Language, **values: object) -> str:
-        return (
-            self._environments[language]
-            .get_template(template)
-            .render(
-                language=language,
-                other=_other(language),
-                site=self._options.name.get(language),
-                options=self._options,
-                assets=self._files[0].key.rpartition("/")[0],
-                **values,
-            )
-        )
+        common: dict[str, object] = {
+            "language": language,
+            "other": _other(language),
+            "site": self._options.name.get(language),
+            "options": self._options,
+            "assets": self._files[0].key.rpartition("/")[0],
+            "navigation": _NAVIGATION,
+            # The pages that lead to this one, its key among those of the navigation, and when it last changed.
+            "trail": (),
+            "here": None,
+            "modified": None,
+        }
+        return self._environments[language].get_template(template).render(common | values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -349,6 +361,16 @@ def _finalize(value: object) -> object:
 
 def _other(language: Language) -> Language:
     return "fr" if language == "en" else "en"
+
+
+def _home(language: Language) -> tuple[Bilingual, str]:
+    """Return the first step of the way to every page but the first: its name and its key below the site's root."""
+    return Bilingual.same(message("site.catalogue_back", language)), f"{language}/index.html"
+
+
+def _last_change(entries: Sequence[CatalogueEntry]) -> dt.date | None:
+    """Return the day on which any of these sessions was last published anew."""
+    return max((entry.published_at.date() for entry in entries if entry.published_at), default=None)
 
 
 def _list_shelves(shelves: Sequence[Shelf], language: Language) -> tuple[tuple[str, tuple[_Named, ...]], ...]:

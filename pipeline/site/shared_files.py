@@ -2,19 +2,25 @@
 
 Takes what lies in ``styles/`` and ``assets/`` beside this file, with the player's texts, and returns it as it is
 published. The style sheet is one file for browsers and several for people: each part of a page has its own, all made of
-the variables in the first. Stands alone because the review pages are of the same house and share the style sheet.
+the variables that a theme gives their values. Stands alone because the review pages are of the same house and share the
+style sheet.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import Final
 
-from pipeline.site.model import SiteFile
+from pipeline.site.model import SiteFile, Theme
 from pipeline.site.player_texts import player_script
 from pipeline.types import LANGUAGES
 
+_THEMES: Final[Mapping[Theme, tuple[str, ...]]] = {
+    "neutral": ("themes/neutral",),
+    "gc": ("themes/gcds-tokens", "themes/gc"),
+}
 _STYLES: Final = ("variables", "base", "player", "session", "transcript", "catalogue", "print")
 """The parts of the style sheet, in their order: what comes later may narrow what came before."""
 _TYPES: Final = {
@@ -25,10 +31,10 @@ _TYPES: Final = {
 }
 
 
-def style_sheet() -> bytes:
-    """Return the style sheet of every page, ``site.css``."""
+def style_sheet(theme: Theme = "neutral") -> bytes:
+    """Return the style sheet of every page, ``site.css``, in the looks of that theme."""
     folder = files("pipeline.site") / "styles"
-    return b"\n".join((folder / f"{name}.css").read_bytes() for name in _STYLES)
+    return b"\n".join((folder / f"{name}.css").read_bytes() for name in (*_THEMES[theme], *_STYLES))
 
 
 def icon() -> bytes:
@@ -36,11 +42,15 @@ def icon() -> bytes:
     return (files("pipeline.site") / "assets" / "icon.svg").read_bytes()
 
 
-def read_shared_files() -> tuple[SiteFile, ...]:
-    """Return the files that every page needs, in a folder named after the digest of them all."""
+def read_shared_files(theme: Theme = "neutral") -> tuple[SiteFile, ...]:
+    """Return the files that every page needs, in a folder named after the digest of them all.
+
+    Args:
+        theme: Whose variables the style sheet has.
+    """
     own = [(entry.name, entry.read_bytes()) for entry in (files("pipeline.site") / "assets").iterdir()]
     players = [(f"player.{language}.js", player_script(language)) for language in LANGUAGES]
-    found = sorted([*own, *players, ("site.css", style_sheet())])
+    found = sorted([*own, *players, ("site.css", style_sheet(theme))])
     digest = hashlib.sha256()
     for name, body in found:
         digest.update(f"{name}\0{len(body)}\0".encode() + body)

@@ -1,0 +1,340 @@
+/**
+ * Makes the browser's own player into ours: captions of any size and colour, chapters, speed, sound only, and back to
+ * where one left off.
+ *
+ * Takes the `video` element of the page, which plays by itself without this, and the texts in the reader's language; the
+ * element stays where it is and plays as before, so that the transcript can listen to it. What a person chose, and where
+ * they stopped, is kept in this browser and sent nowhere. Stands alone so that a session's page and the player in
+ * another site's frame are the same.
+ */
+
+import videojs from "./video-js.js";
+
+const SPEEDS = [0.75, 1, 1.25, 1.5, 1.75, 2];
+const SIZES = [75, 100, 125, 150, 200];
+const COLOURS = ["white", "yellow", "black", "cream"];
+/** Seconds that an arrow key moves. */
+const STEP = 5;
+/** Nobody needs to be brought back to the first or to the last so many seconds. */
+const MARGIN = 10;
+/** At most so many seconds are heard again after the page was closed without warning. */
+const SAVE_EVERY = 5;
+
+const [Button, MenuItem, CaptionsButton, ChaptersButton, PlaybackRateMenuButton] = [
+  "Button",
+  "MenuItem",
+  "CaptionsButton",
+  "ChaptersButton",
+  "PlaybackRateMenuButton",
+].map((name) => videojs.getComponent(name));
+
+/** What this browser keeps; where it keeps nothing, everything works for as long as the page is open. */
+const kept = {
+  read(name) {
+    try {
+      return localStorage.getItem(`tribune.${name}`);
+    } catch {
+      return null;
+    }
+  },
+  write(name, value) {
+    try {
+      if (value === null) localStorage.removeItem(`tribune.${name}`);
+      else localStorage.setItem(`tribune.${name}`, value);
+    } catch {
+      // Private windows and full disks refuse; the choice holds until the page is closed.
+    }
+  },
+};
+
+/** How captions look: one of the sizes, in percent, and one of the pairs of colours. */
+const look = {
+  size: oneOf(SIZES, Number(kept.read("captions.size")), 100),
+  colours: oneOf(COLOURS, kept.read("captions.colours"), "white"),
+};
+
+function oneOf(choices, found, otherwise) {
+  return choices.includes(found) ? found : otherwise;
+}
+
+function setLook(player, name, value) {
+  look[name] = value;
+  kept.write(`captions.${name}`, value);
+  showLook(player);
+  player.trigger("captionslook");
+}
+
+/** The style sheet does the rest, also where the browser shows the captions itself. */
+function showLook(player) {
+  player.el().dataset.captionsSize = look.size;
+  player.el().dataset.captionsColours = look.colours;
+  player.textTrackDisplay.updateDisplay();
+}
+
+/** Return the text of a cue as it is read: without markup, its escapes resolved. */
+function plain(cue) {
+  return cue.getCueAsHTML().textContent;
+}
+
+class LookItem extends MenuItem {
+  constructor(player, { name, value, label }) {
+    super(player, { label, selectable: true, multiSelectable: false, selected: look[name] === value });
+    this.on(player, "captionslook", () => this.selected(look[name] === value));
+    this.choose = () => setLook(player, name, value);
+  }
+
+  handleClick() {
+    this.choose();
+  }
+}
+
+/** Captions on or off, and under them how they look. */
+class CaptionsMenu extends CaptionsButton {
+  createItems() {
+    const items = super.createItems();
+    for (const item of items) {
+      // A track says what it is in its own language.
+      if (item.track.language) item.$(".vjs-menu-item-text").lang = item.track.language;
+    }
+    if (items.length < 2) return items;
+    const sizes = SIZES.map((value) => [value, this.localize("size of", [value])]);
+    const colours = COLOURS.map((value) => [value, this.localize(`colours ${value}`)]);
+    const made = (name, choices) => choices.map(([value, label]) => new LookItem(this.player_, { name, value, label }));
+    this.groups_ = [made("size", sizes), made("colours", colours)];
+    return [...items, ...this.groups_.flat()];
+  }
+
+  createMenu() {
+    this.groups_ = [];
+    const menu = super.createMenu();
+    for (const [first] of this.groups_) {
+      const line = videojs.dom.createEl("li", { className: "vjs-menu-line" }, { role: "separator" });
+      first.el().before(line);
+    }
+    return menu;
+  }
+}
+
+class ChaptersMenu extends ChaptersButton {
+  getMenuCaption() {
+    // The button says it; a heading inside a menu is none of its items.
+    return "";
+  }
+
+  createItems() {
+    const items = super.createItems();
+    for (const item of items) {
+      const text = item.$(".vjs-menu-item-text");
+      text.textContent = plain(item.cue);
+      text.lang = item.track.language;
+    }
+    return items;
+  }
+}
+
+class SpeedMenu extends PlaybackRateMenuButton {
+  updateLabel() {
+    this.labelEl_.textContent = this.localize(`${this.player_.playbackRate()}x`);
+  }
+}
+
+/** Plays the sound without its picture: less to load, less to look at. */
+class SoundOnlyButton extends Button {
+  constructor(player, options) {
+    super(player, options);
+    this.setIcon("audio");
+    this.controlText("sound only");
+    this.show_();
+  }
+
+  buildCSSClass() {
+    return `vjs-sound-only ${super.buildCSSClass()}`;
+  }
+
+  handleClick() {
+    const on = !this.player_.hasClass("sound-only");
+    this.player_.toggleClass("sound-only", on);
+    kept.write("sound-only", on ? "yes" : null);
+    this.options_.choose(on);
+    this.show_();
+  }
+
+  show_() {
+    this.el().setAttribute("aria-pressed", String(this.player_.hasClass("sound-only")));
+  }
+}
+
+for (const [name, Part] of Object.entries({ CaptionsMenu, ChaptersMenu, SpeedMenu, SoundOnlyButton })) {
+  videojs.registerComponent(name, Part);
+}
+
+/** Return a function that changes between the recording and its sound, at the same moment and speed. */
+function makeChooser(video) {
+  const source = video.querySelector("source");
+  const [picture, sound] = [source.src, video.dataset.sound];
+  return (soundOnly) => {
+    if (!sound) return;
+    const { currentTime, paused } = video;
+    video.src = soundOnly ? sound : picture;
+    if (currentTime) video.currentTime = currentTime;
+    if (!paused) video.play().catch(() => {});
+  };
+}
+
+function makePlayer(video, language, texts) {
+  const soundOnly = kept.read("sound-only") === "yes";
+  const choose = makeChooser(video);
+  if (soundOnly) choose(true);
+  const number = new Intl.NumberFormat(`${language}-CA`);
+  const speeds = SPEEDS.map((speed) => [`${speed}x`, texts["speed of"].replace("{1}", number.format(speed))]);
+  const { id } = video;
+  const player = videojs(video, {
+    language,
+    languages: { [language]: { ...texts, ...Object.fromEntries(speeds) } },
+    controls: true,
+    playbackRates: SPEEDS,
+    experimentalSvgIcons: true,
+    userActions: { hotkeys: onKey },
+    children: [
+      ...["mediaLoader", "posterImage", "textTrackDisplay", "loadingSpinner", "bigPlayButton"],
+      ...["controlBar", "errorDisplay", "resizeManager"],
+    ],
+    controlBar: {
+      children: [
+        ...["progressControl", "playToggle", "volumePanel", "currentTimeDisplay", "timeDivider", "durationDisplay"],
+        ...["speedMenu", "chaptersMenu", "captionsMenu", "soundOnlyButton"],
+        ...["pictureInPictureToggle", "fullscreenToggle"],
+      ],
+      soundOnlyButton: { choose },
+    },
+  });
+  // The library gives the name of the element to its frame; on our pages it is the element's.
+  player.el().id = "player";
+  video.id = id;
+  player.toggleClass("sound-only", soundOnly);
+  player.controlBar.soundOnlyButton.show_();
+  return player;
+}
+
+/** The keys that work wherever the focus is in the player; each leaves alone what has the focus and takes it itself. */
+function onKey(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const menu = event.target.closest("[aria-haspopup]");
+  const act = menu && /^Arrow(Up|Down)$/.test(event.key) ? () => menu.click() : KEYS[event.key.toLowerCase()];
+  if (!act) return;
+  event.preventDefault();
+  act(this);
+}
+
+const KEYS = {
+  " ": playOrPause,
+  k: playOrPause,
+  arrowleft: (player) => move(player, -STEP),
+  arrowright: (player) => move(player, STEP),
+  arrowup: (player) => player.volume(player.volume() + 0.1),
+  arrowdown: (player) => player.volume(player.volume() - 0.1),
+  m: (player) => player.muted(!player.muted()),
+  c: toggleCaptions,
+  "<": (player) => changeSpeed(player, -1),
+  ">": (player) => changeSpeed(player, 1),
+  f: (player) => (player.isFullscreen() ? player.exitFullscreen() : player.requestFullscreen()),
+};
+
+function playOrPause(player) {
+  if (player.paused()) player.play()?.catch(() => {});
+  else player.pause();
+}
+
+function move(player, seconds) {
+  player.currentTime(Math.min(Math.max(0, player.currentTime() + seconds), player.duration()));
+}
+
+function changeSpeed(player, step) {
+  const at = SPEEDS.indexOf(player.playbackRate());
+  player.playbackRate(SPEEDS[Math.min(Math.max(0, at + step), SPEEDS.length - 1)]);
+}
+
+function toggleCaptions(player) {
+  const tracks = Array.from(player.textTracks()).filter((track) => track.kind === "captions");
+  const showing = tracks.find((track) => track.mode === "showing");
+  if (showing) showing.mode = "disabled";
+  else if (tracks.length) tracks[0].mode = "showing";
+}
+
+/** Escape closes a menu and leaves the focus on its button; the library would lose it. */
+function keepFocus(event) {
+  if (event.key === "Escape") event.target.closest(".vjs-menu-button-popup")?.querySelector("button").focus();
+}
+
+/** Keep where a session was left, and go back there when its page is opened again without a moment in its address. */
+function rememberPosition(player, video) {
+  const name = `position.${video.dataset.session}`;
+  const left = Number(kept.read(name));
+  let saved = left;
+
+  function save() {
+    const { currentTime, duration } = video;
+    if (!player.hasStarted() || !duration) return;
+    saved = currentTime;
+    const worthIt = currentTime > MARGIN && currentTime < duration - MARGIN;
+    kept.write(name, worthIt ? currentTime.toFixed(1) : null);
+  }
+
+  function resume() {
+    if (location.hash.startsWith("#t=") || video.currentTime || !(left > MARGIN && left < video.duration)) return;
+    video.currentTime = left;
+    tellResumed(player, left, () => {
+      kept.write(name, null);
+      video.currentTime = 0;
+    });
+  }
+
+  if (video.readyState) resume();
+  else video.addEventListener("loadedmetadata", resume, { once: true });
+  video.addEventListener("timeupdate", () => Math.abs(video.currentTime - saved) >= SAVE_EVERY && save());
+  for (const moment of ["pause", "ended"]) video.addEventListener(moment, save);
+  addEventListener("pagehide", save);
+}
+
+/** Say that the recording does not begin at its beginning, and let that be undone. */
+function tellResumed(player, seconds, restart) {
+  const box = videojs.dom.createEl("div", { className: "resumed" }, { role: "status" });
+  const away = () => {
+    box.remove();
+    player.controlBar.playToggle.focus();
+  };
+  const button = (text, act) => {
+    const made = videojs.dom.createEl("button", { textContent: player.localize(text) }, { type: "button" });
+    made.addEventListener("click", act);
+    return made;
+  };
+  player.el().prepend(box);
+  // A status is announced when it changes, not when it comes.
+  requestAnimationFrame(() => {
+    const text = player.localize("resumed at", [videojs.time.format(seconds)]);
+    box.append(
+      videojs.dom.createEl("p", { textContent: text }),
+      button("resumed restart", () => {
+        restart();
+        away();
+      }),
+      button("resumed dismiss", away),
+    );
+  });
+}
+
+/**
+ * Make the page's player into ours.
+ *
+ * @param {string} language - Of the page.
+ * @param {Object<string, string>} texts - By the library's own names, and by ours.
+ */
+export function enhance(language, texts) {
+  const video = document.getElementById("video");
+  const player = makePlayer(video, language, texts);
+  // Another source must not lose the speed.
+  video.addEventListener("ratechange", () => (video.defaultPlaybackRate = video.playbackRate));
+  player.el().addEventListener("keydown", keepFocus, true);
+  player.ready(() => showLook(player));
+  rememberPosition(player, video);
+}
