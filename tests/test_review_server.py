@@ -28,6 +28,7 @@ from pipeline.editor.wire import (
     Sent,
     SentSpeaker,
     SentTurn,
+    propose_for,
     read_correction,
     suggest_chapters,
     view_difference,
@@ -412,7 +413,7 @@ def test_a_difference_says_which_words_are_still_the_same() -> None:
 def test_a_session_is_told_with_what_can_be_seen(tmp_path: Path, desk: Desk) -> None:
     record = read_record(tmp_path / "work", desk.session_id)
     assert record is not None
-    view = view_session(record, desk.latest(), ())
+    view = view_session(record, desk.latest(), propose_for(record, desk.latest(), ()))
     assert view.turns[0].words[0][0] == "Good"
     assert view.speakers[0].proposals[0].name == "Ada Roy"
     assert view.people == tuple(person.name for person in record.session.guests) or view.people
