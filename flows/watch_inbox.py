@@ -2,8 +2,8 @@
 
 In goes the inbox, out come runs of ``process_session``, one a recording, and a status page. Each round sweeps the
 inbox, sees to it that every unfinished recording has a run that lives, writes the page, takes captions that came back
-corrected and what learners report, and tells people. A round that fails, because the Prefect server restarts say, is logged and tried again:
-nothing is kept in memory that the next round could miss.
+corrected and what learners report, and tells people. A round that fails, because the Prefect server restarts say, is
+logged and tried again: nothing is kept in memory that the next round could miss.
 """
 
 from __future__ import annotations

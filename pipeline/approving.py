@@ -28,9 +28,7 @@ _LEFT_S: Final = 20.0
 """Nobody takes so long from an approval to its request."""
 
 
-def approve(
-    work: Path, desk: Desk, number: int, *, author: str, now: dt.datetime, publish: Callable[[str], T]
-) -> T:
+def approve(work: Path, desk: Desk, number: int, *, author: str, now: dt.datetime, publish: Callable[[str], T]) -> T:
     """Note that somebody stands by a revision, and have it published.
 
     Args:
@@ -72,5 +70,5 @@ def finish_approvals(work: Path) -> None:
                 continue
             if Desk.of(work, mark.name).approved() is not None:
                 queued = request_publication(work, mark.name)
-                _logger.warning("session %s: an approval was left; %s", mark.name, "queued" if queued else "not for now")
+                _logger.warning("session %s: an approval was left, queued now: %s", mark.name, queued)
             mark.unlink()

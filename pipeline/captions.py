@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Final
 
 from pipeline.caption_rules import CaptionRules, Rules, rules_for
@@ -139,10 +139,10 @@ def _drafts(runs: tuple[_Run, ...], language: Language) -> tuple[_Draft, ...]:
     while waiting:
         late = tuple(_laid(tuple(_with_late_labels(runs, waiting)), language))
         # Where the next cue cannot bear it either, the name comes at once: it outweighs speed.
-        useless = waiting & frozenset(_useless(late))
-        if not useless:
+        gained = waiting & frozenset(_read_late(late))
+        if gained == waiting:
             return late
-        waiting -= useless
+        waiting = gained
     return drafts
 
 
@@ -164,7 +164,7 @@ def _laid(runs: Sequence[_Run], language: Language) -> Iterator[_Draft]:
 
 
 def _unread_labels(drafts: Sequence[_Draft]) -> Iterator[int]:
-    """Yield after how many words of all a label should come that is in a cue with too little time, if its run goes on."""
+    """Yield after how many words a label should come that is in a cue with too little time, where its run goes on."""
     starts = _starts(drafts, ())
     spoken = 0
     for at, draft in enumerate(drafts):
@@ -193,15 +193,14 @@ def _with_late_labels(runs: Sequence[_Run], waiting: AbstractSet[int]) -> Iterat
             yield replace(run, words=run.words[cut:])
 
 
-def _useless(drafts: Sequence[_Draft]) -> Iterator[int]:
-    """Yield after how many words of all a label has come late, where one of the two cues is still too fast to read."""
+def _read_late(drafts: Sequence[_Draft]) -> Iterator[int]:
+    """Yield after how many words a label comes late, where both its cue and the dashed one before can be read."""
     starts = _starts(drafts, ())
     spoken = 0
-    for at, draft in enumerate(drafts[:-1]):
+    for at, (draft, after) in enumerate(pairwise(drafts)):
         spoken += sum(1 for _ in draft.words)
-        named = drafts[at + 1].lines[0].label is not None
-        late = any(line.dashed for line in draft.lines)
-        if late and not (named and max(_short_ms(drafts, starts, each) for each in (at, at + 1)) <= 0):
+        late = draft.lines[0].dashed and after.lines[0].label is not None
+        if late and max(_short_ms(drafts, starts, each) for each in (at, at + 1)) <= 0:
             yield spoken
 
 

@@ -74,7 +74,6 @@ class Timeline:
         gone = [0, *accumulate(span.duration_ms for span in removed)]
         return tuple(_mapped(ms, bisect_right(starts, ms), removed, gone) for ms in moments)
 
-
     def recorded_ms(self, ms: int) -> int:
         """Return where in the recording a moment after the cuts is.
 

@@ -33,7 +33,7 @@ _FIELD: Final = re.compile(rf"\bTribune-({'|'.join(_FIELDS)})\b[*_ \u00a0]*:[*_]
 _QUOTED: Final = re.compile(r"^[ \t]*(?:>[ \t]?)+", re.MULTILINE)
 _SIGNATURE: Final = re.compile(r"^--\s*$", re.MULTILINE)
 _BLANK: Final = re.compile(r"\n\s*\n")
-_ADDRESS: Final = re.compile(r"[^\s@<>()]+@[^\s@<>()]+\.[^\s@<>()]+")
+_ADDRESS: Final = re.compile(r"[^\s@<>()]+@[^\s@<>()]+\.[^\s@<>()]*\w")
 _MOMENT: Final = re.compile(r"[0-9]{1,9}\Z")
 _REVISION: Final = re.compile(r"r[1-9][0-9]{0,8}(?:-[0-9a-f]{8})?\Z")
 
@@ -174,7 +174,9 @@ def _unsigned(text: str) -> str:
 class _Text(HTMLParser):
     """Keeps what HTML shows as text: a line for each line, an empty one after a paragraph."""
 
-    _LINES: Final = frozenset({"div", "p", "li", "tr", "blockquote", "pre", "ul", "ol", "table", "h1", "h2", "h3", "h4"})
+    _LINES: Final = frozenset(
+        {"div", "p", "li", "tr", "blockquote", "pre", "ul", "ol", "table", "h1", "h2", "h3", "h4"}
+    )
     _UNSEEN: Final = frozenset({"script", "style", "head", "title", "template"})
 
     def __init__(self) -> None:

@@ -190,7 +190,9 @@ class Reports:
 
 def words_at(span: Span, words: Sequence[Word]) -> tuple[int, int] | None:
     """Return the first and the last word of a revision that begin within a span, or none where none does."""
-    found = [at for at, word in enumerate(words) if span.start_ms <= word.start_ms < max(span.end_ms, span.start_ms + 1)]
+    found = [
+        at for at, word in enumerate(words) if span.start_ms <= word.start_ms < max(span.end_ms, span.start_ms + 1)
+    ]
     return (found[0], found[-1]) if found else None
 
 

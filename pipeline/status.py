@@ -103,7 +103,9 @@ def write_status(
     if result.busy:
         return False
     known = tuple(records)
-    pages = {language: render_status(options, result, known, language, zone=zone, review=review) for language in LANGUAGES}
+    pages = {
+        language: render_status(options, result, known, language, zone=zone, review=review) for language in LANGUAGES
+    }
     written = [write_changed(options.inbox / STATUS_PAGES[language], page) for language, page in pages.items()]
     return any(written)
 

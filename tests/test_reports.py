@@ -63,7 +63,9 @@ def wrapped(text: str, width: int = 40) -> str:
 
 def as_html(text: str, tag: str) -> str:
     lines = "".join(f"<{tag}>{line or '<br>'}</{tag}>" for line in text.replace(":", ":&nbsp;", 1).split("\n"))
-    return f"<html><head><style>p {{}}</style></head><body><script>alert('Tribune-Time: 1')</script>{lines}</body></html>"
+    return (
+        f"<html><head><style>p {{}}</style></head><body><script>alert('Tribune-Time: 1')</script>{lines}</body></html>"
+    )
 
 
 @pytest.mark.parametrize(

@@ -567,7 +567,7 @@ def _read_run(run: Run, words: Sequence[Word]) -> Iterator[Token]:
     if isinstance(run, str):
         yield Token(text=visible(run))
         return
-    if len(run) == 3:  # noqa: PLR2004 - as the type has it
+    if len(run) == 3:
         index, text, language = run
         yield from (replace(token, language=language) for token in _read_run(_without_language(index, text), words))
         return

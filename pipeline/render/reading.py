@@ -176,7 +176,9 @@ def _seen(read: ReadFile, language: str) -> Iterator[tuple[Cue, ReadCue]]:
 
 def _named_late(rows: Sequence[_Row], after: Sequence[_Row]) -> str | None:
     """Return the name that the next caption has for whoever a dash alone says to speak here, where it has one."""
-    dashed = bool(rows) and rows[0].dash and rows[0].label is None and not any(row.dash or row.label for row in rows[1:])
+    dashed = (
+        bool(rows) and rows[0].dash and rows[0].label is None and not any(row.dash or row.label for row in rows[1:])
+    )
     return after[0].label if dashed and after and not after[0].dash else None
 
 
