@@ -141,7 +141,7 @@ def as_interpreted(read: ReadFile, language: str, known: Iterable[str] = ()) -> 
     following = (*(rows for _, rows in seen[1:]), ())
     cues = tuple(
         replace(cue, lines=_told_apart(rows, _named_late(rows, after), cue, speakers, language))
-        for (cue, rows), after in zip(seen, following, strict=True)
+        for (cue, rows), after in zip(seen, following, strict=False)
     )
     return CaptionFile(language=language, cues=cues, names=tuple(speakers.names.items()), notes=read.notes)
 
