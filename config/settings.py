@@ -181,6 +181,16 @@ class Settings(BaseSettings):
         return self.inbox.with_name("review")
 
     @property
+    def reports(self) -> Path:
+        """Folder beside the inbox for what learners report."""
+        return self.inbox.with_name("reports")
+
+    @property
+    def review_address(self) -> Path:
+        """File that says where the review pages are, while they run."""
+        return self.root / "review.address"
+
+    @property
     def work(self) -> Path:
         """Folder with one folder a session: the claimed recording, checkpoints, intermediate files."""
         return self.root / "work"

@@ -18,6 +18,7 @@ import secrets
 import sys
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -37,26 +38,34 @@ from starlette.routing import Route
 from config import glossary
 from config.settings import Settings, load_settings
 from flows.shared_engines import HOST
+from pipeline.approving import approve
 from pipeline.editor.pages import EditorPages
 from pipeline.editor.wire import (
     ChapterMark,
     OtherTextView,
+    Proposed,
+    ReportView,
     SentApproval,
+    SentDecision,
     SentDraft,
     SentRevision,
     StateView,
+    known_words,
+    propose_for,
     read_correction,
     suggest_chapters,
     view_difference,
     view_entry,
     view_other_text,
+    view_report,
     view_session,
     view_state,
 )
-from pipeline.errors import RevisionConflict, RevisionMissing, TribuneError
+from pipeline.errors import ReportMissing, RevisionConflict, RevisionMissing, TribuneError
 from pipeline.glossary import GlossaryTerm
 from pipeline.journal import SessionRecord, read_record, read_records, request_publication, session_folder
 from pipeline.peaks import read_peaks
+from pipeline.reports import Decision, Reports
 from pipeline.review import Desk
 from pipeline.revisions import Entry, Revision
 from pipeline.serial import from_json, to_json
@@ -78,6 +87,9 @@ _MOST_BYTES: Final = 32_000_000
 _BROWSERS_PLAY: Final = frozenset({".mp4", ".m4v", ".webm", ".m4a", ".mp3", ".wav", ".flac", ".ogg", ".oga", ".opus"})
 """Files that need not be made anew to be played on a page, whatever is in most of them."""
 
+_MOST_PROPOSED: Final = 100
+"""Revisions whose proposals are remembered."""
+
 _LONGEST_NAME: Final = 100
 
 _PRESENT_S: Final = 45.0
@@ -92,7 +104,11 @@ _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
 }
 _SESSION: Final = re.compile(rf"[0-9a-f]{{{SESSION_ID_LENGTH}}}\Z")
-_STATUS: Final[tuple[tuple[type[TribuneError], int], ...]] = ((RevisionConflict, 409), (RevisionMissing, 404))
+_STATUS: Final[tuple[tuple[type[TribuneError], int], ...]] = (
+    (RevisionConflict, 409),
+    (RevisionMissing, 404),
+    (ReportMissing, 404),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +144,8 @@ def make_app(options: ReviewOptions) -> Asgi:
         Route(f"{session}/history", room.get_history),
         Route(f"{session}/changes", room.get_changes),
         Route(f"{session}/chapters", room.get_chapters),
+        Route(f"{session}/reports", room.get_reports),
+        Route(f"{session}/reports/{{report_id}}", _writes(SentDecision, room.decide), methods=["PUT"]),
         Route(f"{session}/draft", room.get_draft),
         Route(f"{session}/draft", _writes(SentDraft, room.keep_draft), methods=["PUT"]),
         Route(f"{session}/revisions", _writes(SentRevision, room.save), methods=["POST"]),
@@ -159,6 +177,7 @@ class _Room:
     def __init__(self, options: ReviewOptions) -> None:
         self._options = options
         self._pages = EditorPages(options.key)
+        self._proposed: OrderedDict[Hashable, Proposed] = OrderedDict()
         self._present: dict[tuple[str, str], tuple[str, float]] = {}
         self._lock = threading.Lock()
 
@@ -237,6 +256,19 @@ class _Room:
         revision = desk.revision(_number(request, "revision"))
         return _json(suggest_chapters(record, revision, self._options.terms), tuple[ChapterMark, ...])
 
+    def get_reports(self, request: Request) -> Response:
+        _, desk = self._find(request)
+        words = desk.revision(_number(request, "revision")).transcript.words
+        shown = tuple(view_report(report, decision, words) for report, decision in Reports(desk=desk).all())
+        return _json(shown, tuple[ReportView, ...])
+
+    def decide(self, request: Request, sent: SentDecision) -> Response:
+        _, desk = self._find(request)
+        decision = Decision(state=sent.state, author=_author(sent.author), decided_at=dt.datetime.now(dt.UTC))
+        with self._lock:
+            Reports(desk=desk).decide(request.path_params["report_id"], decision)
+        return Response(status_code=204)
+
     def get_draft(self, request: Request) -> Response:
         _, desk = self._find(request)
         return _json(_read_draft(desk, _author(request.query_params.get("author", ""))), SentDraft | None)
@@ -269,8 +301,8 @@ class _Room:
 
     def approve(self, request: Request, sent: SentApproval) -> Response:
         record, desk = self._find(request)
-        desk.approve(sent.revision, author=_author(sent.author), now=dt.datetime.now(dt.UTC))
-        self._options.approved(record.session.id)
+        author, now = _author(sent.author), dt.datetime.now(dt.UTC)
+        approve(self._options.work, desk, sent.revision, author=author, now=now, publish=self._options.approved)
         return _json(self._state(record, desk))
 
     def _find(self, request: Request) -> tuple[SessionRecord, Desk]:
@@ -281,10 +313,26 @@ class _Room:
         return record, Desk.of(self._options.work, session_id)
 
     def _session(self, record: SessionRecord, revision: Revision) -> Response:
-        return _json(view_session(record, revision, self._options.terms))
+        return _json(view_session(record, revision, self._proposals(record, revision)))
+
+    def _proposals(self, record: SessionRecord, revision: Revision) -> Proposed:
+        """Return what is proposed for a revision; made once, for it takes a second where three hours were said."""
+        entry = revision.entry
+        # A session that was removed and came back begins again at the first revision.
+        key = (revision.session_id, entry.number, entry.saved_at, known_words(record))
+        with self._lock:
+            found = self._proposed.get(key)
+        if found is None:
+            found = propose_for(record, revision, self._options.terms)
+        with self._lock:
+            self._proposed[key] = found
+            self._proposed.move_to_end(key)
+            if len(self._proposed) > _MOST_PROPOSED:
+                self._proposed.popitem(last=False)
+        return found
 
     def _state(self, record: SessionRecord, desk: Desk) -> StateView | None:
-        return view_state(record, desk.history(), self._options.zone)
+        return view_state(record, desk.history(), Reports(desk=desk).states(), self._options.zone)
 
 
 def _keep_uncut(video: Path, desk: Desk) -> Path:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import getpass
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -17,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from config.settings import Settings
+from pipeline import approving
 from pipeline.cli import reader_language, say
 from pipeline.formatting import format_clock
 from pipeline.journal import request_publication
@@ -60,8 +62,9 @@ def revision_commands(read_settings: Callable[[], Settings]) -> typer.Typer:
         work = read_settings().work
         desk = Desk.of(work, session)
         wanted = desk.latest().number if number is None else number
-        desk.approve(wanted, author=author.strip() or getpass.getuser(), now=dt.datetime.now().astimezone())
-        queued = request_publication(work, session)
+        person, now = author.strip() or getpass.getuser(), dt.datetime.now().astimezone()
+        publish = partial(request_publication, work)
+        queued = approving.approve(work, desk, wanted, author=person, now=now, publish=publish)
         typer.echo(say("review.approved_queued" if queued else "review.approved_alone", number=wanted))
 
     return app

@@ -23,6 +23,7 @@ from flows.prefect_server import PrefectAddress, apply_deployments, prefect_serv
 from flows.shared_engines import HOST
 from pipeline.errors import ProgramMissing, SetUpError
 from pipeline.intake import prepare
+from pipeline.journal import write_changed
 from pipeline.locks import Held, exclusive
 from pipeline.s3 import S3Options
 from pipeline.tcp import free_port, listens
@@ -94,7 +95,12 @@ def review_pages(settings: Settings) -> Iterator[str]:
             log = settings.root / "logs" / "review.log"
             with kept_running("the review pages", command, log=log):
                 _wait_for(port, log)
-                yield f"http://{HOST}:{port}/"
+                address = f"http://{HOST}:{port}/"
+                write_changed(settings.review_address, address)
+                try:
+                    yield address
+                finally:
+                    settings.review_address.unlink(missing_ok=True)
     except Held:
         raise SetUpError("flows.review_running", {"root": str(settings.root)}) from None
 

@@ -2,8 +2,8 @@
 
 In goes the inbox, out come runs of ``process_session``, one a recording, and a status page. Each round sweeps the
 inbox, sees to it that every unfinished recording has a run that lives, writes the page, takes captions that came back
-corrected and tells people. A round that fails, because the Prefect server restarts say, is logged and tried again:
-nothing is kept in memory that the next round could miss.
+corrected and what learners report, and tells people. A round that fails, because the Prefect server restarts say, is
+logged and tried again: nothing is kept in memory that the next round could miss.
 """
 
 from __future__ import annotations
@@ -26,9 +26,11 @@ from flows.children import end_with_parent
 from flows.engines import intake_options, notification_options
 from flows.notify import Notifier, open_channels
 from flows.runs import GRACE, WATCHER, retire_watchers, tend_runs
+from pipeline.approving import finish_approvals
 from pipeline.errors import TribuneError
 from pipeline.intake import IntakeOptions, Seen, prepare, sweep
 from pipeline.journal import read_records
+from pipeline.report_folder import take_reports
 from pipeline.return_folder import take_returned
 from pipeline.status import write_status
 
@@ -69,10 +71,11 @@ def watch(settings: Settings, go_on: Callable[[], bool]) -> None:
     while go_on():
         pause = settings.intake.poll_seconds
         try:
-            seen = look(options, seen, grace)
+            seen = look(options, seen, grace, review=_review_address(settings))
             grace = GRACE
             now = dt.datetime.now().astimezone()
             take_returned(settings.returned, settings.work, settle_ms=options.settle_ms, now=now, terms=terms)
+            take_reports(settings.reports, settings.work, settle_ms=options.settle_ms, now=now)
             notifier.tell(read_records(options.work))
         except (httpx.HTTPError, PrefectException, OSError, TribuneError):
             _logger.warning("this round failed; the next one makes up for it", exc_info=True)
@@ -80,22 +83,31 @@ def watch(settings: Settings, go_on: Callable[[], bool]) -> None:
         time.sleep(pause)
 
 
-def look(options: IntakeOptions, seen: Seen, grace: dt.timedelta) -> Seen:
+def look(options: IntakeOptions, seen: Seen, grace: dt.timedelta, *, review: str = "") -> Seen:
     """Sweep once, see to the runs, write the status page.
 
     Args:
         options: The intake's.
         seen: What the round before saw.
         grace: How long a run may be without its lock.
+        review: Address of the review pages; empty where they do not run.
 
     Returns:
         What this round saw.
     """
     swept = sweep(options, seen)
+    finish_approvals(options.work)
     tend_runs(options.work, grace=grace)
     zone = dt.datetime.now(dt.UTC).astimezone().tzinfo or dt.UTC
-    write_status(options, swept, read_records(options.work), zone=zone)
+    write_status(options, swept, read_records(options.work), zone=zone, review=review)
     return swept.seen
+
+
+def _review_address(settings: Settings) -> str:
+    try:
+        return settings.review_address.read_text(encoding="ascii")
+    except FileNotFoundError:
+        return ""
 
 
 if __name__ == "__main__":

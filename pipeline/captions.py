@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Final
 
 from pipeline.caption_rules import CaptionRules, Rules, rules_for
@@ -29,13 +30,14 @@ _CUT: Final = "…"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
-    """Words in a row of one speaker in one language, with the label they need."""
+    """Words in a row of one speaker in one language, with the label they need, or a dash where it comes later."""
 
     words: tuple[Word, ...]
     speaker: str | None
     language: str
     label: str | None
     rules: CaptionRules
+    dashed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +76,7 @@ def make_cues(transcript: Transcript, rules: Rules, shots_ms: Sequence[int] = ()
     Returns:
         Cues in order, apart, with every word of the transcript once, set by the typography of its rules.
     """
-    drafts = tuple(_drafts(transcript, rules))
+    drafts = _drafts(tuple(_runs(transcript, rules)), transcript.language)
     starts = _starts(drafts, shots_ms)
     ends = _ends(drafts, starts, shots_ms, transcript.duration_ms)
     return tuple(
@@ -101,7 +103,7 @@ def leads(cue: Cue, language: Language) -> tuple[tuple[str, ...], ...]:
 
 
 def _lead(line: Line, above: Line | None, cue: Cue, language: Language) -> Iterator[str]:
-    if cue.dialogue and (above is None or above.speaker != line.speaker):
+    if line.dashed or (cue.dialogue and (above is None or above.speaker != line.speaker)):
         yield message("render.dashed", language, text="")
     if line.label is not None:
         yield label_text(line.label, language) + " " * bool(line.words)
@@ -127,21 +129,79 @@ def speaker_name(transcript: Transcript, key: str | None) -> str | None:
     return visible(speaker_label(speaker, transcript.language)) or None
 
 
-def _drafts(transcript: Transcript, rules: Rules) -> Iterator[_Draft]:
-    runs = tuple(_runs(transcript, rules))
+def _drafts(runs: tuple[_Run, ...], language: Language) -> tuple[_Draft, ...]:
+    """Divide runs into cues. A label that cannot be read beside its words waits for the next cue of its speaker.
+
+    A dash says meanwhile that somebody else speaks, so that nobody's words pass for another's.
+    """
+    drafts = tuple(_laid(runs, language))
+    waiting = frozenset(_unread_labels(drafts))
+    while waiting:
+        late = tuple(_laid(tuple(_with_late_labels(runs, waiting)), language))
+        # Where the next cue cannot bear it either, the name comes at once: it outweighs speed.
+        gained = waiting & frozenset(_read_late(late))
+        if gained == waiting:
+            return late
+        waiting = gained
+    return drafts
+
+
+def _laid(runs: Sequence[_Run], language: Language) -> Iterator[_Draft]:
     owners = tuple(run for run in runs for _ in run.words)
     words = tuple(word for run in runs for word in run.words)
-    for block in lay_out(tuple(_measured(runs, transcript.language))):
+    for block in lay_out(tuple(_measured(runs, language))):
         lines = tuple(
             Line(
                 words=words[row.first : row.last],
                 speaker=owners[row.first].speaker,
                 language=owners[row.first].language,
                 label=owners[row.first].label if row.labelled else None,
+                dashed=owners[row.first].dashed and row.labelled,
             )
             for row in block
         )
-        yield _draft(lines, owners[block[0].first].rules, transcript.language)
+        yield _draft(lines, owners[block[0].first].rules, language)
+
+
+def _unread_labels(drafts: Sequence[_Draft]) -> Iterator[int]:
+    """Yield after how many words a label should come that is in a cue with too little time, where its run goes on."""
+    starts = _starts(drafts, ())
+    spoken = 0
+    for at, draft in enumerate(drafts):
+        spoken += sum(1 for _ in draft.words)
+        first, after = draft.lines[0], drafts[at + 1].lines[0] if at + 1 < len(drafts) else None
+        goes_on = after is not None and after.label is None and _whose(after) == _whose(first)
+        alone = len({_whose(line) for line in draft.lines}) == 1
+        if first.label is not None and alone and goes_on and _short_ms(drafts, starts, at) > 0:
+            yield spoken
+
+
+def _whose(line: Line) -> tuple[str | None, str]:
+    return line.speaker, line.language
+
+
+def _with_late_labels(runs: Sequence[_Run], waiting: AbstractSet[int]) -> Iterator[_Run]:
+    """Yield runs in which the label of some comes after so many words of all."""
+    spoken = 0
+    for run in runs:
+        cut = next((at - spoken for at in range(spoken + 1, spoken + len(run.words)) if at in waiting), None)
+        spoken += len(run.words)
+        if cut is None:
+            yield run
+        else:
+            yield replace(run, words=run.words[:cut], label=None, dashed=True)
+            yield replace(run, words=run.words[cut:])
+
+
+def _read_late(drafts: Sequence[_Draft]) -> Iterator[int]:
+    """Yield after how many words a label comes late, where both its cue and the dashed one before can be read."""
+    starts = _starts(drafts, ())
+    spoken = 0
+    for at, (draft, after) in enumerate(pairwise(drafts)):
+        spoken += sum(1 for _ in draft.words)
+        late = draft.lines[0].dashed and after.lines[0].label is not None
+        if late and max(_short_ms(drafts, starts, each) for each in (at, at + 1)) <= 0:
+            yield spoken
 
 
 def _measured(runs: Sequence[_Run], language: Language) -> Iterator[Run]:
@@ -151,10 +211,11 @@ def _measured(runs: Sequence[_Run], language: Language) -> Iterator[Run]:
         yield Run(
             words=run.words,
             rules=run.rules,
-            label_width=0 if run.label is None else len(label_text(run.label, language)) + 1,
+            label_width=dash * run.dashed if run.label is None else len(label_text(run.label, language)) + 1,
             dash_width=dash,
-            answered=after is None or after.label is not None,
+            answered=after is None or after.label is not None or after.dashed,
             same_speaker=before is not None and before.speaker == run.speaker,
+            dashed=run.dashed,
         )
 
 

@@ -74,6 +74,18 @@ class Timeline:
         gone = [0, *accumulate(span.duration_ms for span in removed)]
         return tuple(_mapped(ms, bisect_right(starts, ms), removed, gone) for ms in moments)
 
+    def recorded_ms(self, ms: int) -> int:
+        """Return where in the recording a moment after the cuts is.
+
+        Args:
+            ms: From 0 up to :attr:`kept_ms`.
+
+        Example:
+            >>> Timeline(duration_ms=100, cuts=(Cut(start_ms=10, end_ms=30, kind="remove"),)).recorded_ms(15)
+            35
+        """
+        return ms + sum(span.duration_ms for span in self.removed if self.map_ms([span.start_ms])[0] <= ms)
+
 
 def apply_cuts(transcript: Transcript, cuts: tuple[Cut, ...]) -> Transcript:
     """Return what of a transcript may be published, on the clock of what is left.

@@ -16,7 +16,9 @@
     │   ├── RevisionConflict           … somebody else saved first
     │   ├── ReviewAwaited              … nothing is published before somebody has approved it
     │   ├── CorrectionInvalid          … the correction does not fit what it corrects
-    │   └── ReturnedFileInvalid        … a file that came back corrected cannot be taken
+    │   ├── ReturnedFileInvalid        … a file that came back corrected cannot be taken
+    │   ├── ReportInvalid              … a learner's report cannot be taken
+    │   └── ReportMissing              … there is no such report
     ├── CaptionsInvalid                a file of captions cannot be read, checked or made; says why
     ├── EngineError                    a model failed
     │   ├── OutOfMemory                … for lack of (GPU) memory; a smaller batch may do
@@ -126,6 +128,14 @@ class CorrectionInvalid(ReviewError):
 
 class ReturnedFileInvalid(ReviewError):
     """A file that came back corrected cannot be taken as it is."""
+
+
+class ReportInvalid(ReviewError):
+    """What a learner reports cannot be taken as it is."""
+
+
+class ReportMissing(ReviewError):
+    """There is no such report."""
 
 
 class CaptionsInvalid(TribuneError):

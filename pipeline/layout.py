@@ -72,6 +72,7 @@ class Run:
         answered: Whether the run after it is another speaker's and says so, or there is none: a label that is left
             out then leaves nothing behind that could be taken for the speaker's before.
         same_speaker: Whether the run before it is of the same speaker, so that no dash parts the two.
+        dashed: Whether its label is only a dash, which never has a line for itself.
     """
 
     words: Sequence[Word]
@@ -80,6 +81,7 @@ class Run:
     dash_width: int = 0
     answered: bool = False
     same_speaker: bool = False
+    dashed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,7 +231,8 @@ class _Words:
         if width + label <= room:
             return whole, 0.0
         middle, cost = self._break_line(first, last, label, rules)
-        fits_below = label > 0 and rules.lines == 2 and (width <= room or last - first == 1)
+        named = label > 0 and not self.runs[self.run_of[first]].dashed
+        fits_below = named and rules.lines == 2 and (width <= room or last - first == 1)
         if fits_below and cost >= _LABEL_ALONE:
             return (Row(first=first, last=first, labelled=True), Row(first=first, last=last)), _LABEL_ALONE
         if middle is not None:

@@ -86,7 +86,11 @@ def _groups(words: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def _compare(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int]]:
+    same_place = [(at, at) for at, (one, other) in enumerate(zip(old, new, strict=False)) if one == other]
     if len(old) * len(new) > _MOST_COMPARED:
+        yield from same_place if len(old) == len(new) else ()
         return
-    for block in SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks():
-        yield from ((block.a + step, block.b + step) for step in range(block.size))
+    blocks = SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks()
+    found = [(block.a + step, block.b + step) for block in blocks for step in range(block.size)]
+    # Words that were typed over others leave as many: of equally good answers, each word is the one in its place.
+    yield from same_place if len(old) == len(new) and len(same_place) >= len(found) else found

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import os
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -19,19 +17,18 @@ from typing import Final
 from pipeline.caption_files import open_captions
 from pipeline.corrections import changes, revise
 from pipeline.cuts import apply_cuts
+from pipeline.drop_folder import notice_of, put_away, settled_files
 from pipeline.editing import edit
 from pipeline.errors import CaptionsInvalid, ReturnedFileInvalid, ReviewError, RevisionConflict
 from pipeline.glossary import GlossaryTerm
-from pipeline.intake import is_ignored
-from pipeline.journal import Stamp, free_path, make_folder, read_record, rename_new, write_whole
-from pipeline.messages import message
+from pipeline.journal import read_record
 from pipeline.naming import printable
 from pipeline.returned import Mark, correction_of, labels_of, lines_of, mark_of
 from pipeline.returned_docx import EXTENSION, read_document
 from pipeline.returned_edited import compare
 from pipeline.review import Desk
 from pipeline.revisions import Correction, Revision
-from pipeline.types import LANGUAGES, Language, Notice
+from pipeline.types import Notice
 
 _logger = logging.getLogger(__name__)
 
@@ -40,8 +37,6 @@ REFUSED: Final = "refused"
 _MOST_BYTES: Final = 20_000_000
 _MOST_LISTED: Final = 20
 _MOST_SHOWN: Final = 200
-_NANOSECONDS: Final = 1_000_000
-_BOTH: Final = "\n\n– – –\n\n"
 
 
 def take_returned(
@@ -59,34 +54,13 @@ def take_returned(
     Raises:
         OSError: The folder cannot be read or written.
     """
-    make_folder(folder)
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        path = Path(entry.path)
-        if not entry.is_file(follow_symlinks=False) or is_ignored(entry.name):
-            continue
-        stamp = Stamp.read(path)
-        if time.time_ns() - stamp.modified_ns >= settle_ms * _NANOSECONDS:
-            _take(folder, work, path, stamp, now, terms)
-
-
-def _take(folder: Path, work: Path, path: Path, stamp: Stamp, now: dt.datetime, terms: Sequence[GlossaryTerm]) -> None:
-    try:
-        told, where = _revision_of(path, work, now, terms), TAKEN
-    except (CaptionsInvalid, ReviewError) as refusal:
-        told, where = (Notice(code=refusal.code, data=tuple(sorted(refusal.data.items()))),), REFUSED
-    if Stamp.read(path) != stamp:
-        # Somebody wrote meanwhile: it is looked at again once it has settled.
-        return
-    make_folder(folder / where)
-    target = free_path(folder / where / path.name)
-    texts = (_say(told, language) for language in LANGUAGES)
-    write_whole(target.with_name(f"{target.name[:200]}.txt"), (_BOTH.join(texts) + "\n").encode())
-    rename_new(path, target)
-    _logger.info("a file that came back is %s: %s", where, told[0].code)
-
-
-def _say(told: Sequence[Notice], language: Language) -> str:
-    return "\n".join(message(each.code, language, **dict(each.data)) for each in told)
+    for path, stamp in settled_files(folder, settle_ms):
+        try:
+            told, where = _revision_of(path, work, now, terms), TAKEN
+        except (CaptionsInvalid, ReviewError) as refusal:
+            told, where = (notice_of(refusal),), REFUSED
+        if put_away(path, stamp, folder / where, told):
+            _logger.info("a file that came back is %s: %s", where, told[0].code)
 
 
 def _revision_of(path: Path, work: Path, now: dt.datetime, terms: Sequence[GlossaryTerm]) -> tuple[Notice, ...]:

@@ -78,7 +78,12 @@ class _Group:
 
 
 def write_status(
-    options: IntakeOptions, result: SweepResult, records: Iterable[SessionRecord], *, zone: dt.tzinfo = dt.UTC
+    options: IntakeOptions,
+    result: SweepResult,
+    records: Iterable[SessionRecord],
+    *,
+    zone: dt.tzinfo = dt.UTC,
+    review: str = "",
 ) -> bool:
     """Write the inbox's status pages where they are not up to date.
 
@@ -87,6 +92,7 @@ def write_status(
         result: Of the sweep just made; nothing is written for a busy one, since the other watcher writes.
         records: Every record of the journal.
         zone: In which times are shown.
+        review: Address of the review pages, with a slash at the end; empty where they do not run.
 
     Returns:
         Whether a page was written.
@@ -97,7 +103,9 @@ def write_status(
     if result.busy:
         return False
     known = tuple(records)
-    pages = {language: render_status(options, result, known, language, zone=zone) for language in LANGUAGES}
+    pages = {
+        language: render_status(options, result, known, language, zone=zone, review=review) for language in LANGUAGES
+    }
     written = [write_changed(options.inbox / STATUS_PAGES[language], page) for language, page in pages.items()]
     return any(written)
 
@@ -109,6 +117,7 @@ def render_status(
     language: Language,
     *,
     zone: dt.tzinfo = dt.UTC,
+    review: str = "",
 ) -> str:
     """Return one status page as HTML.
 
@@ -120,8 +129,9 @@ def render_status(
         records: Every record of the journal.
         language: Of the page.
         zone: In which times are shown.
+        review: Address of the review pages; empty where they do not run.
     """
-    view = _View(options, language, zone)
+    view = _View(options, language, zone, review)
     latest = sorted(records, key=lambda record: (-record.when_ms, record.session.id))
     groups: tuple[_Group, ...] = (
         _Group(
@@ -142,10 +152,11 @@ def render_status(
 class _View:
     """Rows of one page, in one language."""
 
-    def __init__(self, options: IntakeOptions, language: Language, zone: dt.tzinfo) -> None:
+    def __init__(self, options: IntakeOptions, language: Language, zone: dt.tzinfo, review: str) -> None:
         self.options = options
         self.language = language
         self.zone = zone
+        self.review = review
 
     def say(self, key: str, **data: object) -> str:
         return message(f"status.{key}", self.language, **data)
@@ -211,7 +222,7 @@ class _View:
             since=self._moment(record.when_ms),
             share=share,
             notes=notes,
-            links=tuple(self._pages(record.publication)),
+            links=(*self._pages(record.publication), *self._review_link(record)),
         )
 
     def _pages(self, publication: Published | None) -> Iterator[_Link]:
@@ -220,6 +231,11 @@ class _View:
             # What a page links to is decided here once more: an address is data like any other.
             if pages[language].startswith(("https://", "http://")):
                 yield _Link(text=self.say(f"page_{language}"), address=pages[language], language=language)
+
+    def _review_link(self, record: SessionRecord) -> Iterator[_Link]:
+        if self.review and isinstance(record.state, NeedsReview | Published):
+            address = f"{self.review}{self.language}/sessions/{record.session.id}"
+            yield _Link(text=self.say("review_link"), address=address)
 
     def _stage(self, stage: str) -> str:
         known = f"status.stage_{stage}" in catalogue()

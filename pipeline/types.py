@@ -677,12 +677,14 @@ class Line:
         speaker: Key of the speaker, or ``None``.
         language: That it begins in.
         label: Name to be shown before the words, where the speaker changes.
+        dashed: Whether a dash alone says that the speaker changes, since the name comes with their next caption.
     """
 
     words: tuple[Word, ...]
     speaker: str | None
     language: str
     label: str | None = None
+    dashed: bool = False
 
     def __post_init__(self) -> None:
         if not self.words and self.label is None:

@@ -13,11 +13,14 @@ from hypothesis import strategies as st
 
 from config.caption_rules import load, load_all
 from pipeline.breaking import Break, rank_breaks
+from pipeline.caption_files import open_captions, writer
 from pipeline.caption_lint import lint
 from pipeline.caption_rules import CaptionRules, rules_for
 from pipeline.captions import label_text, make_cues, shown_lines
 from pipeline.errors import SetUpError
+from pipeline.render import CaptionFile
 from pipeline.render.json import read_transcript
+from pipeline.render.reading import as_interpreted
 from pipeline.types import Cue, Language, Line, Speaker, Transcript, Turn, Word
 from pipeline.visible import UNSHOWABLE, visible, visible_word
 from tests.talk import any_transcripts, transcript
@@ -365,6 +368,50 @@ def test_a_label_too_long_for_words_beside_it_has_a_line_of_its_own() -> None:
 def test_a_label_too_long_for_a_line_is_cut() -> None:
     captions = shown(("S1", "Yes."), names={"S1": "N" * 500})
     assert captions == [f"{'N' * 40}…: | Yes."]
+
+
+def hurried(answer: str) -> Transcript:
+    """Return what three turns say of which the second begins too fast for a name beside it."""
+    named = (Speaker(key="S1", name="Ada Roy"), Speaker(key="S2", name="Daniel Tremblay"))
+    spoken = of_words(
+        ("S1", said("Good morning to all of you.", 0, 2500)),
+        ("S2", said("We cut every page to one line.", 2600, 4300) + said(answer, 4400, 8400)),
+        ("S1", said("And what did they say?", 8600, 10_600)),
+    )
+    return replace(spoken, speakers=named)
+
+
+def said(text: str, start_ms: int, end_ms: int) -> tuple[Word, ...]:
+    parts = text.split()
+    step = (end_ms - start_ms) // len(parts) if parts else 0
+    return tuple(word(part, start_ms + at * step, start_ms + (at + 1) * step) for at, part in enumerate(parts))
+
+
+def test_a_label_that_cannot_be_read_waits_for_the_speakers_next_caption() -> None:
+    cues = make_cues(hurried("Then we asked our readers again, and waited."), RULES)
+    assert [shown_lines(cue, "en") for cue in cues[1:3]] == [
+        ("-We cut every page to one line.",),
+        ("Daniel Tremblay: Then we asked", "our readers again, and waited."),
+    ]
+    assert lint(cues, RULES) == ()
+
+
+def test_a_label_does_not_wait_where_its_speaker_says_no_more_or_the_next_caption_is_too_fast_as_well() -> None:
+    for answer in ("", "Then we asked our readers again, and waited for what they would have to tell us about it all."):
+        cues = make_cues(hurried(answer), RULES)
+        assert shown_lines(cues[1], "en")[0].startswith("Daniel Tremblay:")
+
+
+@pytest.mark.parametrize("end", [".vtt", ".srt", ".ttml"])
+def test_who_speaks_behind_a_dash_is_known_from_the_next_caption_when_it_is_read_again(end: str) -> None:
+    spoken = hurried("Then we asked our readers again, and waited.")
+    cues = make_cues(spoken, RULES)
+    names = tuple((each.key, each.name or "") for each in spoken.speakers)
+    written = writer(end)(CaptionFile(language="en", cues=cues, names=names))
+    read = as_interpreted(open_captions(written.encode(), f"x{end}").read, "en")
+    assert [dict(read.names)[line.speaker] for line in read.cues[1].lines] == ["Daniel Tremblay"]
+    assert [line.dashed for line in read.cues[1].lines] == [True]
+    assert [each.text for cue in read.cues for each in cue.words] == [each.text for each in spoken.words]
 
 
 def test_a_lone_voice_without_a_name_has_no_label() -> None:

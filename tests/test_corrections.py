@@ -54,6 +54,10 @@ def test_a_corrected_word_takes_the_time_of_the_one_it_replaces_and_the_others_k
     assert (new[1].probability, new[1].timed) == (1.0, "interpolated")
 
 
+def test_of_words_that_are_said_again_and_again_the_one_in_its_place_is_the_one() -> None:
+    assert match(["b", "a", "b", "b"], ["b", "a", "z", "b"]) == [(0, 0), (1, 1), (3, 3)]
+
+
 def test_punctuation_and_capitals_move_no_word() -> None:
     before = revision(("S1", "the roof holds"))
     after = revise(before, Correction(turns=(typed("The roof holds."),)))

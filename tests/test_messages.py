@@ -139,6 +139,6 @@ def test_every_message_that_the_program_names_is_in_the_catalogue() -> None:
     not_messages = {
         *("flows.engine_server", "flows.review_server", "flows.watch_inbox"),
         *("editor.html", "status.html", "site.css", "video.mp4", "video.other", "notifications.json"),
-        *("store.log", "review.log", "review.lock", "review.key"),
+        *("store.log", "review.log", "review.lock", "review.key", "review.address"),
     }
     assert {code: where for code, where in used.items() if code not in catalogue()}.keys() - not_messages == set()

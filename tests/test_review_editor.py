@@ -14,8 +14,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from pipeline.corrections import revise
-from pipeline.editor.wire import Sent, read_correction, view_session
+from pipeline.editor.wire import Sent, propose_for, read_correction, view_session
 from pipeline.journal import Claimed, read_record
+from pipeline.report_files import SentReport
+from pipeline.reports import Reports
 from pipeline.review import Desk
 from pipeline.revisions import CorrectedTurn, Correction, Token
 from pipeline.serial import from_json, to_json
@@ -566,7 +568,7 @@ def test_whatever_is_edited_no_word_is_used_twice_and_what_is_sent_reads_as_what
     page = reviewer.open(desk.session_id)
     record = read_record(server.root / "work", desk.session_id)
     assert record is not None
-    session = json.loads(to_json(view_session(record, desk.latest(), ())))
+    session = json.loads(to_json(view_session(record, desk.latest(), propose_for(record, desk.latest(), ()))))
     for seed in range(40):
         found = page.evaluate(RANDOM_EDITS, [session, seed])
         payload = found.pop("payload")
@@ -753,3 +755,159 @@ def test_hostile_text_is_text(reviewer: Reviewer) -> None:
     shown = " ".join(page.locator("#pane .text").all_text_contents())
     assert shown == f"{visible(' '.join(HOSTILE))} Fine."
     assert page.locator("h1").text_content() == visible(" ".join(HOSTILE))
+
+
+def reported(desk: Desk, comment: str, first: int = 0, count: int = 6, language: Language = "en") -> None:
+    """Have a learner report some words of a session."""
+    words = desk.revision(1).transcript.words[first : first + count]
+    sent = SentReport(
+        session_id=desk.session_id,
+        revision="r1-0123abcd",
+        time_ms=words[0].start_ms,
+        text=" ".join(word.text for word in words),
+        comment=comment,
+        language=language,
+    )
+    assert Reports(desk=desk).keep(sent, now=NOW)
+
+
+def test_reports_of_learners_are_gone_to_put_in_dismissed_and_closed_once_approved(
+    reviewer: Reviewer, sessions: dict[Language, Desk], server: Server
+) -> None:
+    desk = sessions["en"]
+    reported(desk, "Good evening, everyone, and welcome to")
+    reported(desk, "<img src=x onerror=alert(1)> The name is wrong.", first=20)
+    page = reviewer.open(desk.session_id)
+    expect(page.locator("#reports-count")).to_have_text("2")
+    until(page, "CSS.highlights.get('reported').size === 2")
+    page.get_by_role("button", name="Show: report").first.click()
+    assert page.evaluate("getSelection().toString()") == "Good morning, everyone, and welcome to"
+    page.get_by_role("button", name="Put this text in: report").click()
+    until(page, "document.querySelector('#pane .text').textContent.startsWith('Good evening, everyone,')")
+    expect(page.locator("#reports .settled")).to_contain_text("Seen to by Zoé Roy")
+    expect(page.locator("#reports .report").first).to_contain_text("<img src=x onerror=alert(1)> The name is wrong.")
+    page.get_by_role("button", name="Dismiss").click()
+    expect(page.locator("#reports-count")).to_have_text("0")
+    page.get_by_role("button", name="Reopen").last.click()
+    expect(page.locator("#reports-count")).to_have_text("1")
+    reviewer.save()
+    assert said(desk)[0].startswith("Good evening, everyone, and welcome to the third week")
+    page.get_by_role("button", name="Approve…").click()
+    page.get_by_role("button", name="Approve", exact=True).click()
+    expect(page.locator("#notices")).to_contain_text("Approved")
+    assert [decision for _, decision in Reports(desk=desk).all()] == [None]
+    page.goto(f"{server.address}/en/")
+    expect(page.locator("li", has=page.locator(f"a[href*='{desk.session_id}']"))).to_contain_text("look at: 1")
+
+
+def test_both_people_see_what_one_of_them_decided(
+    chromium: Browser, server: Server, sessions: dict[Language, Desk]
+) -> None:
+    desk = sessions["fr"]
+    reported(desk, "Ce n’est pas ce qu’elle a dit.", language="fr")
+    anna, ben = Reviewer(chromium, server, "Anna"), Reviewer(chromium, server, "Ben")
+    for one in (anna, ben):
+        one.open(desk.session_id, "fr")
+        expect(one.page.locator("#reports-count")).to_have_text("1")
+    anna.page.get_by_role("button", name="C’est réglé").click()
+    expect(ben.page.locator("#reports .settled")).to_contain_text("Réglé par Anna")
+    for one in (anna, ben):
+        assert one.faults == []
+        one.context.close()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_axe_finds_nothing_among_reports(
+    reviewer: Reviewer, sessions: dict[Language, Desk], language: Language
+) -> None:
+    desk = sessions[language]
+    reported(desk, "Not so." if language == "en" else "Ce n’est pas cela.", language=language)
+    reported(desk, " ".join(word.text for word in desk.latest().transcript.words[8:12]) + " !", first=8, count=4)
+    page = reviewer.open(desk.session_id, language)
+    until(page, "document.querySelectorAll('#reports .report').length === 2")
+    page.locator("#reports .report button").last.click()
+    until(page, "document.querySelectorAll('#reports .settled').length === 1")
+    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert axe_faults(page) == []
+    page.goto(f"{reviewer.server.address}/{language}/")
+    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
+    assert axe_faults(page) == []
+
+
+def test_words_are_said_to_be_in_the_other_language_and_that_is_taken_back_and_saved(
+    reviewer: Reviewer, sessions: dict[Language, Desk]
+) -> None:
+    desk = sessions["en"]
+    page = reviewer.open(desk.session_id)
+    before = [word.language for word in desk.latest().transcript.words[:4]]
+    assert before == ["en"] * 4
+    reviewer.caret_after(0, "Good morn")
+    page.keyboard.press("F9")
+    expect(page.locator("#pane .text").first.locator("span[lang=fr]").first).to_have_text("morning,")
+    expect(page.locator("#said")).to_have_text("Now marked as French: morning,")
+    page.keyboard.press("Control+z")
+    until(page, "document.querySelector('#pane .text span[lang=fr]').textContent !== 'morning,'")
+    page.evaluate("getSelection().modify('move', 'backward', 'lineboundary')")
+    page.keyboard.press("Shift+Control+ArrowRight")
+    page.keyboard.press("Shift+Control+ArrowRight")
+    page.get_by_role("button", name="EN ↔ FR").click()
+    reviewer.caret_after(0, "everyone,")
+    page.keyboard.type(" dear")
+    reviewer.is_kept()
+    reviewer.open(desk.session_id)
+    expect(page.locator("#pane .text").first.locator("span[lang=fr]").first).to_contain_text("Good morning,")
+    reviewer.save()
+    words = desk.latest().transcript.words
+    assert [(word.text, word.language) for word in words[:4]] == [
+        ("Good", "fr"),
+        ("morning,", "fr"),
+        ("everyone,", "en"),
+        ("dear", "en"),
+    ]
+    assert [word.timed for word in words[:3]] == ["recognised"] * 3
+
+
+def test_titles_that_hold_words_that_are_cut_are_named(reviewer: Reviewer, sessions: dict[Language, Desk]) -> None:
+    desk = sessions["en"]
+    words = desk.latest().transcript.words
+    # A word that is said once, and one that is said elsewhere too.
+    hidden = next(word for word in words if word.text == "everyone,")
+    page = reviewer.open(desk.session_id)
+    page.locator("#chapters-title").click()
+    page.get_by_role("button", name="Begin a chapter at the caret").click()
+    page.keyboard.type("Everyone in the programme")
+    page.keyboard.press("Tab")
+    expect(page.locator("#chapters-hidden")).to_have_text("")
+    page.evaluate("getSelection().removeAllRanges()")
+    page.get_by_role("button", name="Cut or mask…").click()
+    page.get_by_label("From", exact=True).fill(f"{hidden.start_ms / 1000:.1f}")
+    page.get_by_label("To", exact=True).fill(f"{hidden.end_ms / 1000:.1f}")
+    page.locator("#cut-ok").click()
+    expect(page.locator("#chapters-hidden")).to_contain_text("not to get: Everyone. Change")
+
+
+def test_whoever_only_looks_is_not_asked_for_a_name_and_what_they_type_is_kept_until_they_say_it(
+    chromium: Browser, server: Server, sessions: dict[Language, Desk]
+) -> None:
+    desk = sessions["en"]
+    one = Reviewer(chromium, server)
+    one.context.close()
+    one.context = chromium.new_context()
+    one.page = one.context.new_page()
+    page = one.open(desk.session_id)
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    one.caret_after(0, "Good")
+    page.keyboard.type(" old")
+    until(page, "document.getElementById('kept').dataset.state === 'nameless'")
+    one.open(desk.session_id)
+    assert one.text(0).startswith("Good old morning")
+    page.keyboard.press("Control+s")
+    page.get_by_label("Your name").fill("Anna")
+    page.keyboard.press("Enter")
+    until(page, "document.getElementById('kept').dataset.state === 'saved_now'")
+    expect(page.locator("#author")).to_have_text("Anna")
+    assert desk.latest().entry.author == "Anna"
+    assert desk.draft("Anna") is None
+    one.context.close()

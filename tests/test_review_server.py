@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from flows.review_server import ReviewOptions, make_app, read_key
+from pipeline.approving import approve, finish_approvals
 from pipeline.corrections import revise
 from pipeline.editor.wire import (
     ChapterMark,
@@ -28,15 +29,18 @@ from pipeline.editor.wire import (
     Sent,
     SentSpeaker,
     SentTurn,
+    propose_for,
     read_correction,
     suggest_chapters,
     view_difference,
     view_session,
 )
-from pipeline.errors import CorrectionInvalid, MediaError
-from pipeline.journal import read_record
+from pipeline.errors import CorrectionInvalid, MediaError, RevisionMissing
+from pipeline.journal import Claimed, Published, State, read_record, write_record
 from pipeline.messages import catalogue
 from pipeline.peaks import PEAKS_PER_SECOND, read_peaks
+from pipeline.report_files import SentReport
+from pipeline.reports import Reports
 from pipeline.review import Desk
 from pipeline.revisions import Cut, Entry, Revision
 from pipeline.serial import from_json
@@ -412,7 +416,7 @@ def test_a_difference_says_which_words_are_still_the_same() -> None:
 def test_a_session_is_told_with_what_can_be_seen(tmp_path: Path, desk: Desk) -> None:
     record = read_record(tmp_path / "work", desk.session_id)
     assert record is not None
-    view = view_session(record, desk.latest(), ())
+    view = view_session(record, desk.latest(), propose_for(record, desk.latest(), ()))
     assert view.turns[0].words[0][0] == "Good"
     assert view.speakers[0].proposals[0].name == "Ada Roy"
     assert view.people == tuple(person.name for person in record.session.guests) or view.people
@@ -424,6 +428,135 @@ def test_the_pages_use_every_text_of_theirs_and_no_other() -> None:
     sources.append((ROOT / "flows" / "review_server.py").read_text(encoding="utf-8"))
     ours = {code.removeprefix("editor.") for code in catalogue() if code.startswith("editor.")}
     everything = json.dumps(sources, ensure_ascii=False)
-    families = ("state_", "change_", "cut_", "personal_")
+    families = ("state_", "change_", "cut_", "personal_", "language_", "report_state_")
     unused = {key for key in ours if f'{key}\\"' not in everything and f"{key}'" not in everything}
     assert {key for key in unused if not key.startswith(families)} == set()
+
+
+def report(client: TestClient, desk: Desk, *states: str) -> httpx2.Response:
+    """Have a learner report something, and decide about it."""
+    words = desk.latest().transcript.words
+    sent = SentReport(
+        session_id=desk.session_id,
+        revision="",
+        time_ms=words[0].start_ms,
+        text="Good morning, everyone,",
+        comment="Good evening, everyone,",
+        language="en",
+    )
+    Reports(desk=desk).keep(sent, now=NOW)
+    ((kept, _),) = Reports(desk=desk).all()
+    answer = httpx2.Response(204)
+    for state in states:
+        decision = {"author": "Anna", "state": state}
+        answer = client.put(api(desk, f"/reports/{kept.id}"), json=decision, headers=OURS)
+    return answer
+
+
+def test_reports_are_given_with_their_words_and_what_the_learner_would_write(client: TestClient, desk: Desk) -> None:
+    report(client, desk)
+    (shown,) = client.get(api(desk, "/reports?revision=1")).json()
+    assert (shown["first"], shown["last"], shown["state"]) == (0, 2, "open")
+    assert shown["wanted"] == [{"first": 1, "last": 1, "text": "evening,"}]
+    assert client.get(api(desk, "/state")).json()["reports"] == [[shown["id"], "open"]]
+    assert "Reports from learners to look at: 1" in client.get("/en/").text
+
+
+def test_a_decision_about_a_report_is_kept_and_can_be_taken_back(client: TestClient, desk: Desk) -> None:
+    assert report(client, desk, "done").status_code == 204
+    (shown,) = client.get(api(desk, "/reports?revision=1")).json()
+    assert (shown["state"], shown["author"]) == ("done", "Anna")
+    report(client, desk, "open")
+    (shown,) = client.get(api(desk, "/reports?revision=1")).json()
+    assert (shown["state"], shown["author"]) == ("open", "")
+
+
+@pytest.mark.parametrize(("name", "state", "status"), [("0" * 32, "done", 404), ("x", "done", 404), ("0", "open?", 400)])
+def test_a_decision_that_cannot_be_is_refused(
+    client: TestClient, desk: Desk, name: str, state: str, status: int
+) -> None:
+    answer = client.put(api(desk, f"/reports/{name}"), json={"author": "Anna", "state": state}, headers=OURS)
+    assert answer.status_code == status
+
+
+def test_a_report_is_decided_by_our_own_page_only(client: TestClient, desk: Desk) -> None:
+    answer = client.put(api(desk, f"/reports/{'0' * 32}"), json={"author": "Anna", "state": "done"})
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("run", [[0, None, "fr"], [0, "Bonjour", "fr"], [None, "Bonjour", "fr"]])
+def test_a_word_takes_the_language_that_a_person_gives_it(client: TestClient, desk: Desk, run: list[Any]) -> None:
+    session = untouched(client, desk)
+    session["turns"][0]["words"][:1] = [run, [1, session["turns"][0]["words"][0][1]]]
+    assert save(client, desk, session).status_code == 200
+    first, second = desk.latest().transcript.words[:2]
+    assert (first.language, second.language) == ("fr", "en")
+    assert first.text == (run[1] or "Good")
+    assert (first.timed == "recognised") == (run[1] is None)
+
+
+@pytest.mark.parametrize("run", [[0, None, "xx"], [None, None, "fr"], [9999, None, "fr"], [0, "a"] * 2])
+def test_a_language_that_cannot_be_is_refused(client: TestClient, desk: Desk, run: list[Any]) -> None:
+    session = untouched(client, desk)
+    session["turns"][0]["words"][:1] = [run]
+    assert save(client, desk, session).status_code in {400, 422}
+    assert desk.latest().number == 1
+
+
+def test_what_is_proposed_is_made_once_for_a_revision_and_anew_for_other_names(
+    client: TestClient, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+
+    def counted(*given: Any) -> Any:  # noqa: ANN401 - as the real one has it
+        made.append(1)
+        return propose_for(*given)
+
+    monkeypatch.setattr("flows.review_server.propose_for", counted)
+    first = client.get(api(desk)).json()
+    assert client.get(api(desk)).json() == first
+    assert len(made) == 1
+    record = read_record(tmp_path / "work", desk.session_id)
+    assert record is not None
+    session = dataclasses.replace(record.session, glossary=("Veritas",))
+    write_record(tmp_path / "work", dataclasses.replace(record, session=session))
+    client.get(api(desk))
+    assert len(made) == 2
+
+
+def test_an_approval_whose_server_died_before_it_was_published_is_published_by_the_watcher(
+    desk: Desk, tmp_path: Path
+) -> None:
+    work = tmp_path / "work"
+
+    def die(session_id: str) -> None:
+        raise KeyboardInterrupt(session_id)
+
+    with pytest.raises(KeyboardInterrupt):
+        approve(work, desk, 1, author="Anna", now=NOW, publish=die)
+    assert desk.approved() is not None
+    # Not while somebody may still be at it.
+    finish_approvals(work)
+    assert isinstance(state_of(work, desk), Published)
+    os.utime(work / ".approving" / desk.session_id, (0, 0))
+    finish_approvals(work)
+    assert state_of(work, desk) == Claimed(reviewed=True)
+    attempt = read_record(work, desk.session_id)
+    finish_approvals(work)
+    assert read_record(work, desk.session_id) == attempt
+
+
+def test_an_approval_that_is_published_leaves_nothing_to_finish(desk: Desk, tmp_path: Path) -> None:
+    published: list[str] = []
+    approve(tmp_path / "work", desk, 1, author="Anna", now=NOW, publish=published.append)
+    assert published == [desk.session_id]
+    assert not list((tmp_path / "work" / ".approving").iterdir())
+    with pytest.raises(RevisionMissing):
+        approve(tmp_path / "work", desk, 9, author="Anna", now=NOW, publish=published.append)
+    assert not list((tmp_path / "work" / ".approving").iterdir())
+
+
+def state_of(work: Path, desk: Desk) -> State:
+    record = read_record(work, desk.session_id)
+    assert record is not None
+    return record.state

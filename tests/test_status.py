@@ -194,3 +194,15 @@ def test_french_texts_follow_french_typography(room: str) -> None:
             assert re.sub(r"\{\w*\}", "", texts["en"]) != re.sub(r"\{\w*\}", "", texts["fr"]), code
             assert not re.search(r"(?<!«)\s[;!?]|[^\s\u00a0/]:(?!//)|« |[^\u00a0]»| %", texts["fr"]), code
             assert set(re.findall(r"\{\w+\}", texts["en"])) == set(re.findall(r"\{\w+\}", texts["fr"])), code
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_session_that_can_be_reviewed_leads_to_its_review_page_where_that_runs(
+    options: IntakeOptions, language: Language
+) -> None:
+    records = (record(NeedsReview()), record(Claimed(), name="other.mp4", number=2))
+    result = sweep(options, {})
+    page = Page(render_status(options, result, records, language, review="http://127.0.0.1:8340/"))
+    address = f"http://127.0.0.1:8340/{language}/sessions/{records[0].session.id}"
+    assert [link for link in page.links if "8340" in link] == [address]
+    assert not any("8340" in link for link in Page(render_status(options, result, records, language)).links)

@@ -23,13 +23,15 @@ from pipeline.journal import Claimed, Failed, NeedsReview, Processing, SessionRe
 from pipeline.matching import match
 from pipeline.messages import message
 from pipeline.redaction import Redaction, propose
+from pipeline.reports import Decision, Report, ReportState, replacements, words_at
 from pipeline.revisions import Change, CorrectedTurn, Correction, Cut, Entry, Proposal, Revision, Token
 from pipeline.types import LANGUAGES, Bilingual, Chapter, Language, Speaker, Transcript, Turn, Word
 from pipeline.visible import UNSHOWABLE, visible, visible_word
 
-Run = str | tuple[int, int] | tuple[int, str]
+Run = str | tuple[int, int] | tuple[int, str] | tuple[int | None, str | None, Language]
 """A word typed anew, untouched words from the first index up to the second, or a word that reads otherwise now; one
-that reads the same was found to be right.
+that reads the same was found to be right. With a language that a person gave it, a word stands alone: its index, none
+where it was typed anew, and its text, none where nobody touched that.
 """
 
 WordView = tuple[str, int, int, float, str, bool]
@@ -87,6 +89,19 @@ class SpellingView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Proposed:
+    """What a reviewer is asked about.
+
+    Attributes:
+        personal: Passages that may hold a personal number.
+        spellings: Words that may be a term of the session or of the house, or the name of somebody announced.
+    """
+
+    personal: tuple[Redaction, ...]
+    spellings: tuple[SpellingView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionView:
     """All that the page needs to open a session.
 
@@ -94,8 +109,8 @@ class SessionView:
         title: As it is shown now.
         own_title: Whether a reviewer gave it.
         people: Names of those announced, to choose from.
-        personal: Passages that may hold a personal number.
-        spellings: Words that may be a term of the session or of the house, or the name of somebody announced.
+        personal: As proposed.
+        spellings: As proposed.
         chapters: A reviewer's own; ``None`` where they are made of the words.
     """
 
@@ -202,6 +217,45 @@ class SentApproval:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SentDecision:
+    """What somebody decided about a report."""
+
+    author: str
+    state: ReportState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportView:
+    """What a learner reported, as the page shows it beside a revision.
+
+    Attributes:
+        id: Its id.
+        start_ms: Where it is, in the recording.
+        first: Index of its first word; ``None`` where no word of the revision is there.
+        last: Index of its last word.
+        text: What they read.
+        comment: What they say of it.
+        language: Of the page that they were on.
+        received_at: When it arrived.
+        wanted: What they would write, where they say so.
+        state: Where it stands.
+        author: Who decided that; empty where it is open.
+    """
+
+    id: str
+    start_ms: int
+    first: int | None
+    last: int | None
+    text: str
+    comment: str
+    language: Language
+    received_at: dt.datetime
+    wanted: tuple[SpellingView, ...]
+    state: ReportState
+    author: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeView:
     """A difference between two revisions as the page shows it."""
 
@@ -247,6 +301,7 @@ class StateView:
         latest: The newest revision.
         pages: Address of the page in each language.
         others: Names of other people who have the session open.
+        reports: Id of each report of a learner, and where it stands.
         text_en: Where it stands, in words.
         text_fr: The same in French.
     """
@@ -254,23 +309,44 @@ class StateView:
     latest: Entry
     pages: tuple[tuple[Language, str], ...]
     others: tuple[str, ...]
+    reports: tuple[tuple[str, ReportState], ...]
     text_en: str
     text_fr: str
 
 
-def view_session(record: SessionRecord, revision: Revision, terms: Iterable[GlossaryTerm]) -> SessionView:
-    """Return what the page needs to show a revision.
+def known_words(record: SessionRecord) -> tuple[str, ...]:
+    """Return the terms of a session and the names of those announced, as proposals are made of them."""
+    return (*map(visible, record.session.glossary), *_people(record))
+
+
+def propose_for(record: SessionRecord, revision: Revision, terms: Iterable[GlossaryTerm]) -> Proposed:
+    """Return what a reviewer of a revision is asked about.
 
     Args:
         record: Of its session.
         revision: The revision.
         terms: Glossary of the house.
     """
+    transcript = revision.transcript
+    proposals = propose_terms(transcript, known_words(record), terms, reviewed=revision.reviewed)
+    return Proposed(
+        personal=propose(transcript.words),
+        spellings=tuple(
+            SpellingView(first=each.index, last=each.index + each.count - 1, text=visible(each.after))
+            for each in proposals
+        ),
+    )
+
+
+def view_session(record: SessionRecord, revision: Revision, proposed: Proposed) -> SessionView:
+    """Return what the page needs to show a revision.
+
+    Args:
+        record: Of its session.
+        revision: The revision.
+        proposed: What :func:`propose_for` says of the two.
+    """
     session, transcript = record.session, revision.transcript
-    people = (*((session.host,) if session.host else ()), *session.guests)
-    names = tuple(visible(person.name) for person in people)
-    spellings = (*map(visible, session.glossary), *names)
-    proposals = propose_terms(transcript, spellings, terms, reviewed=revision.reviewed)
     return SessionView(
         id=session.id,
         revision=revision.number,
@@ -282,14 +358,17 @@ def view_session(record: SessionRecord, revision: Revision, terms: Iterable[Glos
         turns=tuple(map(_view_turn, transcript.turns)),
         speakers=tuple(map(_view_speaker, transcript.speakers)),
         cuts=revision.cuts,
-        people=names,
-        personal=propose(transcript.words),
-        spellings=tuple(
-            SpellingView(first=each.index, last=each.index + each.count - 1, text=visible(each.after))
-            for each in proposals
-        ),
+        people=_people(record),
+        personal=proposed.personal,
+        spellings=proposed.spellings,
         chapters=None if revision.chapters is None else _view_chapters(revision.chapters),
     )
+
+
+def _people(record: SessionRecord) -> tuple[str, ...]:
+    session = record.session
+    people = (*((session.host,) if session.host else ()), *session.guests)
+    return tuple(visible(person.name) for person in people)
 
 
 def suggest_chapters(
@@ -308,7 +387,9 @@ def suggest_chapters(
     return _view_chapters(make_chapters(edited.transcript))
 
 
-def view_state(record: SessionRecord, history: Sequence[Entry], zone: dt.tzinfo) -> StateView | None:
+def view_state(
+    record: SessionRecord, history: Sequence[Entry], reports: tuple[tuple[str, ReportState], ...], zone: dt.tzinfo
+) -> StateView | None:
     """Return where a session stands, or ``None`` where there is nothing to review yet."""
     if not history:
         return None
@@ -318,8 +399,36 @@ def view_state(record: SessionRecord, history: Sequence[Entry], zone: dt.tzinfo)
         latest=latest,
         pages=publication.pages if publication else (),
         others=(),
+        reports=reports,
         text_en=text_en,
         text_fr=text_fr,
+    )
+
+
+def view_report(report: Report, decision: Decision | None, words: Sequence[Word]) -> ReportView:
+    """Return what a learner reported as it can be shown beside a revision.
+
+    Args:
+        report: What they reported.
+        decision: What somebody decided about it.
+        words: Of the revision.
+    """
+    first, last = words_at(report, words) or (None, None)
+    return ReportView(
+        id=report.id,
+        start_ms=report.start_ms,
+        first=first,
+        last=last,
+        text=visible(report.text),
+        comment=visible(report.comment),
+        language=report.language,
+        received_at=report.received_at,
+        wanted=tuple(
+            SpellingView(first=each.first, last=each.last, text=visible(each.text))
+            for each in replacements(report, words)
+        ),
+        state=decision.state if decision else "open",
+        author=visible(decision.author) if decision else "",
     )
 
 
@@ -446,9 +555,21 @@ def _read_turns(sent: Sequence[SentTurn], words: Sequence[Word]) -> Iterator[Cor
     return (CorrectedTurn(speaker=speaker, tokens=tuple(tokens)) for speaker, tokens in turns)
 
 
+def _without_language(index: int | None, text: str | None) -> Run:
+    if index is None:
+        if text is None:
+            raise ValueError("neither a word nor a text")
+        return text
+    return (index, index + 1) if text is None else (index, text)
+
+
 def _read_run(run: Run, words: Sequence[Word]) -> Iterator[Token]:
     if isinstance(run, str):
         yield Token(text=visible(run))
+        return
+    if len(run) == 3:
+        index, text, language = run
+        yield from (replace(token, language=language) for token in _read_run(_without_language(index, text), words))
         return
     first, then = run
     if isinstance(then, str):

@@ -101,9 +101,10 @@ class _Speakers:
         self._current: str | None = None
         self._unnamed = 0
 
-    def of_rows(self, rows: Sequence[_Row]) -> list[str | None]:
-        """Return the key of the speaker of each row of a caption."""
+    def of_rows(self, rows: Sequence[_Row], named_late: str | None) -> list[str | None]:
+        """Return the key of the speaker of each row of a caption, whose name may come with the next."""
         answering = any(row.dash for row in rows[1:])
+        self._current = named_late or self._current
         return [self._of_row(row, answering=answering) for row in rows]
 
     def _of_row(self, row: _Row, *, answering: bool) -> str | None:
@@ -136,9 +137,11 @@ def as_interpreted(read: ReadFile, language: str, known: Iterable[str] = ()) -> 
     marked = any(piece.lead for piece in pieces)
     speakers = _Speakers(voiced=read.voiced)
     labels = frozenset(visible(name).casefold() for name in known)
+    seen = tuple((cue, tuple(_rows(found, labels, marked=marked))) for cue, found in _seen(read, language))
+    following = (*(rows for _, rows in seen[1:]), ())
     cues = tuple(
-        replace(cue, lines=_told_apart(tuple(_rows(found, labels, marked=marked)), cue, speakers, language))
-        for cue, found in _seen(read, language)
+        replace(cue, lines=_told_apart(rows, _named_late(rows, after), cue, speakers, language))
+        for (cue, rows), after in zip(seen, following, strict=False)
     )
     return CaptionFile(language=language, cues=cues, names=tuple(speakers.names.items()), notes=read.notes)
 
@@ -171,18 +174,30 @@ def _seen(read: ReadFile, language: str) -> Iterator[tuple[Cue, ReadCue]]:
             yield Cue(id=str(number), start_ms=found.start_ms, end_ms=found.end_ms, lines=lines), found
 
 
-def _told_apart(rows: Sequence[_Row], cue: Cue, speakers: _Speakers, language: str) -> tuple[Line, ...]:
+def _named_late(rows: Sequence[_Row], after: Sequence[_Row]) -> str | None:
+    """Return the name that the next caption has for whoever a dash alone says to speak here, where it has one."""
+    dashed = (
+        bool(rows) and rows[0].dash and rows[0].label is None and not any(row.dash or row.label for row in rows[1:])
+    )
+    return after[0].label if dashed and after and not after[0].dash else None
+
+
+def _told_apart(
+    rows: Sequence[_Row], named_late: str | None, cue: Cue, speakers: _Speakers, language: str
+) -> tuple[Line, ...]:
     """Return the lines of a caption with dashes and labels taken off the words, where they are such."""
-    keys = speakers.of_rows(rows)
+    keys = speakers.of_rows(rows, named_late)
     dialogue = len(set(keys)) > 1
     lines = []
     for row, key in zip(rows, keys, strict=True):
         # A dash that answers nobody is the writer's own.
-        apart = dialogue or not row.dash
+        apart = dialogue or not row.dash or named_late is not None
         words = tuple(_words(row.words if apart else row.pieces, cue, language))
         label = row.label if apart else None
         if words or label is not None:
-            lines.append(Line(words=words, speaker=key, language=words[0].language if words else language, label=label))
+            spoken = words[0].language if words else language
+            dashed = row.dash and named_late is not None
+            lines.append(Line(words=words, speaker=key, language=spoken, label=label, dashed=dashed))
     return tuple(lines) if any(line.words for line in lines) else cue.lines
 
 

@@ -22,7 +22,7 @@ from xml.etree import ElementTree as ET
 
 import pysubs2
 from ttconv.imsc.reader import to_model
-from ttconv.model import Br, Text
+from ttconv.model import Br, P, Text
 from webvtt import WebVTT
 
 from config.caption_rules import load_all
@@ -153,8 +153,9 @@ def _texts(end: str, text: str) -> Iterator[str]:
             yield html.unescape(re.sub(r"<[^>]*>", "", caption.raw_text))
     else:
         model = to_model(ET.ElementTree(ET.fromstring(text)))
-        for part in model.get_body().dfs_iterator() if model else ():
-            yield part.get_text() if isinstance(part, Text) else " " if isinstance(part, Br) else ""
+        parts = model.get_body().dfs_iterator() if model else ()
+        # A dash stands in an element of its own, with nothing between it and the word.
+        yield "".join(part.get_text() if isinstance(part, Text) else " " * isinstance(part, Br | P) for part in parts)
 
 
 def _measured(text: str, rules: CaptionRules) -> int:

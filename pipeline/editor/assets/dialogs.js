@@ -45,20 +45,16 @@ export function wireDialogs() {
   }
 }
 
-/** Ask who the person is, until there is a name. */
+/** Ask who the person is; gives the name, "" where they would not say. */
 export async function askAuthor(known) {
-  const [dialog, field] = [byId("author-dialog"), byId("author-name")];
+  const [dialog, field, accept] = [byId("author-dialog"), byId("author-name"), byId("author-ok")];
   field.value = known;
-  const form = byId("author-ok");
-  form.disabled = !known;
+  accept.disabled = !known;
   field.oninput = () => {
-    form.disabled = !field.value.trim();
+    accept.disabled = !field.value.trim();
   };
   onEnter(field, () => field.value.trim() && dialog.close("ok"));
-  for (;;) {
-    const answer = await ask(dialog);
-    if (field.value.trim() && (answer === "ok" || known)) return answer === "ok" ? field.value.trim() : known;
-  }
+  return (await ask(dialog)) === "ok" ? field.value.trim() : "";
 }
 
 /** Ask who speaks in a turn. Gives {key}, {added: true}, {rename: name} or null. */

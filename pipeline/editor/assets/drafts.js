@@ -9,7 +9,7 @@ const SOON_MS = 300;
 const AGAIN_MS = 1500;
 
 export class Drafts {
-  /** @param options server, session, author, basedOn; onState(name) is told kept, keeping, unreachable or elsewhere. */
+  /** @param options server, session, author, basedOn; onState(name) is told kept, keeping, nameless, unreachable or elsewhere. */
   constructor({ server, session, author, basedOn, onState }) {
     Object.assign(this, { server, author, basedOn, onState });
     this.place = `tribune.draft.${session}`;
@@ -23,7 +23,8 @@ export class Drafts {
 
   /** The newest draft of this person, from the server or from this browser; null where there is none. */
   async find() {
-    const [there, here] = [await this.server.get("/draft", { author: this.author }), this.#stored()];
+    const here = this.#stored();
+    const there = this.author ? await this.server.get("/draft", { author: this.author }) : null;
     const newest = here && (!there || here.at_ms > there.at_ms) ? here : there;
     this.follows = [here?.writer, there?.writer].filter(Boolean);
     return newest;
@@ -55,6 +56,11 @@ export class Drafts {
     const [document, draft] = [this.waiting, this.#draft(this.waiting)];
     this.waiting = null;
     this.#store(draft);
+    // The server keeps drafts by name: as long as we know none, this browser keeps it alone.
+    if (!this.author) {
+      this.onState("nameless");
+      return;
+    }
     this.sending = this.#send(draft, document, last);
     await this.sending;
     this.sending = null;

@@ -40,3 +40,9 @@ export function assignLanguages(block, base) {
   if (from < block.text.length) runs.push({ language: main, text: block.text.slice(from) });
   return [main, runs];
 }
+
+/** The language of what stands at an offset of a text that is told as runs. */
+export function languageAt(runs, offset) {
+  let end = 0;
+  return runs.find(({ text }) => offset < (end += text.length))?.language ?? runs.at(-1)?.language;
+}

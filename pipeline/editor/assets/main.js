@@ -3,11 +3,12 @@
 import { ChapterList } from "./chapters.js";
 import { askAuthor, askConflict, askCut, askWho, button, byId, changeItems, make, proposalItem, ask, wireDialogs } from "./dialogs.js";
 import { Drafts } from "./drafts.js";
-import { clock } from "./format.js";
+import { assignLanguages, clock, languageAt } from "./format.js";
 import { History } from "./history.js";
 import { rebase } from "./merge.js";
 import * as model from "./model.js";
 import { Player } from "./player.js";
+import { ReportList } from "./reports.js";
 import { Refusal, Server } from "./server.js";
 import { TextView } from "./text.js";
 
@@ -33,6 +34,7 @@ class Editor {
     this.say = say;
     this.searching = { places: [], at: -1 };
     this.chapters = new ChapterList(this.#chapterHost());
+    this.reports = new ReportList(this.#reportHost());
   }
 
   get document() {
@@ -53,8 +55,7 @@ class Editor {
     this.#wire();
     byId("loading").hidden = true;
     document.body.dataset.ready = "text";
-    if (!this.author) await this.#changeAuthor();
-    byId("author").textContent = this.author;
+    this.#showAuthor();
     await this.#lookForProposal();
     await this.#findDraft();
     document.body.dataset.ready = "all";
@@ -79,11 +80,27 @@ class Editor {
     this.drafts = new Drafts({ server, session: id, author, basedOn: this.session.revision, onState });
   }
 
+  /** Ask for the person's name, and keep under it what they have typed. */
   async #changeAuthor() {
-    this.author = await askAuthor(this.author);
-    localStorage.setItem("tribune.author", this.author);
-    byId("author").textContent = this.author;
+    const name = await askAuthor(this.author);
+    if (!name || name === this.author) return;
+    this.author = name;
+    localStorage.setItem("tribune.author", name);
+    this.#showAuthor();
     this.#startDrafts();
+    if (this.changed) this.drafts.keep(this.document);
+  }
+
+  /** Whether we know who the person is; asked only once they do what a name has to stand beside. */
+  async #named() {
+    if (!this.author) await this.#changeAuthor();
+    return Boolean(this.author);
+  }
+
+  #showAuthor() {
+    byId("author").textContent = this.author;
+    byId("as-author").hidden = !this.author;
+    byId("change-author").textContent = say(this.author ? "change_author" : "say_author");
   }
 
   /** Take up what this person typed and did not save. */
@@ -139,6 +156,8 @@ class Editor {
     for (const each of ["en", "fr"]) if (document.activeElement !== byId(`title-${each}`)) byId(`title-${each}`).value = title[each] ?? "";
     this.#showSpeakers();
     this.#showCuts();
+    this.#showHiddenInTitles();
+    this.reports.show();
     this.#showSuggestions();
   }
 
@@ -192,6 +211,15 @@ class Editor {
         return make("li", { className: "row" }, make("span", {}, `${time} · ${say(`cut_${cut.kind}`)}`), change, remove);
       }),
     );
+  }
+
+  /** A title may quote what is cut: which of its words tell too much, the person decides. */
+  #showHiddenInTitles() {
+    const words = model.hiddenInTitles(this.document);
+    const said = words.length ? say("titles_hold_hidden", { words: words.join(", ") }) : "";
+    if (byId("chapters-hidden").textContent === said) return;
+    byId("chapters-hidden").textContent = said;
+    if (said) byId("chapters-part").open = true;
   }
 
   #tell(state) {
@@ -337,6 +365,24 @@ class Editor {
     this.#doubt(1);
   }
 
+  /** Say of the words that are selected, or of the one at the caret, that they are in the other language. */
+  #turnLanguage() {
+    const here = this.#here();
+    const block = here && this.document.blocks[model.indexOfBlock(this.document, here.id)];
+    if (!block?.tokens.length) {
+      this.#announce(say("language_where"));
+      return;
+    }
+    const spans = model.tokenSpans(block);
+    const [from, to] = here.to > here.from ? [here.from, here.to] : spans[this.#tokenAt(block, here.from)];
+    const [, runs] = assignLanguages(block, this.document.base);
+    const spoken = languageAt(runs, from);
+    const other = spoken === "fr" ? "en" : "fr";
+    this.history.apply(model.setLanguage(this.document, here.id, from, to, other));
+    this.view.select(here.id, from, to);
+    this.#announce(say(`language_${other}`, { text: block.text.slice(from, to) }));
+  }
+
   /* What the program suggests */
 
   #showSuggestions() {
@@ -400,7 +446,7 @@ class Editor {
 
   async #showProposal({ changes }) {
     byId("proposal-changes").replaceChildren(...changeItems(changes, say));
-    if ((await ask(byId("proposal-dialog"))) !== "ok" || !(await this.save())) return;
+    if ((await ask(byId("proposal-dialog"))) !== "ok" || !(await this.save()) || !(await this.#named())) return;
     try {
       this.#take(await this.server.send("POST", "/proposal", { author: this.author, revision: this.session.revision }));
       this.#look();
@@ -467,13 +513,53 @@ class Editor {
     return { ...model.chapterFrom(this.document, blocks[place.block], place.token), start_ms: this.player.now };
   }
 
+  /* Reports of learners */
+
+  #reportHost() {
+    const editor = this;
+    return {
+      say,
+      server: this.server,
+      get document() {
+        return editor.document;
+      },
+      get session() {
+        return editor.session;
+      },
+      place: (report) => model.placeOf(this.document, report),
+      show: (report) => this.#showReport(report),
+      put: (places, written) => this.history.apply(model.replaceEach(this.document, places, written)),
+      decide: (id, state) => this.#decide(id, state),
+      mark: (places) => this.view.mark("reported", places),
+      announce: (text) => this.#announce(text),
+    };
+  }
+
+  #showReport(report) {
+    const place = model.placeOf(this.document, report);
+    if (place) this.view.select(place.id, place.from, place.to);
+    this.player.seek(report.start_ms);
+  }
+
+  async #decide(id, state) {
+    if (!(await this.#named())) return false;
+    try {
+      await this.server.send("PUT", `/reports/${id}`, { author: this.author, state });
+      await this.#look();
+      return true;
+    } catch (refusal) {
+      await this.#onRefused(refusal);
+      return false;
+    }
+  }
+
   /* Search */
 
   #search() {
     const options = { exact: byId("find-exact").checked, whole: byId("find-whole").checked };
     const places = model.findAll(this.document, byId("find-what").value, options);
     this.searching = { places, at: -1 };
-    this.view.markFound(places);
+    this.view.mark("found", places);
     byId("find-count").textContent = say("found", { count: places.length });
   }
 
@@ -506,7 +592,7 @@ class Editor {
   #closeSearch() {
     byId("find").hidden = true;
     byId("find-toggle").setAttribute("aria-expanded", "false");
-    this.view.markFound([]);
+    this.view.mark("found", []);
     byId("find-toggle").focus();
   }
 
@@ -515,7 +601,7 @@ class Editor {
   /** Save what was typed as a revision. Says whether there is nothing left to save. */
   async save() {
     if (!this.changed) return true;
-    if (this.drafts.ended) return false;
+    if (!(await this.#named()) || this.drafts.ended) return false;
     await this.drafts.pause();
     const document = this.document;
     try {
@@ -583,7 +669,7 @@ class Editor {
   }
 
   async #approve() {
-    if (!(await this.save())) return;
+    if (!(await this.save()) || !(await this.#named())) return;
     byId("approve-text").textContent = say("approve_text", { number: this.session.revision, author: this.author });
     if ((await ask(byId("approve-dialog"))) !== "ok") return;
     try {
@@ -607,6 +693,7 @@ class Editor {
   }
 
   #showState(state) {
+    this.reports.look(state.reports);
     byId("state").textContent = state[`text_${language}`];
     const page = state.pages.find(([spoken]) => spoken === language)?.[1] ?? "";
     byId("published").hidden = !/^https?:/u.test(page);
@@ -667,6 +754,7 @@ class Editor {
       "find-replace-all": () => this.#replace(this.searching.places),
       "find-close": () => this.#closeSearch(),
       cut: () => this.#cut(),
+      "turn-language": () => this.#turnLanguage(),
       help: () => ask(byId("help-dialog")),
       "change-author": () => this.#changeAuthor(),
       back: () => this.player.step(-1),
@@ -741,6 +829,7 @@ class Editor {
       "Shift+F2": () => this.#doubt(-1),
       F4: () => this.#whoHere(),
       F8: () => this.chapters.add(),
+      F9: () => this.#turnLanguage(),
     };
     return keys[name.filter(Boolean).join("+")] ?? null;
   }

@@ -80,7 +80,7 @@ function covering(blocks, from, to) {
 }
 
 function onBase(block, now) {
-  const tokens = block.tokens.map((token) => ({ text: token.text, word: token.word === null ? null : now[token.word] }));
+  const tokens = block.tokens.map(({ text, word, language }) => ({ text, word: word === null ? null : now[word], ...(language ? { language } : {}) }));
   return Object.freeze({ ...block, tokens });
 }
 

@@ -2,12 +2,14 @@
 
    In goes what the server sent (words with their times), out come documents that can be shown, undone, kept and saved.
    A document is a list of blocks; a block is one paragraph of one person, a list of tokens; a token is a word as it is
-   written now, with the index of the recognised word that it was, where it was one. Nothing here knows the page. */
+   written now, with the index of the recognised word that it was, where it was one, and the language that a person gave
+   it, where somebody did. Nothing here knows the page. */
 
 const LONG_BLOCK = 90;
 const SENTENCE_END = /[.?!…]["»”’)]*$/u;
 const LOW = 0.5;
 const TITLE_WORDS = 6;
+const TELLING = 3;
 
 let lastId = 0;
 
@@ -42,8 +44,9 @@ export class Base {
     return token.word !== null && token.text === this.text[token.word] && !token.sure;
   }
 
+  /** What a person said, else what was recognised; null for a word typed anew, which goes on in the one before it. */
   languageOf(token) {
-    return token.word === null ? null : this.language[token.word];
+    return token.language ?? (token.word === null ? null : this.language[token.word]);
   }
 }
 
@@ -128,14 +131,32 @@ export function retokenise(tokens, text) {
 
 /** As many words as before are the same words written otherwise; else only equal ones in order are. */
 function matched(old, changed) {
-  if (old.length === changed.length) return changed.map((text, at) => ({ text, word: old[at].word }));
+  if (old.length === changed.length) return changed.map((text, at) => rewritten(old[at], text));
   let from = 0;
   return changed.map((text) => {
     const found = old.findIndex((token, at) => at >= from && token.text === text);
     if (found < 0) return { text, word: null };
     from = found + 1;
-    return { text, word: old[found].word };
+    return rewritten(old[found], text);
   });
+}
+
+/** A token written otherwise; a language that a person gave stays. */
+function rewritten({ word, language }, text) {
+  return { text, word, ...(language ? { language } : {}) };
+}
+
+/** Say which language the words in a stretch of a block are in. */
+export function setLanguage(document, id, from, to, language) {
+  const at = indexOfBlock(document, id);
+  const block = document.blocks[at];
+  const spans = tokenSpans(block);
+  const told = block.tokens.map((token, number) => {
+    const meant = spans[number][0] < to && spans[number][1] > from;
+    return meant && document.base.languageOf(token) !== language ? { ...token, language } : token;
+  });
+  if (told.every((token, number) => token === block.tokens[number])) return document;
+  return withBlocks(document, at, 1, makeBlock(block.speaker, block.joined, told, block.text, id));
 }
 
 /** Put another text into a block. */
@@ -173,6 +194,16 @@ function stretchAt(document, block, at, first, last) {
   if (tokens.length !== last - first + 1 || !tokens.every(same)) return null;
   const spans = tokenSpans(block);
   return { id: block.id, from: spans[at][0], to: spans[at + last - first][1] };
+}
+
+/** Where the words of a passage stand by now, as far as one block holds them: id, from and to; null where none is left. */
+export function placeOf(document, { first, last }) {
+  if (first === null) return null;
+  const meant = ({ word }) => word !== null && word >= first && word <= last;
+  const block = document.blocks.find(({ tokens }) => tokens.some(meant));
+  if (!block) return null;
+  const spans = tokenSpans(block);
+  return { id: block.id, from: spans[block.tokens.findIndex(meant)][0], to: spans[block.tokens.findLastIndex(meant)][1] };
 }
 
 /** Return where each token of a block begins and ends in its text. */
@@ -295,6 +326,29 @@ export function chapterFrom(document, block, at) {
   };
 }
 
+/** Words of titles that are said only where learners do not get them: names, numbers and whatever else would tell.
+    @returns Each once, as the titles have it. */
+export function hiddenInTitles({ blocks, cuts, chapters, title, base }) {
+  const titles = [...(chapters ?? []).map((each) => each.title), title?.en, title?.fr].filter(Boolean);
+  if (!cuts.length || !titles.length) return [];
+  const heard = { hidden: new Set(), open: new Set() };
+  for (const { tokens } of blocks) {
+    let at = 0;
+    for (const { text, word } of tokens) {
+      if (word !== null) at = base.start[word];
+      const [start, end] = word === null ? [at, at] : [base.start[word], base.end[word]];
+      const meets = cuts.some((cut) => cut.start_ms < Math.max(end, start + 1) && start < cut.end_ms);
+      heard[meets ? "hidden" : "open"].add(folded(text));
+    }
+  }
+  const telling = (word) => folded(word).length >= TELLING && heard.hidden.has(folded(word)) && !heard.open.has(folded(word));
+  return [...new Set(titles.flatMap(splitWords).filter(telling))];
+}
+
+function folded(word) {
+  return word.normalize("NFC").toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
+}
+
 /* Times */
 
 /** When a token is heard: its own time, else that of the nearest word before it in the block. */
@@ -348,11 +402,16 @@ export function findAll(document, wanted, { exact = false, whole = false } = {})
 
 /** Write something else in each of some places, which are in order. */
 export function replaceAll(document, places, text) {
-  const byBlock = Map.groupBy(places, (place) => place.id);
+  return replaceEach(document, places, places.map(() => text));
+}
+
+/** Write in each of some places, which are in order, a text of its own. */
+export function replaceEach(document, places, texts) {
+  const byBlock = Map.groupBy(places.map((place, at) => ({ ...place, text: texts[at] })), (place) => place.id);
   let next = document;
   for (const [id, found] of byBlock) {
     let written = next.blocks[indexOfBlock(next, id)].text;
-    for (const { from, to } of found.toReversed()) written = written.slice(0, from) + text + written.slice(to);
+    for (const { from, to, text } of found.toReversed()) written = written.slice(0, from) + text + written.slice(to);
     next = setText(next, id, written);
   }
   return next;
@@ -387,7 +446,8 @@ function doubtsIn({ tokens }, base) {
 
 /* What is sent and kept */
 
-/** The document as the server takes it: runs of untouched words as [from, to), changed ones as [word, text], new as text. */
+/** The document as the server takes it: runs of untouched words as [from, to), changed ones as [word, text], new as text;
+    a word whose language a person gave stands alone as [word, text, language], with null for the word where it is new. */
 export function toPayload(document) {
   const turns = document.blocks.map((block) => remember(sent, block, () => toTurn(block, document.base)));
   return { turns, speakers: document.speakers, cuts: document.cuts, title: document.title, chapters: document.chapters };
@@ -410,8 +470,9 @@ function toRuns(tokens, base) {
   const runs = [];
   for (const token of tokens) {
     const last = runs.at(-1);
-    if (!base.isUntouched(token)) runs.push(token.word === null ? token.text : [token.word, token.text]);
-    else if (Array.isArray(last) && last[1] === token.word) last[1] += 1;
+    if (token.language) runs.push([token.word, base.isUntouched(token) ? null : token.text, token.language]);
+    else if (!base.isUntouched(token)) runs.push(token.word === null ? token.text : [token.word, token.text]);
+    else if (Array.isArray(last) && last.length === 2 && last[1] === token.word) last[1] += 1;
     else runs.push([token.word, token.word + 1]);
   }
   return runs;
@@ -425,7 +486,8 @@ export function fromPayload(payload, opened) {
     const made = makeBlock(speaker, joined, fromRuns(words, base));
     const was = known.get(made.tokens[0]?.word);
     const same = was && was.text === made.text && was.speaker === speaker && was.joined === joined;
-    return same && was.tokens.every((token, at) => token.word === made.tokens[at].word && !made.tokens[at].sure) ? was : made;
+    const plain = (token, at) => token.word === made.tokens[at].word && !made.tokens[at].sure && !made.tokens[at].language;
+    return same && was.tokens.every(plain) ? was : made;
   });
   const read = Object.freeze({
     blocks,
@@ -482,7 +544,12 @@ export function settle(sent, now, base) {
 function fromRuns(runs, base) {
   return runs.flatMap((run) => {
     if (typeof run === "string") return [{ text: run, word: null }];
-    const [word, rest] = run;
+    const [word, rest, language] = run;
+    if (language) {
+      const text = rest ?? base.text[word];
+      const sure = word !== null && rest === base.text[word];
+      return [{ text, word, language, ...(sure ? { sure } : {}) }];
+    }
     if (typeof rest === "string") return [{ text: rest, word, ...(rest === base.text[word] ? { sure: true } : {}) }];
     return Array.from({ length: rest - word }, (_, at) => ({ text: base.text[word + at], word: word + at }));
   });

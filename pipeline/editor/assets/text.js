@@ -7,7 +7,7 @@
 import { assignLanguages, clock } from "./format.js";
 import { startOf, tokenSpans } from "./model.js";
 
-const PAINTS = ["low", "overlap", "cut", "found", "spoken"];
+const PAINTS = ["low", "overlap", "cut", "reported", "found", "spoken"];
 
 export class TextView {
   /**
@@ -20,7 +20,7 @@ export class TextView {
     this.host = host;
     this.entries = new Map();
     this.document = null;
-    this.places = new Map();
+    this.marks = new Map([["reported", new Map()], ["found", new Map()]]);
     this.paints = new Map(PAINTS.map((name) => [name, highlight(name)]));
     this.seen = new IntersectionObserver((changes) => this.#look(changes), { root: pane, rootMargin: "300px 0px" });
     pane.addEventListener("input", (event) => this.#onInput(event));
@@ -59,7 +59,7 @@ export class TextView {
     text.spellcheck = true;
     section.dataset.id = block.id;
     section.append(who, time, text);
-    const entry = { section, who, time, text, block: null, visible: false, ranges: [] };
+    const entry = { section, who, time, text, block: null, given: "", visible: false, ranges: [] };
     this.entries.set(block.id, entry);
     this.seen.observe(section);
     return entry;
@@ -78,8 +78,18 @@ export class TextView {
     describe(entry.who, host.say("who_button", { name: label, time: at }));
     describe(entry.time, host.say("play_from", { time: at }));
     describe(entry.text, host.say("text_label", { name: label, time: at }));
+    const given = block.tokens.map((token) => token.language ?? "").join(" ").trim();
     if (first || entry.text.textContent !== block.text) this.#write(entry);
+    else if (entry.given !== given) this.#restate(entry);
+    entry.given = given;
     this.#paint(entry);
+  }
+
+  /** Write a paragraph whose words are of other languages now; whoever is in it stays where they are. */
+  #restate(entry) {
+    const here = this.selection();
+    this.#write(entry);
+    if (here?.id === entry.block.id) this.select(here.id, here.from, here.to);
   }
 
   /** Put a block's text into its paragraph; words in another language than the paragraph's say so. */
@@ -129,7 +139,9 @@ export class TextView {
         this.#add(entry, "cut", points, spans[at]);
       }
     });
-    for (const { from, to } of this.places.get(entry.block.id) ?? []) this.#add(entry, "found", points, [from, to]);
+    for (const [name, places] of this.marks) {
+      for (const { from, to } of places.get(entry.block.id) ?? []) this.#add(entry, name, points, [from, to]);
+    }
   }
 
   #add(entry, name, points, [from, to]) {
@@ -160,11 +172,12 @@ export class TextView {
     return entry.section;
   }
 
-  /** Mark places that were searched for. */
-  markFound(places) {
-    const touched = new Set([...this.places.keys(), ...places.map((place) => place.id)]);
-    this.places = Map.groupBy(places, (place) => place.id);
-    for (const id of touched) if (this.entries.has(id)) this.#paint(this.entries.get(id));
+  /** Mark places: "found" where they were searched for, "reported" where a learner says that something is wrong. */
+  mark(name, places) {
+    const before = this.marks.get(name);
+    const now = Map.groupBy(places, (place) => place.id);
+    this.marks.set(name, now);
+    for (const id of new Set([...before.keys(), ...now.keys()])) if (this.entries.has(id)) this.#paint(this.entries.get(id));
   }
 
   /* Where the person is */

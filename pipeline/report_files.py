@@ -1,0 +1,217 @@
+"""Reports of learners as they arrive: a mail that was saved, or what a form delivered as JSON.
+
+Bytes of a stranger go in, a :class:`SentReport` comes out: which session, which moment, which words, and what the
+learner says of them. Mail programs quote, wrap, encode and dress up in HTML what they are given, so a mail is read for
+its lines ``Tribune-…`` wherever they stand. Who sent it is not read, and an address in the learner's words is hidden.
+Nothing is run, fetched or believed. Pure; stands alone so that it can be tried on the mail of any program.
+"""
+
+from __future__ import annotations
+
+import email.errors
+import email.policy
+import json
+import re
+from dataclasses import dataclass
+from email import message_from_bytes
+from email.message import EmailMessage
+from html.parser import HTMLParser
+from typing import Final
+
+from pipeline.cuts import HIDDEN
+from pipeline.errors import ReportInvalid
+from pipeline.types import LANGUAGES, SESSION_ID, Language
+from pipeline.visible import visible
+
+MAIL: Final = ".eml"
+FORM: Final = ".json"
+_MOST_TEXT: Final = 2_000
+_MOST_COMMENT: Final = 4_000
+_CUT: Final = " …"
+_FIELDS: Final = ("session", "revision", "time", "language", "text")
+_FIELD: Final = re.compile(rf"\bTribune-({'|'.join(_FIELDS)})\b[*_ \u00a0]*:[*_]*", re.IGNORECASE)
+_QUOTED: Final = re.compile(r"^[ \t]*(?:>[ \t]?)+", re.MULTILINE)
+_SIGNATURE: Final = re.compile(r"^--\s*$", re.MULTILINE)
+_BLANK: Final = re.compile(r"\n\s*\n")
+_ADDRESS: Final = re.compile(r"[^\s@<>()]+@[^\s@<>()]+\.[^\s@<>()]*\w")
+_MOMENT: Final = re.compile(r"[0-9]{1,9}\Z")
+_REVISION: Final = re.compile(r"r[1-9][0-9]{0,8}(?:-[0-9a-f]{8})?\Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentReport:
+    """What a learner says is wrong.
+
+    Attributes:
+        session_id: Whose.
+        revision: What was published when they saw it, e.g. ``r1-3fa9c1d2``; empty where they do not say.
+        time_ms: Where, on the clock of what was published.
+        text: The words that they read there; may be empty.
+        comment: What they say of them; may be empty.
+        language: Of the page that they were on.
+    """
+
+    session_id: str
+    revision: str
+    time_ms: int
+    text: str
+    comment: str
+    language: Language
+
+    def __post_init__(self) -> None:
+        if not SESSION_ID.match(self.session_id):
+            raise ValueError(f"not a session: {self.session_id!r}")
+        if self.time_ms < 0:
+            raise ValueError("before the beginning")
+
+
+def read_report(content: bytes, kind: str) -> SentReport:
+    """Read a report.
+
+    Args:
+        content: Of the file.
+        kind: The end of its name, ``.eml`` or ``.json``.
+
+    Raises:
+        ReportInvalid: It is of another kind, is damaged, or does not say which session and moment it is about.
+    """
+    if kind == MAIL:
+        return _report(_read_mail(content))
+    if kind == FORM:
+        return _report(_read_form(content))
+    raise ReportInvalid("reports.kind")
+
+
+def _report(said: dict[str, str]) -> SentReport:
+    session, moment = said.get("session", "").strip().lower(), said.get("time", "").strip()
+    if not SESSION_ID.match(session):
+        raise ReportInvalid("reports.nameless")
+    if not _MOMENT.match(moment):
+        raise ReportInvalid("reports.timeless")
+    spoken = said.get("language", "").strip().lower()
+    revision = said.get("revision", "").strip()
+    text, comment = _short(said.get("text", ""), _MOST_TEXT), _short(said.get("comment", ""), _MOST_COMMENT)
+    if not text and not comment:
+        raise ReportInvalid("reports.empty")
+    return SentReport(
+        session_id=session,
+        revision=revision if _REVISION.match(revision) else "",
+        time_ms=int(moment),
+        text=text,
+        comment=comment,
+        language=next((language for language in LANGUAGES if language == spoken), "en"),
+    )
+
+
+def _short(text: str, most: int) -> str:
+    shown = _ADDRESS.sub(HIDDEN, visible(text))
+    return shown if len(shown) <= most else shown[:most].rstrip() + _CUT
+
+
+def _read_form(content: bytes) -> dict[str, str]:
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        raise ReportInvalid("reports.unreadable") from None
+    if not isinstance(found, dict):
+        raise ReportInvalid("reports.unreadable")
+    said = {key: str(value) for key, value in found.items() if isinstance(value, str | int)}
+    return {**said, "time": said.get("time_ms", "")}
+
+
+def _read_mail(content: bytes) -> dict[str, str]:
+    mail = message_from_bytes(content, policy=email.policy.default)
+    # One part says it; where a program leaves the lines out of its plain text, they are in its HTML.
+    for wanted in ("plain", "html"):
+        body = _body(mail, wanted)
+        said = _read_text(_plain(body) if wanted == "html" else body)
+        if said.get("session"):
+            return said
+    return {}
+
+
+def _body(mail: EmailMessage, kind: str) -> str:
+    try:
+        part = mail.get_body((kind,))
+        payload = part.get_payload(decode=True) if part is not None else None
+    except (email.errors.MessageError, KeyError, ValueError, AttributeError):
+        return ""
+    if part is None or not isinstance(payload, bytes):
+        return ""
+    try:
+        return payload.decode(part.get_content_charset("utf-8"), "replace")
+    except LookupError:
+        return payload.decode("utf-8", "replace")
+
+
+def _read_text(text: str) -> dict[str, str]:
+    """Return the lines that say something to us, and the learner's words below or else above them."""
+    text = _QUOTED.sub("", text.replace("\r\n", "\n").replace("\r", "\n").replace("\u00a0", " "))
+    found = list(_FIELD.finditer(text))
+    if not found:
+        return {}
+    ends = [*(match.start() for match in found[1:]), len(text)]
+    said: dict[str, str] = {}
+    below = ""
+    for match, end in zip(found, ends, strict=True):
+        # The passage may be wrapped over lines; an empty one ends it.
+        value, *rest = _BLANK.split(text[match.end() : end].lstrip(" \t\n"), maxsplit=1)
+        name = match[1].lower()
+        if name != "text":
+            value, _, after = value.partition("\n")
+            rest = [after, *rest]
+        said.setdefault(name, value)
+        below = "\n".join(rest)
+    words = _unsigned(below) or _unsigned(text[: found[0].start()])
+    return {**said, "comment": words}
+
+
+def _unsigned(text: str) -> str:
+    """Return a text without the signature below it."""
+    return _SIGNATURE.split(text, maxsplit=1)[0].strip()
+
+
+class _Text(HTMLParser):
+    """Keeps what HTML shows as text: a line for each line, an empty one after a paragraph."""
+
+    _LINES: Final = frozenset(
+        {"div", "p", "li", "tr", "blockquote", "pre", "ul", "ol", "table", "h1", "h2", "h3", "h4"}
+    )
+    _UNSEEN: Final = frozenset({"script", "style", "head", "title", "template"})
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.text = ""
+        self._unseen = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        del attrs
+        if tag in self._UNSEEN:
+            self._unseen += 1
+        elif tag == "br":
+            self.text += "\n"
+        elif tag in self._LINES:
+            self._end_line()
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in self._UNSEEN:
+            self._unseen = max(0, self._unseen - 1)
+        elif tag in self._LINES:
+            self._end_line()
+            self.text += "\n" * (tag == "p")
+
+    def handle_data(self, data: str) -> None:
+        if not self._unseen:
+            shown = re.sub(r"[ \t\r\n]+", " ", data)
+            self.text += shown.lstrip() if self.text.endswith("\n") else shown
+
+    def _end_line(self) -> None:
+        if self.text and not self.text.endswith("\n"):
+            self.text += "\n"
+
+
+def _plain(body: str) -> str:
+    parser = _Text()
+    parser.feed(body)
+    parser.close()
+    return parser.text
