@@ -84,7 +84,7 @@ def test_good_typography_is_left_alone(text: str) -> None:
     assert not french_faults(text)
 
 
-PAGE_ROOMS = ("site",)
+PAGE_ROOMS = ("site", "catalogue")
 """The files whose messages stand on learner pages; a template names those of ``site.toml`` without its name."""
 
 
@@ -100,7 +100,7 @@ def test_learner_pages_use_every_message_of_theirs_and_no_other() -> None:
     rooms = "|".join(PAGE_ROOMS)
     used = {key if "." in key else f"site.{key}" for key in named} | set(re.findall(rf"((?:{rooms})\.[a-z_]+)\"", code))
     used -= {"site.css"}
-    families = ("download_", "language_", "format_", "learner_", "news_", "podcast_", "offer_")
+    families = ("download_", "language_", "format_", "learner_", "news_", "podcast_", "offer_", "way_")
     ours = {code for code in CODES if code.partition(".")[0] in PAGE_ROOMS}
     assert {code for code in used if not code.endswith("_")} <= ours
     assert {code for code in ours - used if not code.partition(".")[2].startswith(families)} == set()
