@@ -314,7 +314,9 @@ def unlisted(session_id: str, store: Store) -> Iterator[str]:
         shelved = None if found is None else _parsed_or_none(Shelved, found[0], place.key)
         if shelved is None or entry not in shelved.entries:
             yield place.key
-        elif not (rows.get(place.key) == shelved.shelf if place.whole is None else _is_known(shelved, catalogue, store)):
+        elif not (
+            rows.get(place.key) == shelved.shelf if place.whole is None else _is_known(shelved, catalogue, store)
+        ):
             yield place.whole or place.key
         for key in (key for key in (place.key, place.whole) if key is not None):
             if any(store.head(f"{language}/lists/{key}.html") is None for language in LANGUAGES):
@@ -446,12 +448,9 @@ class Lists:
 
     def _derive_wholes(self, places: Iterable[Shelved], anew: bool) -> dict[str, Letter]:
         """Bring up to date what is known of subjects, and the letters that they stand under; return these letters."""
-        parts: dict[str, list[str]] = {}
-        for place in places:
-            if place.whole is not None:
-                parts.setdefault(place.whole, []).append(place.key)
         under: dict[str, tuple[Letter, list[str]]] = {}
-        for whole, keys in parts.items():
+        for whole, parts in _by_whole(places).items():
+            keys = [part.key for part in parts]
             self._derive(_shelf_key(whole), FRESH_JSON, partial(self._parted, whole, keys, anew))
             parted = self._read(Parted, whole)
             for letter in () if parted is None else parted.letters:
@@ -521,9 +520,8 @@ class Lists:
             if place.whole is None:
                 for key in {place.key, *(shelf.key for shelf in _beside(months, place.key) if shelf)}:
                     self._derive_month(key)
-        for whole in dict.fromkeys(place.whole for place in places if place.whole is not None):
-            own = [place for place in places if place.whole == whole]
-            self._derive_subject(whole, own)
+        for whole, parts in _by_whole(places).items():
+            self._derive_subject(whole, parts)
         for letter in letters.values():
             self._derive_page(letter.page, partial(self._letter_page, letter))
             self._derive_files(partial(self._index_files, letter))
@@ -792,6 +790,15 @@ def _order(entry: CatalogueEntry) -> tuple[int, tuple[str, str], str]:
     """Newest session first, those without a date last, then by title as a reader would sort it, accents aside."""
     day = 0 if entry.date is None else -entry.date.toordinal()
     return day, sort_name(entry.title.get("en")), entry.session_id
+
+
+def _by_whole(places: Iterable[Shelved]) -> dict[str, list[Shelved]]:
+    """Return the parts of subjects by the list that they are part of."""
+    found: dict[str, list[Shelved]] = {}
+    for place in places:
+        if (whole := place.whole) is not None:
+            found.setdefault(whole, []).append(place)
+    return found
 
 
 def _newest_first(shelf: Shelf) -> tuple[bool, str]:

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.formatting import format_seconds
-from pipeline.site.model import CatalogueEntry, MachineFile, PublishedFile, PublishedSession, Shelf, SiteOptions
+from pipeline.site.model import (
+    INDEXES,
+    CatalogueEntry,
+    Index,
+    MachineFile,
+    PublishedFile,
+    PublishedSession,
+    Shelf,
+    SiteOptions,
+)
 from pipeline.site.phrases import make_paragraphs
 from pipeline.site.render import LearnerSite
+from pipeline.site.subjects import list_key, subjects_of
 from pipeline.types import (
+    LANGUAGES,
     Bilingual,
     Chapter,
     Cue,
@@ -118,6 +130,7 @@ SESSION: dict[Language, Session] = {
             en="Digital skills for public servants", fr="Compétences numériques pour la fonction publique"
         ),
         week=3,
+        community=Bilingual(en="Communicators", fr="Communicatrices et communicateurs"),
         topics=(Bilingual(en="Plain language", fr="Langage clair"), Bilingual(en="Usability", fr="Convivialité")),
         host=Person(name="Miriam Osei", role=Bilingual(en="Facilitator", fr="Animatrice")),
         guests=(
@@ -280,6 +293,7 @@ def make_hostile() -> PublishedSession:
         id="1" * 16,
         title=everything,
         programme=everything,
+        community=everything,
         topics=(everything,),
         keywords=(everything,),
         host=someone,
@@ -310,7 +324,9 @@ def make_entry(published: PublishedSession, **changes: object) -> CatalogueEntry
         date=session.date,
         programme=session.programme,
         week=session.week,
+        community=session.community,
         topics=session.topics,
+        host=session.host.name if session.host else None,
         guests=tuple(guest.name for guest in session.guests),
         poster=f"sessions/{session.id}/{published.revision}/poster.jpg",
         description=session.description,
@@ -376,16 +392,41 @@ def write_site(root: Path, sessions: Sequence[PublishedSession], video: Path, po
         (folder / published.revision / "poster.jpg").write_bytes(poster.read_bytes())
 
 
+def make_lists(entries: Sequence[CatalogueEntry]) -> list[tuple[Shelf, list[CatalogueEntry]]]:
+    """Return every list that these sessions stand on, by month and by subject, with its sessions."""
+    found: dict[str, tuple[Shelf, list[CatalogueEntry]]] = {}
+    for entry in entries:
+        month = None if entry.date is None else entry.date.replace(day=1)
+        shelves = [Shelf(key="undated" if month is None else f"{month:%Y-%m}", count=0, month=month)]
+        for subject in subjects_of(entry):
+            own = {"programme": subject.name} if subject.kind == "programme" else {"subject": subject}
+            shelves.append(Shelf(key=list_key(subject.kind, subject.name), count=0, **own))  # type: ignore[arg-type]
+        for shelf in shelves:
+            found.setdefault(shelf.key, (shelf, []))[1].append(entry)
+    return [(dataclasses.replace(shelf, count=len(members)), members) for shelf, members in found.values()]
+
+
+def make_list_pages(site: LearnerSite, entries: Sequence[CatalogueEntry]) -> dict[str, str]:
+    """Return every page of the lists of these sessions, by key; the first one shows only the latest of them."""
+    lists = make_lists(entries)
+    shelves = [shelf for shelf, _ in lists]
+    pages = dict(site.catalogue_pages(entries, shelves, tuple(INDEXES)))
+    for shelf, members in lists:
+        pages |= site.shelf_pages(shelf, members)
+    for kind, language in itertools.product(INDEXES, LANGUAGES):
+        of_kind = tuple(shelf for shelf in shelves if (shelf.about.kind if shelf.about else "date") == kind)
+        index = Index(kind=kind, language=language, shelves=of_kind)
+        pages[index.key] = site.index_page(index)
+    return pages
+
+
 def _write_lists(root: Path, site: LearnerSite, sessions: Sequence[PublishedSession]) -> None:
     entries = [make_entry(published) for published in sessions]
-    month = Shelf(key="2026-11", count=len(entries), month=dt.date(2026, 11, 1))
-    lists = [month, Shelf(key="programme-1", count=len(entries), programme=sessions[0].session.programme)]
-    pages = dict(site.catalogue_pages(entries, lists))
-    made = [*site.site_files(entries, lists)]
-    for shelf in lists:
-        pages |= site.shelf_pages(shelf, entries)
-        made += site.shelf_files(shelf, entries)
-    for key, page in pages.items():
+    made = [*site.site_files(entries, [shelf for shelf, _ in make_lists(entries)])]
+    for shelf, members in make_lists(entries):
+        if shelf.about is None or shelf.programme is not None:
+            made += site.shelf_files(shelf, members)
+    for key, page in make_list_pages(site, entries).items():
         _write(root / key, page.encode())
     for file in made:
         _write_made(root, file)

@@ -12,6 +12,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from pipeline.naming import plain
@@ -38,6 +39,7 @@ def subjects_of(session: Session | CatalogueEntry) -> tuple[Subject, ...]:
     return tuple(once.values())
 
 
+@lru_cache(maxsize=1024)
 def list_key(kind: SubjectKind, name: Bilingual) -> str:
     """Return the name of a subject's list in addresses: readable, and the same for every spelling of the subject.
 
@@ -96,5 +98,6 @@ def _people(session: Session | CatalogueEntry) -> list[str]:
     return [person.name if isinstance(person, Person) else person for person in people]
 
 
+@lru_cache(maxsize=4096)
 def _folded(text: str) -> str:
     return " ".join(plain(visible(text)).split())
