@@ -80,6 +80,7 @@ class Details:
     date: dt.date | None = None
     programme: Text | None = None
     week: int | None = None
+    community: Text | None = None
     topics: tuple[Text, ...] | None = None
     host: Guest | None = None
     guests: tuple[Guest, ...] | None = None
@@ -153,6 +154,7 @@ def session_for(
         date=given.date or hints.date or _date_tag(found),
         programme=written.maybe(given.programme),
         week=given.week or hints.week,
+        community=written.maybe(given.community),
         topics=written.texts(given.topics),
         host=written.person(given.host) if given.host else None,
         guests=tuple(written.person(guest) for guest in given.guests or ()),

@@ -121,6 +121,16 @@ def format_seconds(ms: int) -> str:
     return f"{whole}.{thousandths:03}".rstrip("0").rstrip(".")
 
 
+def format_count(count: int, language: Language) -> str:
+    """Write a whole number with its thousands apart.
+
+    Example:
+        >>> format_count(10_000, "en"), format_count(10_000, "fr").replace(NBSP, " ")
+        ('10,000', '10 000')
+    """
+    return f"{count:,}" if language == "en" else f"{count:,}".replace(",", NBSP)
+
+
 def format_size(size: int, language: Language) -> str:
     """Write a number of bytes in the largest unit that fits, with one decimal below 100 where it says something.
 

@@ -420,6 +420,7 @@ class _Sidecar(_Table):
     languages: Annotated[tuple[Language, ...] | None, BeforeValidator(_languages)] = None
     programme: _Line = None
     week: Annotated[int | None, BeforeValidator(_week)] = None
+    community: _Line = None
     topics: _Lines = None
     host: Annotated[_Person | None, BeforeValidator(_person)] = None
     guests: Annotated[list[_Person] | None, BeforeValidator(_people)] = None
@@ -454,6 +455,7 @@ _KEYS: Final = _spellings(
     languages="language,langue,langues",
     programme="program",
     week="semaine",
+    community="communaute,communaute_de_pratique,community_of_practice",
     topics="topic,sujets,sujet,themes,theme",
     host="animation,animateur,animatrice,hote",
     guests="guest,invites,invite,invitees,invitee",

@@ -252,6 +252,7 @@ class Session:
         date: Day of the session.
         programme: The programme it belongs to.
         week: Week of that programme, from 1.
+        community: The community of practice that it is for.
         topics: What it is about.
         host: Who led it.
         guests: Who was invited.
@@ -274,6 +275,7 @@ class Session:
     date: dt.date | None = None
     programme: Bilingual | None = None
     week: int | None = None
+    community: Bilingual | None = None
     topics: tuple[Bilingual, ...] = ()
     host: Person | None = None
     guests: tuple[Person, ...] = ()

@@ -21,7 +21,7 @@ from pipeline.published import (
     read_held,
     session_folder,
 )
-from pipeline.shelves import read_catalogue, read_entry, read_shelf, shelves_of
+from pipeline.shelves import unlisted
 from pipeline.types import LANGUAGES, Notice
 
 
@@ -93,14 +93,7 @@ def _check_pages(manifest: Manifest, store: Store) -> Iterator[Notice]:
 
 
 def _check_lists(manifest: Manifest, store: Store) -> Iterator[Notice]:
-    entry = read_entry(manifest.session_id, store)
-    listed = {shelf.key: shelf for shelf in read_catalogue(store).shelves}
-    for place in () if entry is None else shelves_of(entry):
-        shelved = read_shelf(place.key, store)
-        if shelved is None or entry not in shelved.entries or listed.get(place.key) != shelved.shelf:
-            yield _notice("publishing.unlisted", place.key)
-        elif any(store.head(shelved.shelf.page(language)) is None for language in LANGUAGES):
-            yield _notice("publishing.unlisted", shelved.shelf.page(LANGUAGES[0]))
+    yield from (_notice("publishing.unlisted", key) for key in unlisted(manifest.session_id, store))
 
 
 def _check_withdrawn(session_id: str, store: Store) -> Iterator[Notice]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import itertools
 import random
 import subprocess
 from collections.abc import Sequence
@@ -12,7 +13,9 @@ from pathlib import Path
 from pipeline.ffmpeg import find_programs
 from pipeline.formatting import format_seconds
 from pipeline.site.model import (
+    INDEXES,
     CatalogueEntry,
+    Index,
     MachineFile,
     PublishedFile,
     PublishedSession,
@@ -21,6 +24,7 @@ from pipeline.site.model import (
 )
 from pipeline.site.phrases import make_paragraphs
 from pipeline.site.render import LearnerSite
+from pipeline.site.subjects import list_key, subjects_of
 from pipeline.types import (
     LANGUAGES,
     Bilingual,
@@ -159,6 +163,7 @@ SESSION: dict[Language, Session] = {
             en="Digital skills for public servants", fr="Compétences numériques pour la fonction publique"
         ),
         week=3,
+        community=Bilingual(en="Communicators", fr="Communicatrices et communicateurs"),
         topics=(Bilingual(en="Plain language", fr="Langage clair"), Bilingual(en="Usability", fr="Convivialité")),
         host=Person(name="Miriam Osei", role=Bilingual(en="Facilitator", fr="Animatrice")),
         guests=(
@@ -332,6 +337,7 @@ def make_hostile() -> PublishedSession:
         id=HOSTILE_ID,
         title=everything,
         programme=everything,
+        community=everything,
         topics=(everything,),
         keywords=(everything,),
         host=someone,
@@ -390,7 +396,9 @@ def make_entry(published: PublishedSession, **changes: object) -> CatalogueEntry
         date=session.date,
         programme=session.programme,
         week=session.week,
+        community=session.community,
         topics=session.topics,
+        host=session.host.name if session.host else None,
         guests=tuple(guest.name for guest in session.guests),
         poster=f"sessions/{session.id}/{published.revision}/poster.jpg",
         description=session.description,
@@ -459,19 +467,41 @@ def write_site(
         (folder / published.revision / "poster.jpg").write_bytes(poster.read_bytes())
 
 
+def make_lists(entries: Sequence[CatalogueEntry]) -> list[tuple[Shelf, list[CatalogueEntry]]]:
+    """Return every list that these sessions stand on, by month and by subject, with its sessions."""
+    found: dict[str, tuple[Shelf, list[CatalogueEntry]]] = {}
+    for entry in entries:
+        month = None if entry.date is None else entry.date.replace(day=1)
+        shelves = [Shelf(key="undated" if month is None else f"{month:%Y-%m}", count=0, month=month)]
+        for subject in subjects_of(entry):
+            own = {"programme": subject.name} if subject.kind == "programme" else {"subject": subject}
+            shelves.append(Shelf(key=list_key(subject.kind, subject.name), count=0, **own))  # type: ignore[arg-type]
+        for shelf in shelves:
+            found.setdefault(shelf.key, (shelf, []))[1].append(entry)
+    return [(dataclasses.replace(shelf, count=len(members)), members) for shelf, members in found.values()]
+
+
+def make_list_pages(site: LearnerSite, entries: Sequence[CatalogueEntry]) -> dict[str, str]:
+    """Return every page of the lists of these sessions, by key; the first one shows only the latest of them."""
+    lists = make_lists(entries)
+    shelves = [shelf for shelf, _ in lists]
+    pages = dict(site.catalogue_pages(entries, shelves, tuple(INDEXES)))
+    for shelf, members in lists:
+        pages |= site.shelf_pages(shelf, members)
+    for kind, language in itertools.product(INDEXES, LANGUAGES):
+        of_kind = tuple(shelf for shelf in shelves if (shelf.about.kind if shelf.about else "date") == kind)
+        index = Index(kind=kind, language=language, shelves=of_kind)
+        pages[index.key] = site.index_page(index)
+    return pages
+
+
 def _write_lists(root: Path, site: LearnerSite, sessions: Sequence[PublishedSession]) -> None:
     entries = [make_entry(published) for published in sessions]
-    month = Shelf(key="2026-11", count=len(entries), month=dt.date(2026, 11, 1))
-    held = {month: entries}
-    for number, programme in enumerate(dict.fromkeys(entry.programme for entry in entries), start=1):
-        on_it = [entry for entry in entries if entry.programme == programme]
-        held[Shelf(key=f"programme-{number}", count=len(on_it), programme=programme)] = on_it
-    pages = dict(site.catalogue_pages(entries, list(held)))
-    made = [*site.site_files(entries, list(held))]
-    for shelf, on_it in held.items():
-        pages |= site.shelf_pages(shelf, on_it)
-        made += site.shelf_files(shelf, on_it)
-    for key, page in pages.items():
+    made = [*site.site_files(entries, [shelf for shelf, _ in make_lists(entries)])]
+    for shelf, members in make_lists(entries):
+        if shelf.about is None or shelf.programme is not None:
+            made += site.shelf_files(shelf, members)
+    for key, page in make_list_pages(site, entries).items():
         _write(root / key, page.encode())
     for file in made:
         _write_made(root, file)

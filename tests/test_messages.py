@@ -84,7 +84,7 @@ def test_good_typography_is_left_alone(text: str) -> None:
     assert not french_faults(text)
 
 
-PAGE_ROOMS = ("site", "session_page")
+PAGE_ROOMS = ("site", "session_page", "catalogue")
 """The files whose messages stand on learner pages; a template names those of ``site.toml`` without its name."""
 
 
@@ -110,6 +110,7 @@ def test_learner_pages_use_every_message_of_theirs_and_no_other() -> None:
         "news_",
         "podcast_",
         "offer_",
+        "way_",
     )
     ours = {code for code in CODES if code.partition(".")[0] in PAGE_ROOMS}
     assert {code for code in used if not code.endswith("_")} <= ours

@@ -20,7 +20,18 @@ from pipeline.publishing import bundle_digest, publish
 from pipeline.s3 import S3Options, S3Store, open_store
 from pipeline.serial import from_json
 from pipeline.shelves import CATALOGUE, read_entries
-from pipeline.site.model import CatalogueEntry, MachineFile, PublishedSession, Shelf, SiteFile, Views
+from pipeline.site.model import (
+    Around,
+    CatalogueEntry,
+    Index,
+    IndexKind,
+    Letter,
+    MachineFile,
+    PublishedSession,
+    Shelf,
+    SiteFile,
+    Views,
+)
 from pipeline.types import (
     LANGUAGES,
     Artifact,
@@ -65,13 +76,25 @@ class PlainViews:
     def withdrawn_pages(self, withdrawn_on: dt.date) -> Mapping[Language, str]:
         return {language: f"{language} {self.look} withdrawn on {withdrawn_on}" for language in LANGUAGES}
 
-    def shelf_pages(self, shelf: Shelf, entries: Sequence[CatalogueEntry]) -> Mapping[str, str]:
+    def shelf_pages(
+        self, shelf: Shelf, entries: Sequence[CatalogueEntry], around: Around | None = None
+    ) -> Mapping[str, str]:
+        del around
         text = "\n".join(f"{entry.session_id} {entry.revision}" for entry in entries)
         return {shelf.page(language): f"{self.look} {shelf.key}\n{text}" for language in LANGUAGES}
 
-    def catalogue_pages(self, entries: Sequence[CatalogueEntry], shelves: Sequence[Shelf]) -> Mapping[str, str]:
+    def catalogue_pages(
+        self, entries: Sequence[CatalogueEntry], shelves: Sequence[Shelf], ways: Collection[IndexKind] = ()
+    ) -> Mapping[str, str]:
+        del ways
         text = "\n".join(f"{entry.session_id} {entry.revision}" for entry in entries)
         return dict.fromkeys(("en/index.html", "fr/index.html", "index.html"), f"{self.look}\n{text}")
+
+    def index_page(self, index: Index) -> str:
+        return "\n".join(each.key for each in (*index.letters, *index.shelves))
+
+    def index_files(self, letter: Letter, shelves: Sequence[Shelf]) -> Sequence[MachineFile]:
+        return [self._machine_file(f"sitemap-{letter.key}.xml", [shelf.key for shelf in shelves])]
 
     def session_files(self, published: PublishedSession) -> Sequence[MachineFile]:
         return [self._machine_file(f"{published.folder}record.json", [published.revision])]
@@ -80,8 +103,10 @@ class PlainViews:
         name = shelf.programme.get("en") if shelf.programme else shelf.key
         return [self._machine_file(f"feeds/{name}.xml", [entry.session_id for entry in entries])]
 
-    def site_files(self, entries: Sequence[CatalogueEntry], shelves: Sequence[Shelf]) -> Sequence[MachineFile]:
-        del shelves
+    def site_files(
+        self, entries: Sequence[CatalogueEntry], shelves: Sequence[Shelf], letters: Sequence[Letter] = ()
+    ) -> Sequence[MachineFile]:
+        del shelves, letters
         feed = self._machine_file("feeds/all.xml", [entry.session_id for entry in entries])
         return [feed, self._machine_file("robots.txt", [self.look])]
 

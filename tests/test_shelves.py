@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import random
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from pipeline.serial import to_json
 from pipeline.shelves import SHOWN_FIRST, Catalogue, Lists, read_catalogue, read_entries, read_shelf
 from pipeline.site.model import SiteOptions
 from pipeline.site.render import LearnerSite
-from pipeline.types import LANGUAGES, Bilingual, Provenance, Session
+from pipeline.types import LANGUAGES, Bilingual, Person, Provenance, Session
 from pipeline.withdrawal import withdraw
 from tests.memory_store import MemoryStore
 from tests.test_publishing import CUES, NOON, VIEWS, make_bundle, put_out
@@ -26,10 +27,8 @@ PLAIN = ObjectHeaders(content_type="x/y", cache_control="no-cache")
 PROGRAMMES = [Bilingual(en=f"Programme {number}") for number in range(40)]
 
 
-def put_session(
-    store: MemoryStore, number: int, date: dt.date | None, programme: Bilingual | None, revision: str = "r1-00000000"
-) -> str:
-    """Write what is published of a session, but none of the lists."""
+def make_session(number: int, date: dt.date | None, programme: Bilingual | None, **changes: object) -> Session:
+    """Return a session of which little is known but what is given."""
     session = Session(
         id=f"{number:016x}",
         title=Bilingual(en=f"Session {number}", fr=f"Séance {number}"),
@@ -37,6 +36,19 @@ def put_session(
         date=date,
         programme=programme,
     )
+    return replace(session, **changes)  # type: ignore[arg-type]
+
+
+def put_session(
+    store: MemoryStore,
+    number: int,
+    date: dt.date | None,
+    programme: Bilingual | None,
+    revision: str = "r1-00000000",
+    **changes: object,
+) -> str:
+    """Write what is published of a session, but none of the lists."""
+    session = make_session(number, date, programme, **changes)
     details = SessionDetails(
         session=session,
         recording_name="x.mp4",
@@ -63,12 +75,30 @@ def day_of(number: int) -> dt.date:
     return dt.date(2016, 1, 1) + dt.timedelta(days=number * 3652 // 10_000)
 
 
+def found_by(number: int) -> dict[str, object]:
+    """Return what session of that number among ten thousand can be found by.
+
+    One topic in a third of them, a hundred more, the usual ones often; two hundred guests and thirty hosts; five
+    communities; English, French, or both.
+    """
+    dice = random.Random(number)  # noqa: S311  # no secret, the same each time
+    topic, guest = int(100 * dice.random() ** 2), dice.randrange(200)
+    topics = [*["Digital"][number % 3 :], f"{chr(65 + topic % 26)}-topic {topic}"]
+    return {
+        "topics": tuple(Bilingual(en=name, fr=f"{name[0]}-thème {name}") for name in topics),
+        "guests": (Person(name=f"{chr(65 + guest % 26)}. Guest {guest}"),),
+        "host": Person(name=f"Host {number % 30}"),
+        "community": Bilingual(en=f"Community {number % 5}", fr=f"Communauté {number % 5}"),
+        "languages": (("en",), ("fr",), ("en", "fr"))[number % 3],
+    }
+
+
 @pytest.fixture(scope="module")
 def ten_thousand() -> MemoryStore:
     """Give a store with ten thousand sessions over ten years, in forty programmes, and their lists."""
     store = MemoryStore()
     for number in range(10_000):
-        last = put_session(store, number, day_of(number), PROGRAMMES[number % 40])
+        last = put_session(store, number, day_of(number), PROGRAMMES[number % 40], **found_by(number))
     Lists(store, VIEWS).update(last)
     return store
 

@@ -28,6 +28,8 @@ from tests.pages import (
     make_cues,
     make_entry,
     make_hostile,
+    make_list_pages,
+    make_lists,
     make_published,
     make_transcript,
     make_words,
@@ -190,6 +192,7 @@ def test_no_text_of_a_stranger_becomes_markup() -> None:
         SESSION["en"],
         title=everything,
         programme=everything,
+        community=everything,
         topics=(everything,),
         keywords=(everything,),
         host=someone,
@@ -206,10 +209,14 @@ def test_no_text_of_a_stranger_becomes_markup() -> None:
     entry = make_entry(make_published(session=session))
     catalogue = Page(SITE.catalogue_pages([entry], [])["en/index.html"])
     shelf = Shelf(key="programme-1", count=1, programme=everything)
-    listed = Page(SITE.shelf_pages(shelf, [entry])[shelf.page("en")])
     leading = Page(SITE.catalogue_pages([], [shelf])["en/index.html"])
     assert visible(everything.get("en")) in leading.text
-    for page in (hostile, catalogue, listed, leading):
+    lists = [Page(html) for key, html in make_list_pages(SITE, [entry]).items() if "/lists/" in key]
+    named = [page for page in lists if HOSTILE[0] in page.text]
+    # The month, the programme, the community, the topic, the person, the language; their indexes, three of which name
+    # nothing that a stranger wrote.
+    assert len(named) == 2 * (6 + 4)
+    for page in (hostile, catalogue, leading, *named):
         assert all(str(script["src"]).startswith("../../assets/") for script in page.all("script"))
         assert not {"svg", "b"} & {tag for tag, _ in page.elements}
         assert not [name for _, attrs in page.elements for name in attrs if name.startswith("on")]
@@ -245,17 +252,16 @@ def test_every_link_leads_to_something_that_is_published(options: SiteOptions) -
     entry = make_entry(published)
     made = {file.key: file.body.decode() for file in site.session_files(published) if file.body is not None}
     pages = {f"{published.folder}{language}.html": html for language, html in site.session_pages(published).items()}
-    lists = [MONTH, Shelf(key="programme-1", count=1, programme=entry.programme)]
+    lists = [shelf for shelf, _ in make_lists([entry])]
     pages |= {key: html for key, html in made.items() if key.endswith(".html")}
-    pages |= site.catalogue_pages([entry], lists)
-    for shelf in lists:
-        pages |= site.shelf_pages(shelf, [entry])
+    pages |= make_list_pages(site, [entry])
     pages |= {
         f"sessions/{'0' * 16}/{key}.html": page for key, page in site.withdrawn_pages(dt.date(2026, 1, 1)).items()
     }
     known = {*pages, *made, *(asset.key for asset in site.assets())}
     known |= {file.key for file in site.site_files([entry], lists) if file.body is not None}
-    known |= {file.key for shelf in lists for file in site.shelf_files(shelf, [entry]) if file.body is not None}
+    told = [shelf for shelf in lists if shelf.about is None or shelf.programme]
+    known |= {file.key for shelf in told for file in site.shelf_files(shelf, [entry]) if file.body is not None}
     known |= {f"{published.folder}{file.href}" for file in published.files}
     for key, html in pages.items():
         page = Page(html)
@@ -447,7 +453,7 @@ def test_a_list_names_its_month_in_the_readers_language_and_says_when_it_is_empt
     assert "Cette liste ne contient plus de séances." in Page(pages["fr/lists/2026-11.html"]).text
     undated = Shelf(key="undated", count=1)
     home = Page(SITE.catalogue_pages([], [MONTH, undated])["en/index.html"])
-    assert [link["href"] for link in home.all("a") if "lists" in str(link["href"])] == [
+    assert [link["href"] for link in home.all("a") if "lists/" in str(link["href"])] == [
         "../en/lists/2026-11.html",
         "../en/lists/undated.html",
     ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol, get_args
 
@@ -32,6 +32,21 @@ _MAILBOX: Final = re.compile(r"[a-z0-9._+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)+\Z", re.
 """A plain address of a mailbox: no name before it, and nothing that means something in a link."""
 Theme = Literal["neutral", "gc"]
 """The looks that there are: nobody's, or those of the Government of Canada's design system."""
+
+
+SubjectKind = Literal["programme", "community", "topic", "person", "language"]
+IndexKind = Literal["programme", "community", "topic", "person", "language", "date"]
+INDEXES: Final[dict[IndexKind, str]] = {
+    "programme": "programmes",
+    "community": "communities",
+    "topic": "topics",
+    "person": "people",
+    "language": "languages",
+    "date": "dates",
+}
+"""The ways into the lists, with the name of each one's page in addresses."""
+OTHER_LETTER: Final = "0"
+"""Stands for every name that begins with no letter from A to Z."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +207,9 @@ class CatalogueEntry:
         date: Day of the session.
         programme: The programme it belongs to.
         week: Week of that programme, from 1.
+        community: The community of practice that it is for.
         topics: What it is about.
+        host: Full name of who led it.
         guests: Full names.
         duration_ms: Length of the recording.
         revision: Which state of the session this tells of.
@@ -212,7 +229,9 @@ class CatalogueEntry:
     date: dt.date | None = None
     programme: Bilingual | None = None
     week: int | None = None
+    community: Bilingual | None = None
     topics: tuple[Bilingual, ...] = ()
+    host: str | None = None
     guests: tuple[str, ...] = ()
     poster: str | None = None
     description: Bilingual | None = None
@@ -234,14 +253,29 @@ class CatalogueEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What sessions can be found by.
+
+    Attributes:
+        kind: What it is to a session.
+        name: As it is written; of a language its code, of a person the same in both languages.
+    """
+
+    kind: SubjectKind
+    name: Bilingual
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Shelf:
-    """One list of sessions among the lists: those of a month, of a programme, or without a date.
+    """One list of sessions among the lists: those of a month or without a date, of a subject, or of a part of one.
 
     Attributes:
         key: Its name, of letters, digits and hyphens.
         count: How many sessions it holds.
-        month: First day of the month, where it is a month's.
+        month: First day of the month, where it is a month's of all sessions.
         programme: The programme, where it is a programme's.
+        subject: What it is of, where it is of another subject.
+        part: Which of the subject's sessions it holds, where not all: ``2026``, ``2026-11`` or ``undated``.
         latest: Day of its latest session, where any has one.
         published_at: When the state of any of its sessions was made last, with its time zone.
     """
@@ -250,12 +284,92 @@ class Shelf:
     count: int
     month: dt.date | None = None
     programme: Bilingual | None = None
+    subject: Subject | None = None
+    part: str | None = None
     latest: dt.date | None = None
     published_at: dt.datetime | None = None
+
+    @property
+    def about(self) -> Subject | None:
+        """What it is of; ``None`` where it is of a date, or of none."""
+        return self.subject if self.programme is None else Subject(kind="programme", name=self.programme)
 
     def page(self, language: Language) -> str:
         """Return the key of its page for readers of that language, below the site's root."""
         return f"{language}/lists/{self.key}.html"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What a list's page leads to.
+
+    Attributes:
+        whole: The list that this one is a part of.
+        parts: Those of this list, the newest first, where its page does not show every session; else none.
+        newer: The list of the next month or part.
+        older: The list of the one before.
+    """
+
+    whole: Shelf | None = None
+    parts: tuple[Shelf, ...] = ()
+    newer: Shelf | None = None
+    older: Shelf | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """The subjects of a kind whose name in a language begins with one letter.
+
+    Attributes:
+        kind: Of the subjects.
+        language: Of the names.
+        letter: From ``a`` to ``z``, or :data:`OTHER_LETTER`.
+        count: How many subjects.
+    """
+
+    kind: SubjectKind
+    language: Language
+    letter: str
+    count: int = 0
+
+    @property
+    def key(self) -> str:
+        """Its name among the lists."""
+        return f"{INDEXES[self.kind]}-{self.language}-{self.letter}"
+
+    @property
+    def page(self) -> str:
+        """The key of its page below the site's root."""
+        return f"{self.language}/lists/{INDEXES[self.kind]}-{self.letter}.html"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """A page that leads to every list of one kind, or to those under one letter.
+
+    Attributes:
+        kind: Of the lists.
+        language: Of the page.
+        letter: Where it shows one letter only.
+        letters: All that there are of the kind, where it is divided by them.
+        shelves: The lists, in any order; none where only letters are shown.
+    """
+
+    kind: IndexKind
+    language: Language
+    letter: Letter | None = None
+    letters: tuple[Letter, ...] = ()
+    shelves: tuple[Shelf, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The key of the page below the site's root."""
+        return index_page_key(self.kind, self.language) if self.letter is None else self.letter.page
+
+
+def index_page_key(kind: IndexKind, language: Language) -> str:
+    """Return the key of the page that leads to every list of a kind, below the site's root."""
+    return f"{language}/lists/{INDEXES[kind]}.html"
 
 
 class Views(Protocol):
@@ -276,17 +390,36 @@ class Views(Protocol):
         """Return what stands at the address of a session that was withdrawn, in each interface language."""
         ...
 
-    def catalogue_pages(self, entries: Sequence[CatalogueEntry], shelves: Sequence[Shelf]) -> Mapping[str, str]:
+    def catalogue_pages(
+        self, entries: Sequence[CatalogueEntry], shelves: Sequence[Shelf], ways: Collection[IndexKind] = ()
+    ) -> Mapping[str, str]:
         """Return the first page of the lists by key: ``en/index.html``, ``fr/index.html`` and ``index.html``.
 
         Args:
             entries: The latest sessions.
-            shelves: Every list there is, where the page does not show all sessions itself; else none.
+            shelves: The lists of months and programmes, where the page does not show all sessions itself; else none.
+            ways: The kinds of which there is a list.
         """
         ...
 
-    def shelf_pages(self, shelf: Shelf, entries: Sequence[CatalogueEntry]) -> Mapping[str, str]:
-        """Return the pages of one list by key, as :meth:`Shelf.page` gives it."""
+    def shelf_pages(
+        self, shelf: Shelf, entries: Sequence[CatalogueEntry], around: Around = Around()
+    ) -> Mapping[str, str]:
+        """Return the pages of one list by key, as :meth:`Shelf.page` gives it.
+
+        Args:
+            shelf: Which list.
+            entries: Its sessions, or the latest of them where ``around`` names its parts.
+            around: What the page leads to.
+        """
+        ...
+
+    def index_page(self, index: Index) -> str:
+        """Return the page that leads to the lists of one kind; lies at :attr:`Index.key`."""
+        ...
+
+    def index_files(self, letter: Letter, shelves: Sequence[Shelf]) -> Sequence[MachineFile]:
+        """Return what other programs read of the lists under one letter: always the same keys."""
         ...
 
     def session_files(self, published: PublishedSession) -> Sequence[MachineFile]:
@@ -297,13 +430,16 @@ class Views(Protocol):
         """Return what other programs read of one list, feeds or a part of the sitemap: always the same keys."""
         ...
 
-    def site_files(self, entries: Sequence[CatalogueEntry], shelves: Sequence[Shelf]) -> Sequence[MachineFile]:
+    def site_files(
+        self, entries: Sequence[CatalogueEntry], shelves: Sequence[Shelf], letters: Sequence[Letter] = ()
+    ) -> Sequence[MachineFile]:
         """Return what other programs read of all sessions, feeds, sitemap, ``robots.txt``: always the same keys.
 
         The last of them changes only when every list has to be told anew, as under another address.
 
         Args:
             entries: The sessions that were published last, at least as many as a feed holds, where there are.
-            shelves: Every list there is.
+            shelves: Every list there is but those that stand under a letter.
+            letters: Every letter that lists stand under.
         """
         ...

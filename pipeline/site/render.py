@@ -23,6 +23,7 @@ from markupsafe import Markup
 from pipeline import formatting
 from pipeline.messages import catalogue, message
 from pipeline.render.passages import runs
+from pipeline.site import list_pages
 from pipeline.site.cartridge import cartridge_key, make_cartridge
 from pipeline.site.catalogue import ProgrammeGroup, group_entries
 from pipeline.site.citation import cite
@@ -38,13 +39,18 @@ from pipeline.site.linked_data import (
     social_tags,
 )
 from pipeline.site.model import (
+    Around,
     CatalogueEntry,
+    Index,
+    IndexKind,
+    Letter,
     MachineFile,
     PublishedFile,
     PublishedSession,
     Shelf,
     SiteFile,
     SiteOptions,
+    index_page_key,
 )
 from pipeline.site.phrases import Phrase, make_paragraphs
 from pipeline.site.records import (
@@ -57,7 +63,7 @@ from pipeline.site.records import (
 )
 from pipeline.site.reports import report_address
 from pipeline.site.shared_files import read_shared_files
-from pipeline.site.sitemaps import make_sitemap, make_sitemap_part
+from pipeline.site.sitemaps import make_sitemap, make_sitemap_of_letter, make_sitemap_part
 from pipeline.site.speaking import measure_voices, speaker_names
 from pipeline.speakers import speaker_label
 from pipeline.types import LANGUAGES, Bilingual, Language, Notice, Transcript
@@ -87,7 +93,7 @@ _WORKINGS: Final = frozenset({"speech.smaller_batch", "speech.moved_to_cpu", "sp
 _NAVIGATION: Final = (("site.catalogue_title", "index.html"),)
 """What every page leads to: the message with its name, and its key below the language's folder."""
 
-_Named = tuple[Shelf, str]
+_NOTHING_AROUND: Final = Around()
 
 
 class LearnerSite:
@@ -118,7 +124,9 @@ class LearnerSite:
         """Return what stands at the address of a session that was withdrawn; each says it in both languages."""
         return {language: self._withdrawn_page(withdrawn_on, language) for language in LANGUAGES}
 
-    def catalogue_pages(self, entries: Sequence[CatalogueEntry], shelves: Sequence[Shelf]) -> Mapping[str, str]:
+    def catalogue_pages(
+        self, entries: Sequence[CatalogueEntry], shelves: Sequence[Shelf], ways: Collection[IndexKind] = ()
+    ) -> Mapping[str, str]:
         """Return the first page of the lists by key, with the page at the root that leads to each language."""
         groups = group_entries(entries)
         pages = {
@@ -129,8 +137,9 @@ class LearnerSite:
                 other_page=f"../{_other(language)}/index.html",
                 here="index.html",
                 modified=_last_change(entries),
-                groups=groups,
-                lists=_list_shelves(shelves, language),
+                ways=list_pages.ways(ways, language),
+                sections=(list_pages.latest if shelves else list_pages.by_programme)(entries, language),
+                lists=list_pages.first_lists(shelves, language),
                 # Where not all sessions are shown here, each programme's own list says what there is of it.
                 offers=(*self._offer_of_all(language), *(() if shelves else self._offers(groups, language))),
             )
@@ -138,7 +147,9 @@ class LearnerSite:
         }
         return pages | {"index.html": self._language_page()}
 
-    def shelf_pages(self, shelf: Shelf, entries: Sequence[CatalogueEntry]) -> Mapping[str, str]:
+    def shelf_pages(
+        self, shelf: Shelf, entries: Sequence[CatalogueEntry], around: Around = _NOTHING_AROUND
+    ) -> Mapping[str, str]:
         """Return the pages of one list by key."""
         groups = group_entries(entries)
         return {
@@ -147,15 +158,40 @@ class LearnerSite:
                 language,
                 root="../../",
                 other_page=f"../../{shelf.page(_other(language))}",
-                trail=(_home(language),),
                 modified=_last_change(entries),
+                trail=list_pages.trail(shelf, around, language),
                 shelf=shelf,
-                groups=groups,
-                title=_shelf_name(shelf, language),
-                offers=self._offers(groups, language) if shelf.programme else (),
+                name=list_pages.name_of(shelf, language),
+                part=list_pages.part_name(shelf, language),
+                shown=len(entries),
+                sections=list_pages.divide(shelf, entries, around, language),
+                beside=list_pages.beside(around, language),
+                parts=list_pages.parts_of(around, language),
+                related=list_pages.related(shelf, entries, language),
+                offers=self._offers(groups, language) if shelf.programme and shelf.part is None else (),
             )
             for language in LANGUAGES
         }
+
+    def index_page(self, index: Index) -> str:
+        """Return the page that leads to the lists of one kind."""
+        language, other = index.language, _other(index.language)
+        return self._page(
+            "lists.html",
+            language,
+            root="../../",
+            # Names begin with other letters in the other language.
+            other_page=f"../../{index_page_key(index.kind, other)}",
+            trail=list_pages.index_trail(index),
+            index=index,
+            title=list_pages.index_title(index),
+            letters=list_pages.index_letters(index),
+            groups=list_pages.index_links(index),
+        )
+
+    def index_files(self, letter: Letter, shelves: Sequence[Shelf]) -> Sequence[MachineFile]:
+        """Return the part of the sitemap that tells of the lists under one letter."""
+        return (make_sitemap_of_letter(letter, shelves, self._options.address),)
 
     def _withdrawn_page(self, withdrawn_on: dt.date, language: Language) -> str:
         other = _other(language)
@@ -193,9 +229,11 @@ class LearnerSite:
         feeds = make_feeds(shelf.programme, entries, site)
         return (*feeds, *(make_cartridge(shelf.programme, entries, language, site) for language in LANGUAGES))
 
-    def site_files(self, entries: Sequence[CatalogueEntry], shelves: Sequence[Shelf]) -> Sequence[MachineFile]:
+    def site_files(
+        self, entries: Sequence[CatalogueEntry], shelves: Sequence[Shelf], letters: Sequence[Letter] = ()
+    ) -> Sequence[MachineFile]:
         """Return what other programs read of all sessions."""
-        return (*make_feeds(None, entries, self._options), *make_sitemap(shelves, self._options.address))
+        return (*make_feeds(None, entries, self._options), *make_sitemap(shelves, self._options.address, letters))
 
     def _offers(self, groups: Sequence[ProgrammeGroup], language: Language) -> tuple[_Offer, ...]:
         """Return what can be followed or taken along of programmes, whose sessions these are."""
@@ -336,9 +374,11 @@ def _environment(language: Language) -> Environment:
         keep_trailing_newline=True,
     )
     environment.globals["t"] = partial(_say, language)
+    environment.globals["list_page"] = partial(list_pages.list_page, language=language)
     environment.filters |= {
         "address": quote,
         "clock": formatting.format_clock,
+        "count": partial(formatting.format_count, language=language),
         "date": partial(formatting.format_date, language=language),
         "duration": partial(formatting.format_duration, language=language),
         "machine_duration": formatting.format_machine_duration,
@@ -371,29 +411,6 @@ def _home(language: Language) -> tuple[Bilingual, str]:
 def _last_change(entries: Sequence[CatalogueEntry]) -> dt.date | None:
     """Return the day on which any of these sessions was last published anew."""
     return max((entry.published_at.date() for entry in entries if entry.published_at), default=None)
-
-
-def _list_shelves(shelves: Sequence[Shelf], language: Language) -> tuple[tuple[str, tuple[_Named, ...]], ...]:
-    """Return the lists that there are, with their names: programmes by name, months with the newest first."""
-    programmes = sorted((_shelf_name(shelf, language), shelf.key, shelf) for shelf in shelves if shelf.programme)
-    months = sorted((shelf for shelf in shelves if shelf.month), key=lambda shelf: shelf.key, reverse=True)
-    undated = [shelf for shelf in shelves if not shelf.month and not shelf.programme]
-    kinds = (
-        (message("site.lists_programmes", language), tuple((shelf, name) for name, _, shelf in programmes)),
-        (
-            message("site.lists_months", language),
-            tuple((shelf, _shelf_name(shelf, language)) for shelf in (*months, *undated)),
-        ),
-    )
-    return tuple(kind for kind in kinds if kind[1])
-
-
-def _shelf_name(shelf: Shelf, language: Language) -> str:
-    if shelf.programme is not None:
-        return shelf.programme.get(language)
-    if shelf.month is None:
-        return message("site.list_undated", language)
-    return formatting.format_month(shelf.month, language)
 
 
 def _language_name(spoken: str, language: Language) -> str:
