@@ -234,6 +234,8 @@ class Lists:
         self._derive(CATALOGUE, FRESH_JSON, partial(self._catalogue, tuple(places)))
         for key in self._home():
             self._derive(key, page_headers(language_of(key)), partial(self._home_page, key))
+        for key, page in self._views.search_pages().items():
+            self._derive(key, page_headers(language_of(key)), partial(_always, page.encode()))
         *_, mark = self._site_files()
         if not self._is_there(mark):
             # What every list tells programs has changed, such as the site's address.

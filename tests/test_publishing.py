@@ -73,6 +73,9 @@ class PlainViews:
         text = "\n".join(f"{entry.session_id} {entry.revision}" for entry in entries)
         return dict.fromkeys(("en/index.html", "fr/index.html", "index.html"), f"{self.look}\n{text}")
 
+    def search_pages(self) -> Mapping[str, str]:
+        return {f"{language}/search.html": self.look for language in LANGUAGES}
+
     def session_files(self, published: PublishedSession) -> Sequence[MachineFile]:
         return [self._machine_file(f"{published.folder}record.json", [published.revision])]
 
@@ -226,12 +229,14 @@ def test_a_session_is_published_with_all_that_belongs_to_it(store: S3Store, tmp_
     assert sorted(found.key for found in store.list("")) == sorted(
         [
             *(f"{folder}{published.revision}/{name}" for name in names),
-            *(f"{folder}{name}" for name in ("manifest.json", "en.html", "fr.html")),
+            *(f"{folder}{name}" for name in ("manifest.json", "en.html", "fr.html", "passages.bin")),
+            *("en/search.html", "fr/search.html", "search/index.json"),
+            *(found.key for found in store.list("search/") if found.key.endswith(("/0.bin", "/sessions.bin"))),
             *("assets/1/site.css", "catalogue.json", "en/index.html", "fr/index.html", "index.html"),
             *("catalogue/2026-11.json", "en/lists/2026-11.html", "fr/lists/2026-11.html"),
         ]
     )
-    assert published.written == 15
+    assert published.written == 21
     assert [name for name, _ in published.files] == names
     assert dict(published.pages)["fr"] == store.url(f"{folder}fr.html")
     manifest = manifest_of(bundle, store)

@@ -268,6 +268,10 @@ class Views(Protocol):
         """
         ...
 
+    def search_pages(self) -> Mapping[str, str]:
+        """Return the page that searches all sessions, by key: ``en/search.html`` and ``fr/search.html``."""
+        ...
+
     def shelf_pages(self, shelf: Shelf, entries: Sequence[CatalogueEntry]) -> Mapping[str, str]:
         """Return the pages of one list by key, as :meth:`Shelf.page` gives it."""
         ...

@@ -118,6 +118,15 @@ class LearnerSite:
         }
         return pages | {"index.html": self._language_page()}
 
+    def search_pages(self) -> Mapping[str, str]:
+        """Return the page that searches all sessions, by key."""
+        return {
+            f"{language}/search.html": self._page(
+                "search.html", language, root="../", other_page=f"../{_other(language)}/search.html"
+            )
+            for language in LANGUAGES
+        }
+
     def shelf_pages(self, shelf: Shelf, entries: Sequence[CatalogueEntry]) -> Mapping[str, str]:
         """Return the pages of one list by key."""
         groups = group_entries(entries)
