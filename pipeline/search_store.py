@@ -60,7 +60,6 @@ from pipeline.types import Transcript
 
 FOLDER: Final = "search/"
 INDEX: Final = f"{FOLDER}index.json"
-PASSAGES: Final = "passages.bin"
 
 _PACKED: Final = "application/octet-stream"
 """Packed with gzip and not said to be, so that every server hands it on as it is."""
@@ -118,6 +117,7 @@ class SearchIndex:
         self.written = 0
         self._store = store
         self._members: dict[str, tuple[Member, ...]] = {}
+        self._missing: dict[str, tuple[str, ...]] = {}
 
     def update(self, session_id: str) -> None:
         """Bring the index up to date with what holds of a session; an index that is lost or damaged is made anew.
@@ -132,8 +132,9 @@ class SearchIndex:
             held = read_manifest(session_id, self._store)
             if held is not None:
                 headers = ObjectHeaders(content_type=_PACKED, cache_control=FRESH)
-                key = f"{session_folder(session_id)}{PASSAGES}"
-                self.written += derive(self._store, key, headers, partial(self._passages, session_id))
+                self.written += derive(
+                    self._store, passages_key(session_id), headers, partial(self._passages, session_id)
+                )
             insisting(partial(self._update, session_id))
             # As with the lists: who was overtaken meanwhile must not have the last word.
             if read_manifest(session_id, self._store) == held:
@@ -168,6 +169,17 @@ class SearchIndex:
                     return segment, member
         return None
 
+    def missing(self, segment: Segment) -> tuple[str, ...]:
+        """Return the keys of a segment's words that are not in the store.
+
+        Raises:
+            StoreError: See :class:`Store`.
+        """
+        if segment.name not in self._missing:
+            keys = (_shard_key(segment.name, number) for number in range(len(segment.starts)))
+            self._missing[segment.name] = tuple(key for key in keys if self._store.head(key) is None)
+        return self._missing[segment.name]
+
     def _passages(self, session_id: str, _before: bytes | None) -> bytes | None:
         text = self._read_text(session_id)
         return None if text is None else text.passages
@@ -189,6 +201,9 @@ class SearchIndex:
         sources = [_Source(part=self._part(segment, session_id), segment=segment) for segment in index.segments]
         held = [source.part.members[place].revision for source in sources for place in source.part.gone]
         if held == ([] if text is None else [text.manifest.revision]):
+            for source in sources:
+                if source.segment is not None and source.part.gone and (missing := self.missing(source.segment)):
+                    raise StoreCorrupt("publishing.missing", {"key": missing[0]})
             return
         if text is not None:
             sources.append(_Source(part=text.part))
@@ -323,6 +338,11 @@ class SearchIndex:
     def _erase(self, segments: Sequence[Segment]) -> None:
         for segment in segments:
             self._store.erase(f"{FOLDER}{segment.name}/", keep=())
+
+
+def passages_key(session_id: str) -> str:
+    """Return the key of what a session's result shows."""
+    return f"{session_folder(session_id)}passages.bin"
 
 
 def _shard_key(name: str, number: int) -> str:

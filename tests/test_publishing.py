@@ -396,7 +396,7 @@ def test_a_file_changed_after_it_was_weighed_is_not_published(store: S3Store, tm
 def test_killed_at_any_write_a_rerun_makes_it_whole_once(store: S3Store, tmp_path: Path, before: bool) -> None:
     """Kill at the first write, run again and kill at the second, and so on, then once without."""
     old = make_bundle(tmp_path)
-    for text, writes in (("Bonjour", 16), ("Bonsoir", 14)):
+    for text, writes in (("Bonjour", 22), ("Bonsoir", 20)):
         bundle = make_bundle(tmp_path, text)
         for kill_at in range(1, writes + 1):
             dying = DyingStore(store, kill_at, before=before)
@@ -411,14 +411,15 @@ def test_killed_at_any_write_a_rerun_makes_it_whole_once(store: S3Store, tmp_pat
     assert manifest_of(old, store).number == 2
 
 
-@pytest.mark.parametrize("kill_at", range(1, 15))
+@pytest.mark.parametrize("kill_at", range(1, 21))
 def test_killed_at_one_write_the_rest_is_completed(store: S3Store, tmp_path: Path, kill_at: int) -> None:
     bundle = make_bundle(tmp_path)
     with pytest.raises(Killed):
         put_out(bundle, DyingStore(store, kill_at))
     check_reader(bundle, store)
     again = put_out(bundle, store)
-    assert again.written == 15 - kill_at
+    # A segment of the search index that was not finished is made anew, under another name.
+    assert again.written == (21 - kill_at if kill_at <= 18 else 3)
     check_reader(bundle, store)
     assert len(catalogue_of(store)) == 1
 
