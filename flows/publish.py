@@ -25,6 +25,7 @@ from pipeline.ports import Store
 from pipeline.published import read_held, session_ids
 from pipeline.retention import Due, find_due
 from pipeline.s3 import open_store
+from pipeline.search_store import SearchIndex
 from pipeline.site.render import LearnerSite
 from pipeline.types import LANGUAGES, SESSION_ID_LENGTH
 from pipeline.verification import verify
@@ -89,8 +90,9 @@ def _in_store(settings: Settings, work: Callable[[Settings, Store], None]) -> No
 def _verify(sessions: list[str], thorough: bool, settings: Settings, store: Store) -> None:
     checked = [_known(session, settings, store) for session in sessions] or list(session_ids(store))
     found = 0
+    search = SearchIndex(store)
     for session in checked:
-        for finding in verify(session, store, thorough=thorough):
+        for finding in verify(session, store, thorough=thorough, search=search):
             found += 1
             typer.echo(f"{session}  {say(finding.code, **dict(finding.data))}")
     typer.echo(say("publishing.verified", count=len(checked), findings=found))

@@ -39,7 +39,7 @@ from pipeline.types import Notice
 
 PUBLIC: Final = (
     *("sessions/*", "assets/*", "en/*", "fr/*", "index.html", "catalogue.json", "catalogue/*"),
-    *("feeds/*", "sitemap.xml", "sitemap-*", "robots.txt"),
+    *("feeds/*", "sitemap.xml", "sitemap-*", "robots.txt", "search/*"),
 )
 """Patterns of the keys that anybody may read."""
 

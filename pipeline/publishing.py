@@ -47,6 +47,7 @@ from pipeline.published import (
     session_folder,
     write,
 )
+from pipeline.search_store import SearchIndex
 from pipeline.serial import to_json
 from pipeline.shelves import Lists
 from pipeline.site.model import MachineFile, PublishedSession, Views
@@ -164,6 +165,7 @@ def withdraw_earlier(session_id: str, store: Store) -> None:
     folder = session_folder(session_id)
     earlier = re.compile(rf"{re.escape(folder)}(?!{re.escape(manifest.revision)}/)r[1-9][0-9]*-[0-9a-f]{{8}}/")
     keep = {item.key for item in store.list(folder) if not earlier.match(item.key)}
+    SearchIndex(store).sweep()
     if removed := store.erase(folder, keep=keep):
         _logger.info("session %s: %d objects and versions of earlier revisions are withdrawn", session_id, removed)
 
@@ -318,7 +320,9 @@ class _Publisher:
         for file in views.session_files(published):
             self._write_file(manifest, file)
         lists.update(manifest.session_id)
-        self.written += lists.written
+        search = SearchIndex(self.store)
+        search.update(manifest.session_id)
+        self.written += lists.written + search.written
 
     def _write_file(self, manifest: Manifest, file: MachineFile) -> None:
         """Write what programs read of the session; remove what is of no use any more."""

@@ -394,6 +394,8 @@ class Lists:
         letters = self._derive_wholes(places.values(), anew)
         self._derive(CATALOGUE, FRESH_JSON, partial(self._catalogue, tuple(places.values()), letters))
         self._derive_all_pages(places.values(), letters)
+        for key, page in self._views.search_pages().items():
+            self._derive(key, page_headers(language_of(key)), partial(_always, page.encode()))
         *_, mark = self._site_files()
         if not self._is_there(mark):
             self._tell_everything_anew()

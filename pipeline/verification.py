@@ -21,38 +21,43 @@ from pipeline.published import (
     read_held,
     session_folder,
 )
+from pipeline.search_store import INDEX, SearchIndex, passages_key
 from pipeline.shelves import unlisted
 from pipeline.types import LANGUAGES, Notice
 
 
-def verify(session_id: str, store: Store, *, thorough: bool = False) -> tuple[Notice, ...]:
+def verify(
+    session_id: str, store: Store, *, thorough: bool = False, search: SearchIndex | None = None
+) -> tuple[Notice, ...]:
     """Check everything that is published of a session against its manifest.
 
     Args:
         session_id: Whose.
         store: Where.
         thorough: Read every byte, rather than trust the checksum that the store keeps.
+        search: The search index of that store, where several sessions are checked: it is then read once.
 
     Returns:
         What is wrong, empty where all is well: ``publishing.unpublished``, ``publishing.missing``,
         ``publishing.damaged``, ``publishing.served``, ``publishing.page_outdated``, ``publishing.unlisted``,
-        ``publishing.left``, ``publishing.unreadable``, each with the ``key``.
+        ``publishing.unsearchable``, ``publishing.left``, ``publishing.unreadable``, each with the ``key``.
 
     Raises:
         StoreError: See :class:`Store`.
     """
+    search = search or SearchIndex(store)
     try:
         held = read_held(session_id, store)
         if held is None:
             return (_notice("publishing.unpublished", manifest_key(session_id)),)
         if isinstance(held.value, Withdrawal):
-            return tuple(_check_withdrawn(session_id, store))
-        return tuple(_check_published(held.value, store, thorough=thorough))
+            return tuple(_check_withdrawn(session_id, store, search))
+        return tuple(_check_published(held.value, store, search, thorough=thorough))
     except StoreCorrupt as corrupt:
         return (Notice(code=corrupt.code, data=tuple(sorted(corrupt.data.items()))),)
 
 
-def _check_published(manifest: Manifest, store: Store, *, thorough: bool) -> Iterator[Notice]:
+def _check_published(manifest: Manifest, store: Store, search: SearchIndex, *, thorough: bool) -> Iterator[Notice]:
     damaged = False
     for file in manifest.files:
         key = file_key(manifest, file)
@@ -69,6 +74,7 @@ def _check_published(manifest: Manifest, store: Store, *, thorough: bool) -> Ite
     yield from _check_pages(manifest, store)
     if not damaged:
         yield from _check_lists(manifest, store)
+        yield from _check_search(manifest, store, search)
 
 
 def _check_headers(there: StoredObject, wanted: ObjectHeaders) -> Iterator[Notice]:
@@ -96,13 +102,26 @@ def _check_lists(manifest: Manifest, store: Store) -> Iterator[Notice]:
     yield from (_notice("publishing.unlisted", key) for key in unlisted(manifest.session_id, store))
 
 
-def _check_withdrawn(session_id: str, store: Store) -> Iterator[Notice]:
+def _check_search(manifest: Manifest, store: Store, search: SearchIndex) -> Iterator[Notice]:
+    found = search.find(manifest.session_id)
+    if found is None or found[1].revision != manifest.revision:
+        yield _notice("publishing.unsearchable", INDEX)
+    else:
+        yield from (_notice("publishing.unsearchable", key) for key in search.missing(found[0]))
+    key = passages_key(manifest.session_id)
+    if store.head(key) is None:
+        yield _notice("publishing.unsearchable", key)
+
+
+def _check_withdrawn(session_id: str, store: Store, search: SearchIndex) -> Iterator[Notice]:
     notices = {page_key(session_id, language) for language in LANGUAGES}
     found = {each.key for each in store.list(session_folder(session_id))}
     for key in sorted(notices - found):
         yield _notice("publishing.missing", key)
     for key in sorted(found - notices - {manifest_key(session_id)}):
         yield _notice("publishing.left", key)
+    if search.find(session_id) is not None:
+        yield _notice("publishing.left", INDEX)
 
 
 def _notice(code: str, key: str) -> Notice:

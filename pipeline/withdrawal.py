@@ -28,6 +28,7 @@ from pipeline.published import (
     session_folder,
     write,
 )
+from pipeline.search_store import SearchIndex
 from pipeline.serial import to_json
 from pipeline.shelves import Lists
 from pipeline.site.model import Views
@@ -63,6 +64,9 @@ def withdraw(
         derive(store, page_key(session_id, language), page_headers(language), make)
     # Before the files: which lists it stands on is told by what is among them.
     lists.update(session_id)
+    search = SearchIndex(store)
+    search.update(session_id)
+    search.sweep()
     removed = erase_files(session_id, store)
     _logger.info("session %s is withdrawn, %d objects and versions removed", session_id, removed)
     return withdrawal

@@ -15,6 +15,7 @@ from pipeline.ports import Store
 from pipeline.published import Withdrawal, read_held, read_manifest
 from pipeline.retention import RetentionRule, find_due
 from pipeline.s3 import S3Store
+from pipeline.search_store import SearchIndex
 from pipeline.shelves import read_catalogue, read_entries
 from pipeline.types import LANGUAGES, Bilingual
 from pipeline.verification import verify
@@ -49,6 +50,7 @@ def check_gone(session_id: str, store: S3Store) -> None:
         assert listed is not None
         assert session_id.encode() not in listed[0]
     assert session_id not in {entry.session_id for entry in read_entries(store)}
+    assert SearchIndex(store).find(session_id) is None
     assert verify(session_id, store) == ()
 
 
@@ -88,8 +90,8 @@ def test_a_withdrawn_session_is_not_published_again(store: S3Store, tmp_path: Pa
 def test_killed_at_any_write_a_second_withdrawal_completes_it(store: S3Store, tmp_path: Path) -> None:
     number = 0
     for before in (False, True):
-        # The manifest, two notices, the list, its two pages, the catalogue and the three pages of the lists.
-        for kill_at in range(1, 11):
+        # The manifest, two notices, the list, its two pages, the catalogue, three pages of lists, the search index.
+        for kill_at in range(1, 12):
             number += 1
             bundle = make_bundle(tmp_path, number=number)
             put_out(bundle, store)
@@ -110,7 +112,7 @@ def test_killed_before_the_files_are_erased_it_is_seen_and_completed(store: S3St
     check_gone(bundle.session.id, store)
 
 
-@pytest.mark.parametrize("writes", range(1, 16))
+@pytest.mark.parametrize("writes", range(1, 22))
 def test_withdrawn_while_it_is_being_published_nothing_is_left(store: S3Store, tmp_path: Path, writes: int) -> None:
     bundle = make_bundle(tmp_path)
     put_out(make_bundle(tmp_path, "earlier"), store)

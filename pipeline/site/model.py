@@ -402,6 +402,10 @@ class Views(Protocol):
         """
         ...
 
+    def search_pages(self) -> Mapping[str, str]:
+        """Return the page that searches all sessions, by key: ``en/search.html`` and ``fr/search.html``."""
+        ...
+
     def shelf_pages(
         self, shelf: Shelf, entries: Sequence[CatalogueEntry], around: Around = Around()
     ) -> Mapping[str, str]:

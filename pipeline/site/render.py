@@ -90,7 +90,7 @@ _WORKINGS: Final = frozenset({"speech.smaller_batch", "speech.moved_to_cpu", "sp
 """Notices that change nothing for a reader; told with what made the session."""
 
 
-_NAVIGATION: Final = (("site.catalogue_title", "index.html"),)
+_NAVIGATION: Final = (("site.catalogue_title", "index.html"), ("search.title", "search.html"))
 """What every page leads to: the message with its name, and its key below the language's folder."""
 
 _NOTHING_AROUND: Final = Around()
@@ -146,6 +146,15 @@ class LearnerSite:
             for language in LANGUAGES
         }
         return pages | {"index.html": self._language_page()}
+
+    def search_pages(self) -> Mapping[str, str]:
+        """Return the page that searches all sessions, by key."""
+        return {
+            f"{language}/search.html": self._page(
+                "search.html", language, root="../", other_page=f"../{_other(language)}/search.html", here="search.html"
+            )
+            for language in LANGUAGES
+        }
 
     def shelf_pages(
         self, shelf: Shelf, entries: Sequence[CatalogueEntry], around: Around = _NOTHING_AROUND

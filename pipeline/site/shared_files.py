@@ -21,7 +21,7 @@ _THEMES: Final[Mapping[Theme, tuple[str, ...]]] = {
     "neutral": ("themes/neutral",),
     "gc": ("themes/gcds-tokens", "themes/gc"),
 }
-_STYLES: Final = ("variables", "base", "player", "session", "transcript", "catalogue", "print")
+_STYLES: Final = ("variables", "base", "player", "session", "transcript", "catalogue", "search", "print")
 """The parts of the style sheet, in their order: what comes later may narrow what came before."""
 _TYPES: Final = {
     "css": "text/css; charset=utf-8",

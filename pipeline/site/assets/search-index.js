@@ -1,0 +1,324 @@
+/**
+ * Reads the index of all sessions as `pipeline/search_store.py` writes it, and as little of it as a question needs.
+ *
+ * `search/index.json` names segments; each has a list of its sessions and shards of words in order, so that a word is
+ * in one shard of each segment. A question becomes items, one a word, and a session is found when it has them all.
+ */
+
+import { askedKeys, findKeys, splitCompounds, splitWords, stripAccents } from "./search-text.js";
+
+/** Words of a question that are looked up; nobody asks for more, but anybody may paste more. */
+const MOST_WORDS = 16;
+/** Letters from which a word may be the beginning of another, and how many such words are looked at. */
+const SHORTEST_PREFIX = 3;
+const MOST_ENDINGS = 200;
+/** How soon more of the same word says nothing more, and how much longer sessions count less (Okapi BM25). */
+const K1 = 1.2;
+const B = 0.75;
+/** Grammar: asked for together with other words it says nothing. Only what is nothing else in the other language. */
+const COMMON = new Set(
+  `a an and are as at be by do for from how in is it of that the their they this to was we what when which who why with
+   you your au aux avec ce ces cette comment dans de des du elle est et il ils je la le les leur leurs nous ou par pas
+   pour que quel quelle quels quelles qui se ses sont sur un une vos votre vous à`.split(/\s+/),
+);
+
+/** Something of the index is not there; it may have been replaced since `index.json` was read. */
+export class NotThere extends Error {}
+
+async function read(address, cache) {
+  const response = await fetch(address, { cache });
+  if (!response.ok) throw new NotThere(`${response.status} ${address}`);
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  // Some server on the way may have unpacked it already.
+  const packed = bytes[0] === 0x1f && bytes[1] === 0x8b;
+  const body = packed ? new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip")) : bytes;
+  return new Response(body).json();
+}
+
+/** Return a question as items, each a word or a word with hyphens, and phrases: words that follow each other. */
+export function parse(text) {
+  const items = [];
+  const phrases = [];
+  for (const [, straight, curly, plain] of text.matchAll(/"([^"]*)"?|[“«]([^”»]*)[”»]?|([^\s"“«]+)/g)) {
+    const quoted = straight ?? curly;
+    if (quoted !== undefined) {
+      const words = splitWords(quoted);
+      if (words.length > 1) phrases.push(words);
+      items.push(...words.map((word) => ({ words: [word], joined: null })));
+    } else {
+      const words = splitWords(plain);
+      const [joined, ...others] = splitCompounds(plain);
+      if (joined && !others.length && words.length > 1) items.push({ words, joined });
+      else items.push(...words.map((word) => ({ words: [word], joined: null })));
+    }
+  }
+  const once = [...new Map(items.map((item) => [item.words.join(" "), item])).values()];
+  const telling = once.filter((item) => !item.words.every((word) => COMMON.has(word)));
+  return { items: (telling.length ? telling : once).slice(0, MOST_WORDS), phrases };
+}
+
+/** Return the place of the last shard that begins at or before a key. */
+function shardOf(starts, key) {
+  let low = 0;
+  let high = starts.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (compare(starts[middle], key) <= 0) low = middle + 1;
+    else high = middle;
+  }
+  return Math.max(0, low - 1);
+}
+
+/** Compare as Python sorts, by code point: JavaScript compares halves of surrogate pairs. */
+function compare(a, b) {
+  const left = [...a];
+  const right = [...b];
+  for (let at = 0; at < Math.min(left.length, right.length); at += 1) {
+    if (left[at] !== right[at]) return left[at].codePointAt(0) - right[at].codePointAt(0);
+  }
+  return left.length - right.length;
+}
+
+function addPostings(found, postings) {
+  let at = 0;
+  for (let index = 0; index < postings.length; index += 2) {
+    at += postings[index];
+    found.set(at, Math.max(found.get(at) ?? 0, postings[index + 1]));
+  }
+}
+
+class Segment {
+  constructor(folder, { name, starts }) {
+    this.folder = new URL(`${name}/`, folder);
+    this.starts = starts;
+    this.read = new Map();
+  }
+
+  load(name) {
+    if (!this.read.has(name)) this.read.set(name, read(new URL(`${name}.bin`, this.folder), "default"));
+    return this.read.get(name);
+  }
+
+  members() {
+    return this.load("sessions");
+  }
+
+  /** Return the sessions with a word, by their place, with its weight. */
+  async word(word) {
+    const found = new Map();
+    for (const key of askedKeys(word)) {
+      const shard = await this.load(shardOf(this.starts, key));
+      if (Object.hasOwn(shard, key)) addPostings(found, shard[key]);
+    }
+    return found;
+  }
+
+  /** Return the sessions with a word that begins like this. */
+  async prefix(word) {
+    const beginning = stripAccents(word);
+    const found = new Map();
+    const first = shardOf(this.starts, beginning);
+    let endings = 0;
+    for (let place = first; place < this.starts.length; place += 1) {
+      if (place > first && !this.starts[place].startsWith(beginning)) break;
+      for (const [key, postings] of Object.entries(await this.load(place))) {
+        if (!key.startsWith(beginning)) continue;
+        addPostings(found, postings);
+        endings += 1;
+        if (endings >= MOST_ENDINGS) return found;
+      }
+    }
+    return found;
+  }
+
+  /** Return the sessions with an item: its words, or all of them written as one. */
+  async item({ words, joined }) {
+    const [first, ...others] = await Promise.all(words.map((word) => this.word(word)));
+    for (const other of others) {
+      for (const [place, weight] of first) {
+        if (other.has(place)) first.set(place, Math.min(weight, other.get(place)));
+        else first.delete(place);
+      }
+    }
+    if (joined) for (const [place, weight] of await this.word(joined)) first.set(place, weight);
+    return first;
+  }
+}
+
+export class SearchIndex {
+  /** @param {URL} root Of the site. */
+  constructor(root) {
+    this.root = root;
+    this.passages = new Map();
+  }
+
+  async open() {
+    const folder = new URL("search/", this.root);
+    const { segments } = await read(new URL("index.json", folder), "no-cache");
+    const kept = new Map((this.segments ?? []).map((segment) => [segment.folder.href, segment]));
+    this.segments = segments.map((told) => {
+      const segment = new Segment(folder, told);
+      return kept.get(segment.folder.href) ?? segment;
+    });
+    this.count = segments.reduce((sum, segment) => sum + segment.count, 0);
+    this.average = Math.max(1, segments.reduce((sum, segment) => sum + segment.length, 0) / Math.max(1, this.count));
+  }
+
+  /**
+   * Return the sessions that have every item, the best first (`hits`), how telling each item is (`telling`), and which
+   * are taken for the beginning of a word (`begun`).
+   *
+   * A word that nobody has said may be the beginning of one; the last word is, while somebody is typing it.
+   */
+  async search(question, typing) {
+    if (!this.segments) await this.open();
+    try {
+      return await this.rank(question, typing);
+    } catch (failure) {
+      if (!(failure instanceof NotThere)) throw failure;
+      // Segments that were merged meanwhile are gone.
+      await this.open();
+      return this.rank(question, typing);
+    }
+  }
+
+  async rank({ items }, typing) {
+    const looked = await Promise.all(items.map((item, index) => this.look(item, typing && index === items.length - 1)));
+    const found = looked.map(({ places }) => places);
+    const telling = found.map((bySegment) => {
+      const have = bySegment.reduce((sum, places) => sum + places.size, 0);
+      return Math.log(1 + (this.count - have + 0.5) / (have + 0.5));
+    });
+    const ranked = await Promise.all(
+      this.segments.map((segment, number) => this.rankSegment(segment, found.map((each) => each[number]), telling)),
+    );
+    const order = (a, b) => b.score - a.score || (b.year ?? 0) - (a.year ?? 0) || (a.id < b.id ? -1 : 1);
+    return { hits: ranked.flat().sort(order), telling, begun: looked.map(({ begun }) => begun) };
+  }
+
+  /** Return by segment where an item is, and whether as the beginning of words too. */
+  async look(item, typing) {
+    const [word, ...others] = item.words;
+    const exact = await Promise.all(this.segments.map((segment) => segment.item(item)));
+    const begun = !others.length && [...word].length >= SHORTEST_PREFIX && (typing || !exact.some((each) => each.size));
+    if (!begun) return { places: exact, begun };
+    const longer = await Promise.all(this.segments.map((segment) => segment.prefix(word)));
+    return { places: longer.map((places, number) => new Map([...places, ...exact[number]])), begun };
+  }
+
+  async rankSegment(segment, found, telling) {
+    const [fewest] = [...found].sort((a, b) => a.size - b.size);
+    const places = [...(fewest?.keys() ?? [])].filter((place) => found.every((each) => each.has(place)));
+    if (!places.length) return [];
+    const members = await segment.members();
+    return places.map((place) => {
+      const long = K1 * (1 - B + (B * members.lengths[place]) / this.average);
+      const score = found.reduce((sum, each, item) => {
+        const weight = each.get(place);
+        return sum + (telling[item] * weight * (K1 + 1)) / (weight + long);
+      }, 0);
+      return {
+        id: members.ids[place],
+        score,
+        year: members.years[place],
+        languages: members.languages[place].split(" "),
+        programme: members.programmes[members.programme[place] ?? -1] ?? null,
+      };
+    });
+  }
+
+  /** Return what is published of a session, to show it. */
+  session(id) {
+    if (!this.passages.has(id)) {
+      this.passages.set(id, read(new URL(`sessions/${id}/passages.bin`, this.root), "no-cache"));
+    }
+    return this.passages.get(id);
+  }
+}
+
+/** Return for each item whether a word as it is shown stands for it. */
+function matcher({ items }, begun) {
+  const asked = items.map(({ words, joined }) => words.concat(joined ?? []).map((word) => askedKeys(word)));
+  const beginnings = items.map(({ words }, item) => (begun[item] ? stripAccents(words[0]) : null));
+  const seen = { en: new Map(), fr: new Map() };
+  const match = (shown, language) => {
+    const words = [...splitWords(shown), ...splitCompounds(shown)];
+    const keys = words.map((word) => findKeys(word, language));
+    return items.flatMap((_, item) => {
+      const exact = keys.some((own) => asked[item].some((wanted) => [...own].some((key) => wanted.has(key))));
+      const beginning = beginnings[item];
+      return exact || (beginning && words.some((word) => stripAccents(word).startsWith(beginning))) ? [item] : [];
+    });
+  };
+  return (shown, language) => {
+    const known = (seen[language] ??= new Map());
+    if (!known.has(shown)) known.set(shown, match(shown, language));
+    return known.get(shown);
+  };
+}
+
+/** Return a text in runs, those that were asked for marked: `[text, marked]`. */
+export function highlight(text, language, question, begun) {
+  const match = matcher(question, begun);
+  return text.split(/(\s+)/).map((part) => [part, Boolean(part.trim()) && match(part, language).length > 0]);
+}
+
+/** Return the phrases of a session, each with its place in its paragraph. */
+function layOut(said) {
+  return said.flatMap(([language, ...parts], paragraph) => {
+    const phrases = [];
+    for (let index = 0; index < parts.length; index += 2) {
+      phrases.push({ language, paragraph, start: parts[index], text: parts[index + 1] });
+    }
+    return phrases;
+  });
+}
+
+/** Return the phrases in which words begin that follow each other as asked, across phrases too. */
+function findPhrase(phrases, words) {
+  const stream = phrases.flatMap((phrase, place) =>
+    splitWords(phrase.text).map((word) => ({ keys: findKeys(word, phrase.language), place })),
+  );
+  const wanted = words.map((word) => askedKeys(word));
+  const has = (at, number) => stream[at] && [...stream[at].keys].some((key) => wanted[number].has(key));
+  return new Set(stream.flatMap((each, at) => (wanted.every((_, number) => has(at + number, number)) ? [each.place] : [])));
+}
+
+/** Return whether a text that a person wrote of a session has words in this order. */
+function namedSo(session, words) {
+  const texts = [session.title, session.programme ?? {}, ...session.topics].flatMap(Object.entries);
+  texts.push(...session.guests.flatMap((name) => [["en", name], ["fr", name]]));
+  return texts.some(([language, text]) => findPhrase([{ language, text }], words).size > 0);
+}
+
+/**
+ * Return the moments of a session that answer a question best, in order of time, or null where a phrase is not in it.
+ *
+ * A moment is a phrase, with the next one of its paragraph: `{ start, phrases }`.
+ */
+export function findMoments(session, question, { telling, begun }, most) {
+  const phrases = layOut(session.said);
+  const match = matcher(question, begun);
+  const quoted = question.phrases.map((words) => findPhrase(phrases, words));
+  if (quoted.some((places, number) => !places.size && !namedSo(session, question.phrases[number]))) return null;
+  const items = phrases.map((phrase) => new Set(phrase.text.split(/\s+/).flatMap((word) => match(word, phrase.language))));
+  const windows = phrases.flatMap((phrase, place) => {
+    const inQuotes = quoted.filter((places) => places.has(place)).length;
+    if (!items[place].size || (quoted.some((places) => places.size) && !inQuotes)) return [];
+    const next = phrases[place + 1]?.paragraph === phrase.paragraph ? place + 1 : null;
+    const both = new Set([...items[place], ...(next === null ? [] : items[next])]);
+    const score = [...both].reduce((sum, item) => sum + telling[item], inQuotes) + 0.01 * items[place].size;
+    return [{ place, next, score }];
+  });
+  const chosen = [];
+  for (const window of windows.sort((a, b) => b.score - a.score || a.place - b.place)) {
+    if (chosen.length === most) break;
+    if (chosen.every((other) => Math.abs(other.place - window.place) > 1)) chosen.push(window);
+  }
+  return chosen
+    .sort((a, b) => a.place - b.place)
+    .map(({ place, next }) => ({
+      start: phrases[place].start,
+      phrases: [phrases[place], ...(next === null ? [] : [phrases[next]])],
+    }));
+}

@@ -1,0 +1,316 @@
+"""The search page in a real browser: what people type, in both languages, and the moments that it leads to."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from pipeline.messages import catalogue
+from pipeline.publishing import publish
+from pipeline.render.document import Document
+from pipeline.render.json import write as write_transcript
+from pipeline.search_text import find_keys, split_compounds, split_words
+from pipeline.site.model import PublishedSession
+from pipeline.site.render import LearnerSite
+from pipeline.types import LANGUAGES, Bilingual, Language
+from tests.browser import open_browser, serve, until, watch
+from tests.memory_store import MemoryStore
+from tests.pages import HOSTILE, SESSION, make_hostile, make_published
+from tests.test_publishing import make_artifact, make_bundle
+
+pytestmark = pytest.mark.browser
+
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
+Scheme = Literal["light", "dark"]
+OTHERS = 14
+"""Sessions beside the English and the French one, so that one page does not show all."""
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with open_browser() as browser:
+        yield browser
+
+
+def lay_out(root: Path) -> None:
+    """Publish a few sessions into a store, and lay it out on disk as a bucket serves it."""
+    store = MemoryStore()
+    english, french = SESSION["en"], SESSION["fr"]
+    made = [make_published("en"), make_published("fr"), make_hostile()]
+    for number in range(OTHERS):
+        session = replace(english, id=f"{number + 0x50:016x}", title=Bilingual(en=f"Harbour {number}"), topics=())
+        made.append(make_published(session=replace(session, date=None, programme=None, guests=(), host=None)))
+    assert french.id != english.id
+    for published in made:
+        put(published, store, root.parent)
+    for found in store.list(""):
+        path = root / found.key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        read = store.read(found.key)
+        assert read is not None
+        path.write_bytes(read[0])
+
+
+def put(published: PublishedSession, store: MemoryStore, folder: Path) -> None:
+    session, transcript = published.session, published.transcript
+    bundle = replace(make_bundle(folder), session=session, transcript=transcript)
+    body = write_transcript(
+        Document(session=session, transcript=transcript, edited=None, cues=(), provenance=bundle.provenance)
+    )
+    name = f"transcript.{session.language}.json"
+    file = make_artifact(folder, name, body, "transcript", "application/json; charset=utf-8", None)
+    bundle = replace(bundle, artifacts=(*bundle.artifacts, file))
+    publish(bundle, store, views=LearnerSite(), cues=published.cues)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    root = tmp_path_factory.mktemp("site") / "root"
+    lay_out(root)
+    with serve(root) as base:
+        yield base
+
+
+@pytest.fixture
+def page(chromium: Browser, address: str) -> Iterator[Page]:
+    """A page that must stay within its own host and raise nothing in the console."""
+    context = chromium.new_context(base_url=f"{address}/", viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    faults = watch(page, address)
+    yield page
+    context.close()
+    assert faults == []
+
+
+def search(page: Page, text: str, interface: Language = "en", **filters: str) -> None:
+    """Open the page with a question in its address, and wait for the answer."""
+    asked = "&".join(f"{name}={quote(value)}" for name, value in {"q": text, **filters}.items())
+    page.goto(f"{interface}/search.html?{asked}")
+    settle(page)
+
+
+def settle(page: Page) -> None:
+    """Wait until an answer is there."""
+    waiting = "['', document.getElementById('texts').dataset.searching]"
+    until(page, f"!{waiting}.includes(document.getElementById('status').textContent)")
+
+
+def titles(page: Page) -> list[str]:
+    return page.locator("#results h2").all_inner_texts()
+
+
+ENGLISH = "Plain language in public services"
+FRENCH = "Rédiger d’abord en français"
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("acronym", ENGLISH),
+        ("ACRONYMS", ENGLISH),
+        ("rediger", FRENCH),
+        ("rédigées", FRENCH),
+        ("redigees", FRENCH),
+        ("sigle formulaire", FRENCH),
+        ("l'historique", FRENCH),
+        ("Geneviève L’Écuyer", FRENCH),
+        ("genevieve lecuyer", None),
+        ("Tremblay", ENGLISH),
+        ("acrony", ENGLISH),
+        ("the acronyms of the act", ENGLISH),
+        ("“name of the act”", ENGLISH),
+        ('"act of the name"', None),
+        ("«\u00a0exceptions. Cela paraît simple\u00a0»", FRENCH),
+        ("zanzibar", None),
+    ],
+)
+@pytest.mark.parametrize("interface", LANGUAGES)
+def test_words_are_found_in_both_languages(page: Page, interface: Language, asked: str, found: str | None) -> None:
+    search(page, asked, interface)
+    shown = titles(page)
+    assert any(found in title for title in shown) if found else shown == []
+    if not found:
+        nothing = {"en": "No session has", "fr": "Aucune séance"}
+        expect(page.locator("#status")).to_contain_text(nothing[interface])
+
+
+def test_a_moment_opens_the_session_where_the_word_is_said(page: Page) -> None:
+    search(page, "Plain language acronyms", "fr")
+    first = page.locator(".result").first
+    expect(first.locator("h2 bdi")).to_have_text("Le langage clair dans les services publics")
+    spoken = first.locator(".moments span[lang=en]").first
+    expect(spoken).to_be_visible()
+    assert "acronyms" in " ".join(first.locator("mark").all_inner_texts())
+    link = first.locator(".moments li", has=page.locator("mark", has_text="acronyms")).locator("a")
+    href = link.get_attribute("href") or ""
+    moment_ms = round(float(href.partition("#t=")[2]) * 1000)
+    said = [word for word in make_published("en").transcript.words if word.text.startswith("acronyms")]
+    assert any(0 <= word.start_ms - moment_ms < 10_000 for word in said)
+    page.goto(href)
+    expect(page.locator("html")).to_have_attribute("lang", "fr")
+    assert page.url.endswith(href.partition("/sessions/")[2])
+
+
+def test_the_address_says_all_and_going_back_goes_back(page: Page) -> None:
+    page.goto("en/index.html")
+    page.goto("en/search.html")
+    box = page.get_by_role("searchbox")
+    for text in ("acronyms", "rédiger"):
+        box.fill(text)
+        box.press("Enter")
+        settle(page)
+        assert f"q={quote(text)}" in page.url
+    assert FRENCH in titles(page)[0]
+    page.go_back()
+    expect(page.locator("#results h2").first).to_have_text(ENGLISH)
+    expect(box).to_have_value("acronyms")
+    assert page.title().startswith("acronyms")
+
+
+def test_while_typing_the_last_word_may_be_unfinished(page: Page) -> None:
+    page.goto("fr/search.html")
+    page.get_by_role("searchbox").press_sequentially("trouv formul", delay=20)
+    expect(page.locator("#results h2").first).to_contain_text(FRENCH)
+    expect(page.locator("mark", has_text="formulaire").first).to_be_visible()
+
+
+def test_results_are_narrowed_by_links_and_counted(page: Page) -> None:
+    search(page, "programme")
+    expect(page.locator("#status")).to_have_text(f"{OTHERS + 3} sessions found")
+    year = page.locator("#filters a", has_text="2026")
+    year.click()
+    settle(page)
+    assert "year=2026" in page.url
+    expect(page.locator("#status")).to_have_text("3 sessions found")
+    page.locator("#filters a", has_text="French").click()
+    until(page, "location.search.includes('language=fr') && document.querySelectorAll('.result').length === 1")
+    assert FRENCH in titles(page)[0]
+    search(page, "programme", language="fr", year="1999")
+    expect(page.locator("#status")).to_contain_text("filters")
+
+
+def test_more_sessions_are_a_key_press_away(page: Page) -> None:
+    search(page, "programme")
+    expect(page.locator(".result")).to_have_count(10)
+    more = page.get_by_role("button", name="Show more sessions")
+    more.focus()
+    more.press("Enter")
+    expect(page.locator(".result")).to_have_count(OTHERS + 3)
+    until(page, "document.activeElement.closest('.result') === document.querySelectorAll('.result')[10]")
+    expect(more).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    "asked", [*HOSTILE, "<script>alert(1)</script> " * 20, "x" * 500, '"', "«»", "?&=#%", "\u202e"]
+)
+def test_nothing_that_is_asked_becomes_markup(page: Page, asked: str) -> None:
+    page.goto(f"en/search.html?q={quote(asked)}")
+    until(page, "document.getElementById('status').textContent !== document.getElementById('texts').dataset.searching")
+    page.wait_for_timeout(200)
+    assert page.evaluate("document.querySelectorAll('main script, main img, main svg, main [onload]').length") == 0
+
+
+def test_a_session_of_a_stranger_is_shown_as_text(page: Page) -> None:
+    search(page, "alert")
+    expect(page.locator(".result h2")).to_contain_text("<script>alert(1)</script>")
+    assert page.evaluate("document.querySelectorAll('.result script, .result img').length") == 0
+
+
+def test_an_index_that_cannot_be_loaded_is_said(chromium: Browser, tmp_path: Path) -> None:
+    lay_out(tmp_path / "root")
+    (tmp_path / "root" / "search" / "index.json").unlink()
+    with serve(tmp_path / "root") as base:
+        page = chromium.new_page()
+        page.goto(f"{base}/fr/search.html?q=clair")
+        expect(page.get_by_role("status")).to_contain_text("n’a pas pu être chargée")
+        page.close()
+
+
+def test_segments_that_were_merged_meanwhile_are_read_anew(chromium: Browser, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    lay_out(root)
+    with serve(root) as base:
+        page = chromium.new_page()
+        page.goto(f"{base}/en/search.html?q=zanzibar")
+        settle(page)
+        index = json.loads((root / "search" / "index.json").read_bytes())
+        old = index["segments"][0]["name"]
+        (root / "search" / old).rename(root / "search" / "ff-00000000")
+        index["segments"][0]["name"] = "ff-00000000"
+        (root / "search" / "index.json").write_text(json.dumps(index))
+        page.get_by_role("searchbox").fill("acronyms")
+        page.get_by_role("searchbox").press("Enter")
+        expect(page.locator("#results h2").first).to_have_text(ENGLISH)
+        page.close()
+
+
+@pytest.mark.parametrize("interface", LANGUAGES)
+def test_without_script_it_leads_to_the_lists(chromium: Browser, address: str, interface: Language) -> None:
+    context = chromium.new_context(base_url=f"{address}/", java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{interface}/search.html")
+    notice = page.locator("noscript .notice")
+    expect(notice).to_contain_text("JavaScript")
+    notice.locator("a").click()
+    assert page.url.endswith(f"{interface}/index.html")
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", typing.get_args(Scheme))
+@pytest.mark.parametrize("interface", LANGUAGES)
+def test_nothing_stands_in_anybodys_way(chromium: Browser, address: str, interface: Language, scheme: Scheme) -> None:
+    context = chromium.new_context(base_url=f"{address}/", viewport={"width": 320, "height": 700}, color_scheme=scheme)
+    page = context.new_page()
+    search(page, "programme acronyms", interface)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    axe = Path(str(files("axe_playwright_python"))) / "axe.min.js"
+    page.evaluate(axe.read_text(encoding="utf-8"))
+    options = {"runOnly": {"type": "tag", "values": WCAG}}
+    found = page.evaluate(f"axe.run({json.dumps(options)})")
+    assert [(fault["id"], fault["nodes"][0]["html"]) for fault in found["violations"]] == []
+    context.close()
+
+
+def words_of_the_house() -> list[str]:
+    """Return some thousand words of both languages, with their capitals, accents and elisions."""
+    folder = Path(__file__).parent.parent
+    texts = [path.read_text(encoding="utf-8") for path in (*folder.glob("*.md"), *folder.glob("docs/**/*.md"))]
+    texts += [text for message in catalogue().values() for text in message.values()]
+    return sorted({word for text in texts for word in re.split(r"\s+", text)})
+
+
+def test_browser_and_index_agree_on_every_word(page: Page) -> None:
+    page.goto("en/search.html")
+    asked = words_of_the_house()
+    asked += [f"x{chr(code)}y" for code in (*range(0xA0, 0x600), *range(0x1E00, 0x2100), *range(0xFF00, 0xFF70))]
+    ours = [
+        [
+            split_words(text),
+            split_compounds(text),
+            *([sorted(find_keys(word, each)) for word in split_words(text)] for each in LANGUAGES),
+        ]
+        for text in asked
+    ]
+    script = page.locator("script[type=module]").get_attribute("src") or ""
+    module = script.replace("search.js", "search-text.js").replace("../", "/")
+    theirs = page.evaluate(
+        """async ([module, asked]) => {
+          const { splitWords, splitCompounds, findKeys } = await import(module);
+          const keys = (text, language) => splitWords(text).map((word) => [...findKeys(word, language)].sort());
+          return asked.map((text) => [splitWords(text), splitCompounds(text), keys(text, "en"), keys(text, "fr")]);
+        }""",
+        [module, asked],
+    )
+    different = [(text, one, other) for text, one, other in zip(asked, ours, theirs, strict=True) if one != other]
+    assert different == []
+    assert len(asked) > 5_000
