@@ -24,6 +24,7 @@ from pipeline.ports import ObjectHeaders, Store, StoredObject
 from pipeline.s3 import content_disposition
 from pipeline.serial import from_json
 from pipeline.site.model import PublishedFile
+from pipeline.themes import Theme
 from pipeline.types import LANGUAGES, Language, Notice, Provenance, Session, Timing
 
 FOREVER: Final = "public, max-age=31536000, immutable"
@@ -120,6 +121,7 @@ class SessionDetails:
         revision: The revision that this is part of.
         digest: Of the bundle.
         published_at: When this revision was first begun.
+        themes: What the session comes back to, in its own words; the lists of its programme are told by them.
         version: Of this form.
     """
 
@@ -134,6 +136,7 @@ class SessionDetails:
     revision: str
     digest: str
     published_at: dt.datetime
+    themes: tuple[Theme, ...] = ()
     version: Literal[1] = 1
 
 

@@ -48,8 +48,9 @@ from pipeline.published import (
     write,
 )
 from pipeline.serial import to_json
-from pipeline.shelves import Lists
+from pipeline.shelves import Lists, erase_earlier_quotations
 from pipeline.site.model import MachineFile, PublishedSession, Views
+from pipeline.themes import Theme
 from pipeline.types import (
     LANGUAGES,
     Artifact,
@@ -100,6 +101,7 @@ def publish(
     edited: Transcript | None = None,
     chapters: Sequence[Chapter] = (),
     highlights: Sequence[Highlight] = (),
+    themes: Sequence[Theme] = (),
     now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
 ) -> Publication:
     """Publish a session; where it is published already, only complete what is missing.
@@ -112,6 +114,7 @@ def publish(
         edited: The readable transcript, for the pages.
         chapters: The session by topic, for the pages.
         highlights: The passages that carry most, for the pages.
+        themes: What the session comes back to, for the lists of its programme.
         now: The clock.
 
     Returns:
@@ -126,7 +129,7 @@ def publish(
     """
     if any(artifact.name == SESSION_FILE for artifact in bundle.artifacts):
         raise ValueError(f"{SESSION_FILE} is made when publishing")
-    publisher = _Publisher(bundle, store, now)
+    publisher = _Publisher(bundle, tuple(themes), store, now)
     try:
         with publisher.unless_withdrawn():
             manifest, record = insisting(publisher.settle)
@@ -161,6 +164,7 @@ def withdraw_earlier(session_id: str, store: Store) -> None:
     manifest = read_manifest(session_id, store)
     if manifest is None:
         return
+    erase_earlier_quotations(session_id, store)
     folder = session_folder(session_id)
     earlier = re.compile(rf"{re.escape(folder)}(?!{re.escape(manifest.revision)}/)r[1-9][0-9]*-[0-9a-f]{{8}}/")
     keep = {item.key for item in store.list(folder) if not earlier.match(item.key)}
@@ -186,6 +190,7 @@ def published_session(
         edited=edited,
         chapters=tuple(chapters),
         highlights=tuple(highlights),
+        themes=record.themes,
         files=tuple(published_file(manifest, file) for file in manifest.files),
         revision=manifest.revision,
         published_at=manifest.published_at,
@@ -198,8 +203,9 @@ def published_session(
 class _Publisher:
     """One call of :func:`publish`: what it publishes, where, and how many objects it has written."""
 
-    def __init__(self, bundle: Bundle, store: Store, now: Callable[[], dt.datetime]) -> None:
+    def __init__(self, bundle: Bundle, themes: tuple[Theme, ...], store: Store, now: Callable[[], dt.datetime]) -> None:
         self.bundle = bundle
+        self.themes = themes
         self.store = store
         self.now = now
         self.digest = bundle_digest(bundle)
@@ -277,7 +283,7 @@ class _Publisher:
         must not change a file that the first one's manifest may name already.
         """
         key = f"{session_folder(self.bundle.session.id)}{revision}/{SESSION_FILE}"
-        body = to_json(_session_record(self.bundle, revision, self.digest, self.now()))
+        body = to_json(self._record(revision))
         try:
             write(self.store, key, body, ObjectHeaders(content_type=JSON, cache_control=FOREVER))
             self.written += 1
@@ -295,6 +301,24 @@ class _Publisher:
             sha256=hashlib.sha256(body).hexdigest(),
             content_type=JSON,
             role="metadata",
+        )
+
+    def _record(self, revision: str) -> SessionDetails:
+        bundle = self.bundle
+        return SessionDetails(
+            session=bundle.session,
+            # A name from a file system may hold bytes that are no text.
+            recording_name=bundle.recording.name.encode(errors="replace").decode(),
+            recording_sha256=bundle.recording.sha256,
+            recording_size=bundle.recording.size,
+            duration_ms=bundle.transcript.duration_ms,
+            notices=bundle.transcript.notices,
+            provenance=bundle.provenance,
+            timings=bundle.timings,
+            revision=revision,
+            digest=self.digest,
+            published_at=self.now(),
+            themes=self.themes,
         )
 
     def _send_artifact(self, manifest: Manifest, artifact: Artifact) -> None:
@@ -332,23 +356,6 @@ class _Publisher:
     def _while_it_holds(self, manifest: Manifest, page: bytes, _before: bytes | None) -> bytes | None:
         """Return a page unless somebody has published the session anew meanwhile: then it is for them to derive."""
         return page if read_manifest(manifest.session_id, self.store) == manifest else None
-
-
-def _session_record(bundle: Bundle, revision: str, digest: str, published_at: dt.datetime) -> SessionDetails:
-    return SessionDetails(
-        session=bundle.session,
-        # A name from a file system may hold bytes that are no text.
-        recording_name=bundle.recording.name.encode(errors="replace").decode(),
-        recording_sha256=bundle.recording.sha256,
-        recording_size=bundle.recording.size,
-        duration_ms=bundle.transcript.duration_ms,
-        notices=bundle.transcript.notices,
-        provenance=bundle.provenance,
-        timings=bundle.timings,
-        revision=revision,
-        digest=digest,
-        published_at=published_at,
-    )
 
 
 def _publication(manifest: Manifest, store: Store, written: int) -> Publication:

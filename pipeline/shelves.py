@@ -40,12 +40,16 @@ from pipeline.published import (
 from pipeline.serial import to_json
 from pipeline.site.feeds import LONGEST, newest
 from pipeline.site.model import CatalogueEntry, MachineFile, Shelf, Views
+from pipeline.themes import CommonTheme, Theme, combine_themes
 from pipeline.types import LANGUAGES, Bilingual, Session
 
 CATALOGUE: Final = "catalogue.json"
 SHELVES: Final = "catalogue/"
 SHOWN_FIRST: Final = 60
 """How many sessions, the latest, the first page of the lists shows; fewer where there are fewer."""
+
+HEARD: Final = f"{SHELVES}heard/"
+"""What the sessions of each programme say, kept apart from the shelves, which are read more often."""
 
 _ROUNDS: Final = 8
 """How often the lists are brought up to date when the session changes again meanwhile."""
@@ -100,6 +104,36 @@ class Catalogue:
 
     shelves: tuple[Shelf, ...] = ()
     version: Literal[2] = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeardSession:
+    """What one session of a programme says.
+
+    Attributes:
+        session_id: Whose.
+        revision: As of which.
+        themes: What it comes back to, the most telling first.
+    """
+
+    session_id: str
+    revision: str
+    themes: tuple[Theme, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """``catalogue/heard/<key>.json``: what the sessions on the shelf of a programme say.
+
+    Attributes:
+        key: The shelf's name.
+        sessions: In order of id.
+        version: Of this form.
+    """
+
+    key: str
+    sessions: tuple[HeardSession, ...] = ()
+    version: Literal[1] = 1
 
 
 def shelves_of(session: Session | CatalogueEntry) -> tuple[Shelved, ...]:
@@ -180,6 +214,23 @@ def read_entries(store: Store) -> Iterator[CatalogueEntry]:
     for shelf in _by_month(read_catalogue(store).shelves):
         shelved = read_shelf(shelf.key, store)
         yield from () if shelved is None else shelved.entries
+
+
+def erase_earlier_quotations(session_id: str, store: Store) -> None:
+    """Remove earlier versions of whatever quotes a session outside its own folder, where the bucket keeps versions.
+
+    For a session that was withdrawn, or of which a passage was cut; while the files of its revisions still are there,
+    which tell the programmes it has belonged to.
+
+    Raises:
+        StoreError: See :class:`Store`.
+    """
+    entry = read_entry(session_id, store)
+    stood = [*([] if entry is None else [entry]), *(each.session for each in read_all_details(session_id, store))]
+    shelves = {place.key: place.shelf for each in stood for place in shelves_of(each) if place.programme is not None}
+    for shelf in shelves.values():
+        for key in (_heard_key(shelf.key), *(shelf.heard_page(language) for language in LANGUAGES)):
+            store.erase(key, keep={key})
 
 
 class Lists:
@@ -268,19 +319,48 @@ class Lists:
         return self._gather().get(place.key, (place, []))[1] if lost_if_missing else []
 
     def _derive_shelf(self, key: str) -> None:
+        self._derive_heard(key)
         self._derive_pages(key)
         self._derive_files(partial(self._shelf_files, key))
+
+    def _derive_heard(self, key: str) -> None:
+        shelved = read_shelf(key, self._store)
+        if shelved is not None and shelved.programme is not None:
+            self._derive(_heard_key(key), FRESH_JSON, partial(self._heard, key))
+
+    def _heard(self, key: str, before: bytes | None) -> bytes | None:
+        """Return what the sessions on a shelf say: of those that have not changed as it was known, else read anew."""
+        shelved = read_shelf(key, self._store)
+        if shelved is None:
+            return None
+        known = {(each.session_id, each.revision): each for each in _parsed_heard(before, key).sessions}
+        entries = sorted(shelved.entries, key=lambda entry: entry.session_id)
+        made = (known.get((entry.session_id, entry.revision)) or _hear(entry, self._store) for entry in entries)
+        return to_json(Heard(key=key, sessions=tuple(each for each in made if each is not None)))
+
+    def _themes(self, shelved: Shelved) -> tuple[CommonTheme, ...]:
+        """Return what the sessions on a shelf have in common, the latest to be quoted first."""
+        if shelved.programme is None:
+            return ()
+        found = self._store.read(_heard_key(shelved.key))
+        heard = _parsed_heard(None if found is None else found[0], shelved.key)
+        known = {(each.session_id, each.revision): each.themes for each in heard.sessions}
+        return combine_themes(
+            {entry.session_id: known.get((entry.session_id, entry.revision), ()) for entry in shelved.entries}
+        )
 
     def _derive_pages(self, key: str) -> None:
         shelved = read_shelf(key, self._store)
         if shelved is None:
             return
-        for page in self._views.shelf_pages(shelved.shelf, shelved.entries):
+        for page in self._views.shelf_pages(shelved.shelf, shelved.entries, self._themes(shelved)):
             self._derive(page, page_headers(language_of(page)), partial(self._shelf_page, key, page))
 
     def _shelf_page(self, key: str, page: str, _before: bytes | None) -> bytes | None:
         shelved = read_shelf(key, self._store)
-        return None if shelved is None else self._views.shelf_pages(shelved.shelf, shelved.entries)[page].encode()
+        if shelved is None:
+            return None
+        return self._views.shelf_pages(shelved.shelf, shelved.entries, self._themes(shelved))[page].encode()
 
     def _derive_files(self, make: Callable[[], Sequence[MachineFile]]) -> None:
         """Bring what other programs read up to date, and remove what is of no use any more."""
@@ -300,7 +380,9 @@ class Lists:
 
     def _shelf_files(self, key: str) -> Sequence[MachineFile]:
         shelved = read_shelf(key, self._store)
-        return () if shelved is None else self._views.shelf_files(shelved.shelf, shelved.entries)
+        if shelved is None:
+            return ()
+        return self._views.shelf_files(shelved.shelf, shelved.entries, self._themes(shelved))
 
     def _site_files(self) -> Sequence[MachineFile]:
         shelves = read_catalogue(self._store).shelves
@@ -321,7 +403,8 @@ class Lists:
         """Return which shelves there are, those of these keys looked at anew; all of them where that is not known."""
         known = _parsed_catalogue(before)
         if known is None:
-            keys = tuple(_shelf_name(found.key) for found in self._store.list(SHELVES))
+            found = (each.key for each in self._store.list(SHELVES) if not each.key.startswith(HEARD))
+            keys = tuple(map(_shelf_name, found))
         shelves = {} if known is None else {shelf.key: shelf for shelf in known.shelves}
         for key in keys:
             shelved = read_shelf(key, self._store)
@@ -403,6 +486,31 @@ def _order(entry: CatalogueEntry) -> tuple[int, str, str]:
     day = 0 if entry.date is None else -entry.date.toordinal()
     letters = unicodedata.normalize("NFKD", entry.title.get("en").casefold())
     return day, "".join(char for char in letters if not unicodedata.combining(char)), entry.session_id
+
+
+def _hear(entry: CatalogueEntry, store: Store) -> HeardSession | None:
+    """Return what a session says as of a revision; ``None`` where that is gone: it is being withdrawn."""
+    try:
+        details = read_details(entry.session_id, entry.revision, store)
+    except StoreCorrupt as corrupt:
+        _logger.warning("its themes are left out: %s", corrupt)
+        return None
+    return HeardSession(session_id=entry.session_id, revision=entry.revision, themes=details.themes)
+
+
+def _parsed_heard(body: bytes | None, key: str) -> Heard:
+    """Return what a programme's sessions say, nothing where that is not known or cannot be read."""
+    if body is None:
+        return Heard(key=key)
+    try:
+        return parsed(Heard, body, _heard_key(key))
+    except StoreCorrupt as corrupt:
+        _logger.warning("the themes are gathered anew: %s", corrupt)
+        return Heard(key=key)
+
+
+def _heard_key(key: str) -> str:
+    return f"{HEARD}{key}.json"
 
 
 def _shelf_key(key: str) -> str:

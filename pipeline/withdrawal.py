@@ -29,7 +29,7 @@ from pipeline.published import (
     write,
 )
 from pipeline.serial import to_json
-from pipeline.shelves import Lists
+from pipeline.shelves import Lists, erase_earlier_quotations
 from pipeline.site.model import Views
 from pipeline.types import LANGUAGES
 
@@ -63,6 +63,7 @@ def withdraw(
         derive(store, page_key(session_id, language), page_headers(language), make)
     # Before the files: which lists it stands on is told by what is among them.
     lists.update(session_id)
+    erase_earlier_quotations(session_id, store)
     removed = erase_files(session_id, store)
     _logger.info("session %s is withdrawn, %d objects and versions removed", session_id, removed)
     return withdrawal

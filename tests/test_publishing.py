@@ -21,6 +21,7 @@ from pipeline.s3 import S3Options, S3Store, open_store
 from pipeline.serial import from_json
 from pipeline.shelves import CATALOGUE, read_entries
 from pipeline.site.model import CatalogueEntry, MachineFile, PublishedSession, Shelf, SiteFile, Views
+from pipeline.themes import CommonTheme
 from pipeline.types import (
     LANGUAGES,
     Artifact,
@@ -65,7 +66,9 @@ class PlainViews:
     def withdrawn_pages(self, withdrawn_on: dt.date) -> Mapping[Language, str]:
         return {language: f"{language} {self.look} withdrawn on {withdrawn_on}" for language in LANGUAGES}
 
-    def shelf_pages(self, shelf: Shelf, entries: Sequence[CatalogueEntry]) -> Mapping[str, str]:
+    def shelf_pages(
+        self, shelf: Shelf, entries: Sequence[CatalogueEntry], themes: Sequence[CommonTheme] = ()
+    ) -> Mapping[str, str]:
         text = "\n".join(f"{entry.session_id} {entry.revision}" for entry in entries)
         return {shelf.page(language): f"{self.look} {shelf.key}\n{text}" for language in LANGUAGES}
 
@@ -76,7 +79,9 @@ class PlainViews:
     def session_files(self, published: PublishedSession) -> Sequence[MachineFile]:
         return [self._machine_file(f"{published.folder}record.json", [published.revision])]
 
-    def shelf_files(self, shelf: Shelf, entries: Sequence[CatalogueEntry]) -> Sequence[MachineFile]:
+    def shelf_files(
+        self, shelf: Shelf, entries: Sequence[CatalogueEntry], themes: Sequence[CommonTheme] = ()
+    ) -> Sequence[MachineFile]:
         name = shelf.programme.get("en") if shelf.programme else shelf.key
         return [self._machine_file(f"feeds/{name}.xml", [entry.session_id for entry in entries])]
 

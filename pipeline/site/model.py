@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from pipeline.themes import CommonTheme, Theme
 from pipeline.types import (
     LANGUAGES,
     Bilingual,
@@ -127,6 +128,7 @@ class PublishedSession:
         recording_name: The name that the recording was dropped under.
         chapters: The session by topic; empty where it is not divided.
         highlights: The passages that carry most, in order.
+        themes: What the session comes back to.
     """
 
     session: Session
@@ -141,6 +143,7 @@ class PublishedSession:
     recording_name: str | None = None
     chapters: tuple[Chapter, ...] = ()
     highlights: tuple[Highlight, ...] = ()
+    themes: tuple[Theme, ...] = ()
 
     @property
     def duration_ms(self) -> int:
@@ -240,6 +243,10 @@ class Shelf:
         """Return the key of its page for readers of that language, below the site's root."""
         return f"{language}/lists/{self.key}.html"
 
+    def heard_page(self, language: Language) -> str:
+        """Return the key of the page of what its sessions have in common, where there is one."""
+        return f"{language}/lists/{self.key}-heard.html"
+
 
 class Views(Protocol):
     """Values to pages, and to what other programs read.
@@ -268,16 +275,26 @@ class Views(Protocol):
         """
         ...
 
-    def shelf_pages(self, shelf: Shelf, entries: Sequence[CatalogueEntry]) -> Mapping[str, str]:
-        """Return the pages of one list by key, as :meth:`Shelf.page` gives it."""
+    def shelf_pages(
+        self, shelf: Shelf, entries: Sequence[CatalogueEntry], themes: Sequence[CommonTheme] = ()
+    ) -> Mapping[str, str]:
+        """Return the pages of one list by key, as :meth:`Shelf.page` gives it.
+
+        Args:
+            shelf: Which list.
+            entries: Its sessions.
+            themes: What these have in common; they have a page of their own among the list's files.
+        """
         ...
 
     def session_files(self, published: PublishedSession) -> Sequence[MachineFile]:
         """Return what other programs read of a session, all below ``sessions/<id>/``: always the same keys."""
         ...
 
-    def shelf_files(self, shelf: Shelf, entries: Sequence[CatalogueEntry]) -> Sequence[MachineFile]:
-        """Return what other programs read of one list, feeds or a part of the sitemap: always the same keys."""
+    def shelf_files(
+        self, shelf: Shelf, entries: Sequence[CatalogueEntry], themes: Sequence[CommonTheme] = ()
+    ) -> Sequence[MachineFile]:
+        """Return what other programs read of one list, and the pages of its themes: always the same keys."""
         ...
 
     def site_files(self, entries: Sequence[CatalogueEntry], shelves: Sequence[Shelf]) -> Sequence[MachineFile]:

@@ -13,7 +13,7 @@ from typing import Final
 
 from pipeline.site.model import SiteFile
 
-_STYLES: Final = ("variables", "base", "player", "session", "transcript", "catalogue", "print")
+_STYLES: Final = ("variables", "base", "player", "session", "transcript", "catalogue", "heard", "print")
 """The parts of the style sheet, in their order: what comes later may narrow what came before."""
 _TYPES: Final = {
     "css": "text/css; charset=utf-8",
