@@ -50,7 +50,6 @@ from pipeline.site.model import SiteOptions
 from pipeline.site.render import LearnerSite
 from pipeline.speakers import SpeakerOptions, attribute, without_speakers
 from pipeline.speech import SpeechOptions, main_language
-from pipeline.themes import find_themes
 from pipeline.tracks import who_spoke
 from pipeline.types import (
     Artifact,
@@ -693,7 +692,6 @@ def _publish(bundle: Bundle, written: Written, cuts: tuple[Cut, ...], site: Site
         edited=written.edited.transcript,
         chapters=written.chapters,
         highlights=written.highlights,
-        themes=find_themes(written.edited.transcript, bundle.session),
     )
     if cuts:
         withdraw_earlier(bundle.session.id, store)

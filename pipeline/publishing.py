@@ -50,7 +50,7 @@ from pipeline.published import (
 from pipeline.serial import to_json
 from pipeline.shelves import Lists, erase_earlier_quotations
 from pipeline.site.model import MachineFile, PublishedSession, Views
-from pipeline.themes import Theme
+from pipeline.themes import Theme, find_themes
 from pipeline.types import (
     LANGUAGES,
     Artifact,
@@ -101,7 +101,6 @@ def publish(
     edited: Transcript | None = None,
     chapters: Sequence[Chapter] = (),
     highlights: Sequence[Highlight] = (),
-    themes: Sequence[Theme] = (),
     now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
 ) -> Publication:
     """Publish a session; where it is published already, only complete what is missing.
@@ -111,10 +110,9 @@ def publish(
         store: Where.
         views: Makes the pages.
         cues: The captions, for the pages.
-        edited: The readable transcript, for the pages.
+        edited: The readable transcript, for the pages; themes are found in it, too.
         chapters: The session by topic, for the pages.
         highlights: The passages that carry most, for the pages.
-        themes: What the session comes back to, for the lists of its programme.
         now: The clock.
 
     Returns:
@@ -129,7 +127,7 @@ def publish(
     """
     if any(artifact.name == SESSION_FILE for artifact in bundle.artifacts):
         raise ValueError(f"{SESSION_FILE} is made when publishing")
-    publisher = _Publisher(bundle, tuple(themes), store, now)
+    publisher = _Publisher(bundle, find_themes(edited or bundle.transcript, bundle.session), store, now)
     try:
         with publisher.unless_withdrawn():
             manifest, record = insisting(publisher.settle)

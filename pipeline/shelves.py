@@ -21,9 +21,9 @@ from typing import Final, Literal
 from pipeline.errors import StoreConflict, StoreCorrupt
 from pipeline.ports import ObjectHeaders, Store
 from pipeline.published import (
-    FOREVER,
-    FRESH_JSON,
+    LIST_JSON,
     Manifest,
+    asset_headers,
     derive,
     file_key,
     language_of,
@@ -253,8 +253,7 @@ class Lists:
     def write_assets(self) -> None:
         """Write what every page needs; before any page that refers to it."""
         for asset in self._views.assets():
-            headers = ObjectHeaders(content_type=asset.content_type, cache_control=FOREVER)
-            self._derive(asset.key, headers, partial(_always, asset.body))
+            self._derive(asset.key, asset_headers(asset.content_type), partial(_always, asset.body))
 
     def update(self, session_id: str) -> None:
         """Bring every list that a session stands on, or has stood on, up to date with what holds of it.
@@ -279,10 +278,10 @@ class Lists:
         for place in places.values():
             lost_if_missing = bool(known.get(place.key)) or catalogue is None
             make = partial(self._shelf, session_id, place, lost_if_missing)
-            self._derive(_shelf_key(place.key), FRESH_JSON, make)
+            self._derive(_shelf_key(place.key), LIST_JSON, make)
         for key in places:
             self._derive_shelf(key)
-        self._derive(CATALOGUE, FRESH_JSON, partial(self._catalogue, tuple(places)))
+        self._derive(CATALOGUE, LIST_JSON, partial(self._catalogue, tuple(places)))
         for key in self._home():
             self._derive(key, page_headers(language_of(key)), partial(self._home_page, key))
         *_, mark = self._site_files()
@@ -326,7 +325,7 @@ class Lists:
     def _derive_heard(self, key: str) -> None:
         shelved = read_shelf(key, self._store)
         if shelved is not None and shelved.programme is not None:
-            self._derive(_heard_key(key), FRESH_JSON, partial(self._heard, key))
+            self._derive(_heard_key(key), LIST_JSON, partial(self._heard, key))
 
     def _heard(self, key: str, before: bytes | None) -> bytes | None:
         """Return what the sessions on a shelf say: of those that have not changed as it was known, else read anew."""

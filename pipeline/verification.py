@@ -7,6 +7,7 @@ alone because it trusts nothing that publishing says of itself: it looks at what
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from pipeline.errors import StoreCorrupt
 from pipeline.ports import ObjectHeaders, Store, StoredObject
@@ -23,6 +24,8 @@ from pipeline.published import (
 )
 from pipeline.shelves import read_catalogue, read_entry, read_shelf, shelves_of
 from pipeline.types import LANGUAGES, Notice
+
+_HEADERS: Final = {"compressed": "Content-Encoding"}
 
 
 def verify(session_id: str, store: Store, *, thorough: bool = False) -> tuple[Notice, ...]:
@@ -73,10 +76,10 @@ def _check_published(manifest: Manifest, store: Store, *, thorough: bool) -> Ite
 
 def _check_headers(there: StoredObject, wanted: ObjectHeaders) -> Iterator[Notice]:
     found = there.headers
-    names = ("content_type", "cache_control", "content_language", "content_disposition")
+    names = ("content_type", "cache_control", "content_language", "content_disposition", "compressed")
     wrong = [name for name in names if getattr(found, name, None) != getattr(wanted, name)]
     if wrong:
-        headers = ", ".join(name.replace("_", "-").title() for name in wrong)
+        headers = ", ".join(_HEADERS.get(name, name.replace("_", "-").title()) for name in wrong)
         yield Notice(code="publishing.served", data=(("headers", headers), ("key", there.key)))
 
 

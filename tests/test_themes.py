@@ -32,7 +32,8 @@ PLAIN = (
 )
 OTHER = (
     "Our team tested the service standard last winter in thirty offices. The service standard is short. "
-    "Ms. Rahimi knows the service desk better than anybody. The service desk heard it first. Then plain language won, and plain language stayed."
+    "Ms. Rahimi knows the service desk better than anybody. The service desk heard it first. "
+    "Then plain language won, and plain language stayed."
 )
 FRENCH = (
     "Nous avons rédigé la norme de service avec le public. La norme de service est courte. "
@@ -187,8 +188,7 @@ def put_out(store: MemoryStore | S3Store, folder: Path, number: int, text: str, 
     bundle = make_bundle(folder, text[:9], number=number, date=dt.date(2026, 11, number))
     bundle = dataclasses.replace(bundle, session=dataclasses.replace(bundle.session, programme=programme))
     spoken = transcript(("S1", text))
-    found = find_themes(spoken, bundle.session)
-    publish(bundle, store, views=SITE, cues=CUES, themes=found, now=lambda: NOON)
+    publish(bundle, store, views=SITE, cues=CUES, edited=spoken, now=lambda: NOON)
     return bundle.session.id
 
 
