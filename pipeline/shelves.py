@@ -13,7 +13,7 @@ import datetime as dt
 import hashlib
 import logging
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal
@@ -270,6 +270,33 @@ class Lists:
             if read_entry(session_id, self._store) == entry:
                 return
         raise StoreConflict("store.conflict", {"key": CATALOGUE})
+
+    def outdated(self) -> Iterator[str]:
+        """Yield the key of every list, page, feed or sitemap that is not what the store's own lists make of it.
+
+        Raises:
+            StoreCorrupt: A list cannot be read.
+            StoreError: See :class:`Store`.
+        """
+        for shelf in read_catalogue(self._store).shelves:
+            shelved = read_shelf(shelf.key, self._store)
+            if shelved is None or shelved.shelf != shelf:
+                yield _shelf_key(shelf.key)
+                continue
+            themes = self._themes(shelved)
+            yield from self._differing(self._views.shelf_pages(shelf, shelved.entries, themes))
+            yield from self._not_there(self._views.shelf_files(shelf, shelved.entries, themes))
+        yield from self._differing(self._home())
+        yield from self._not_there(self._site_files())
+
+    def _differing(self, pages: Mapping[str, str]) -> Iterator[str]:
+        for key, page in pages.items():
+            there = self._store.head(key)
+            if there is None or there.sha256 != hashlib.sha256(page.encode()).hexdigest():
+                yield key
+
+    def _not_there(self, files: Iterable[MachineFile]) -> Iterator[str]:
+        yield from (file.key for file in files if not self._is_there(file))
 
     def _update(self, session_id: str, entry: CatalogueEntry | None) -> None:
         catalogue = self._read_catalogue()

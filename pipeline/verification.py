@@ -22,7 +22,8 @@ from pipeline.published import (
     read_held,
     session_folder,
 )
-from pipeline.shelves import read_catalogue, read_entry, read_shelf, shelves_of
+from pipeline.shelves import Lists, read_catalogue, read_entry, read_shelf, shelves_of
+from pipeline.site.model import Views
 from pipeline.types import LANGUAGES, Notice
 
 _HEADERS: Final = {"compressed": "Content-Encoding"}
@@ -51,6 +52,25 @@ def verify(session_id: str, store: Store, *, thorough: bool = False) -> tuple[No
         if isinstance(held.value, Withdrawal):
             return tuple(_check_withdrawn(session_id, store))
         return tuple(_check_published(held.value, store, thorough=thorough))
+    except StoreCorrupt as corrupt:
+        return (Notice(code=corrupt.code, data=tuple(sorted(corrupt.data.items()))),)
+
+
+def verify_lists(store: Store, views: Views) -> tuple[Notice, ...]:
+    """Check every list, and what other programs read of all sessions, against the shelves that they are made from.
+
+    Args:
+        store: Where.
+        views: Makes them; with the address that they should tell.
+
+    Returns:
+        What is wrong, ``publishing.list_outdated`` or ``publishing.unreadable``, each with the ``key``.
+
+    Raises:
+        StoreError: See :class:`Store`.
+    """
+    try:
+        return tuple(_notice("publishing.list_outdated", key) for key in Lists(store, views).outdated())
     except StoreCorrupt as corrupt:
         return (Notice(code=corrupt.code, data=tuple(sorted(corrupt.data.items()))),)
 
