@@ -226,7 +226,9 @@ def erase_earlier_quotations(session_id: str, store: Store) -> None:
         StoreError: See :class:`Store`.
     """
     entry = read_entry(session_id, store)
-    stood = [*([] if entry is None else [entry]), *(each.session for each in read_all_details(session_id, store))]
+    stood: list[Session | CatalogueEntry] = [each.session for each in read_all_details(session_id, store)]
+    if entry is not None:
+        stood.append(entry)
     shelves = {place.key: place.shelf for each in stood for place in shelves_of(each) if place.programme is not None}
     for shelf in shelves.values():
         for key in (_heard_key(shelf.key), *(shelf.heard_page(language) for language in LANGUAGES)):
