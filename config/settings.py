@@ -103,6 +103,7 @@ class RetentionSettings(_Section):
 
     keep_days: Annotated[int, Field(ge=0, le=36_525)]
     programmes: dict[str, Annotated[int, Field(ge=1, le=36_525)]]
+    apply: bool
 
 
 class SiteSettings(_Section):

@@ -16,10 +16,11 @@ import typer
 
 from config.settings import Settings
 from flows.engines import retention_rule, running_store, site_options
+from flows.retention import withdraw_due, withdraw_session
 from pipeline.cli import exit_status, say
 from pipeline.details import LINE_LENGTH, clean
 from pipeline.errors import StoreError
-from pipeline.journal import read_record, record_restoration, record_withdrawal, session_folder
+from pipeline.journal import read_record, record_restoration, session_folder
 from pipeline.naming import printable
 from pipeline.ports import Store
 from pipeline.published import read_held, session_ids
@@ -28,8 +29,8 @@ from pipeline.s3 import open_store
 from pipeline.search_store import SearchIndex
 from pipeline.site.render import LearnerSite
 from pipeline.types import LANGUAGES, SESSION_ID_LENGTH
-from pipeline.verification import verify
-from pipeline.withdrawal import restore, withdraw
+from pipeline.verification import verify, verify_lists
+from pipeline.withdrawal import restore
 
 _WRONG_USE: Final = 2
 _SESSION_ID: Final = re.compile(rf"[0-9a-f]{{{SESSION_ID_LENGTH}}}\Z")
@@ -95,6 +96,9 @@ def _verify(sessions: list[str], thorough: bool, settings: Settings, store: Stor
         for finding in verify(session, store, thorough=thorough, search=search):
             found += 1
             typer.echo(f"{session}  {say(finding.code, **dict(finding.data))}")
+    for finding in verify_lists(store, LearnerSite(site_options(settings))):
+        found += 1
+        typer.echo(say(finding.code, **dict(finding.data)))
     typer.echo(say("publishing.verified", count=len(checked), findings=found))
     if found:
         raise typer.Exit(exit_status(StoreError("publishing.verified")))
@@ -102,9 +106,11 @@ def _verify(sessions: list[str], thorough: bool, settings: Settings, store: Stor
 
 def _withdraw(session: str, reason: str, settings: Settings, store: Store) -> None:
     _known(session, settings, store)
-    # In this order: a run that begins now finds out before it has worked for hours.
-    record_withdrawal(settings.work, session, reason)
-    withdraw(session, store, views=LearnerSite(site_options(settings)))
+    withdraw_session(settings, store, session, reason)
+    _tell_withdrawn(session, settings, store)
+
+
+def _tell_withdrawn(session: str, settings: Settings, store: Store) -> None:
     folder = session_folder(settings.work, session)
     typer.echo(say("publishing.withdraw_done", session=session, folder=folder))
     for language in LANGUAGES:
@@ -130,7 +136,8 @@ def _retention(apply: bool, settings: Settings, store: Store) -> None:
     for due in found:
         typer.echo(_told(due))
         if apply:
-            _withdraw(due.entry.session_id, say("publishing.retention_reason", days=due.days), settings, store)
+            withdraw_due(settings, store, due)
+            _tell_withdrawn(due.entry.session_id, settings, store)
 
 
 def _told(due: Due) -> str:

@@ -2,8 +2,9 @@
 
 In goes the inbox, out come runs of ``process_session``, one a recording, and a status page. Each round sweeps the
 inbox, sees to it that every unfinished recording has a run that lives, writes the page, takes captions that came back
-corrected and what learners report, and tells people. A round that fails, because the Prefect server restarts say, is
-logged and tried again: nothing is kept in memory that the next round could miss.
+corrected and what learners report, tells people, and once a day withdraws what the settings keep no longer. A round
+that fails, because the Prefect server restarts say, is logged and tried again: nothing is kept in memory that the next
+round could miss.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from config.settings import Settings, load_settings
 from flows.children import end_with_parent
 from flows.engines import intake_options, notification_options
 from flows.notify import Notifier, open_channels
+from flows.retention import DailyRetention
 from flows.runs import GRACE, WATCHER, retire_watchers, tend_runs
 from pipeline.approving import finish_approvals
 from pipeline.errors import TribuneError
@@ -65,6 +67,7 @@ def watch(settings: Settings, go_on: Callable[[], bool]) -> None:
     prepare(options)
     notifier = Notifier(open_channels(notification_options(settings)), settings.root)
     terms = glossary.load_all()
+    retention = DailyRetention(settings)
     seen: Seen = {}
     # Whatever ran before this watcher was started had no time to be handed over.
     grace = dt.timedelta(0)
@@ -77,6 +80,7 @@ def watch(settings: Settings, go_on: Callable[[], bool]) -> None:
             take_returned(settings.returned, settings.work, settle_ms=options.settle_ms, now=now, terms=terms)
             take_reports(settings.reports, settings.work, settle_ms=options.settle_ms, now=now)
             notifier.tell(read_records(options.work))
+            retention.apply(now.date())
         except (httpx.HTTPError, PrefectException, OSError, TribuneError):
             _logger.warning("this round failed; the next one makes up for it", exc_info=True)
             pause = max(pause, _AFTER_FAILURE_S)

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pipeline.content_words import Sentence, bare, sentences, stem_of
+from pipeline.content_words import Sentence, bare, phrase_text, sentences, stem_of
 from pipeline.sentences import listed
 from pipeline.types import Chapter, Span, Transcript, Word
 
@@ -182,7 +182,7 @@ def _texts(said: Sequence[Sentence]) -> dict[tuple[str, ...], Counter[str]]:
     for sentence in said:
         for phrase in _phrases(sentence.words):
             stems = tuple(stem for stem in map(stem_of, phrase) if stem is not None)
-            found.setdefault(stems, Counter())[_shown(phrase)] += 1
+            found.setdefault(stems, Counter())[phrase_text(phrase)] += 1
     return found
 
 
@@ -204,14 +204,3 @@ def _phrases(words: Sequence[Word]) -> Iterator[Sequence[Word]]:
                 break
             if words[last].text[-1] in ".,;:!?…":
                 break
-
-
-def _shown(phrase: Sequence[Word]) -> str:
-    """Return a phrase without the marks around it and without the article elided before it."""
-    texts = [word.text for word in phrase]
-    texts[0] = texts[0][len(texts[0]) - len(texts[0].lstrip("«“\"'([ \u00a0")) :]
-    texts[-1] = texts[-1].rstrip(".,;:!?…»”\"')]\u00a0 ")
-    for elided in ("l'", "l’", "d'", "d’", "qu'", "qu’"):
-        if phrase[0].language == "fr" and texts[0].lower().startswith(elided):
-            texts[0] = texts[0][len(elided) :]
-    return " ".join(texts)

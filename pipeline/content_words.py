@@ -8,7 +8,7 @@ chapters and highlights must agree on what a sentence and a word worth counting 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -154,6 +154,17 @@ def bare(word: Word) -> str:
             if core.startswith(elision) and len(core) > len(elision):
                 return core.removeprefix(elision)
     return core
+
+
+def phrase_text(phrase: Sequence[Word]) -> str:
+    """Return a run of words as a name for something: without the marks around it and what French elides before it."""
+    texts = [word.text for word in phrase]
+    texts[0] = texts[0][len(texts[0]) - len(texts[0].lstrip("«“\"'([ \u00a0")) :]
+    texts[-1] = texts[-1].rstrip(".,;:!?…»”\"')]\u00a0 ")
+    for elided in ("l'", "l’", "d'", "d’", "qu'", "qu’"):
+        if phrase[0].language == "fr" and texts[0].lower().startswith(elided):
+            texts[0] = texts[0][len(elided) :]
+    return " ".join(texts)
 
 
 def _lower(word: Word) -> str:

@@ -61,7 +61,7 @@ def choose_highlights(transcript: Transcript) -> tuple[Highlight, ...]:
     count = min(MOST, max(FEWEST, transcript.duration_ms // _ONE_EVERY_MS))
     chosen: list[int] = []
     for at in sorted(range(len(said)), key=lambda at: (-round(float(worth[at]), 9), at)):
-        if len(chosen) < count and _stands_alone(said[at]) and all(_is_other(said, alike, at, one) for one in chosen):
+        if len(chosen) < count and stands_alone(said[at]) and all(_is_other(said, alike, at, one) for one in chosen):
             chosen.append(at)
     return tuple(_highlight(said[at]) for at in sorted(chosen))
 
@@ -91,7 +91,8 @@ def _ranks(alike: NDArray[np.float64]) -> NDArray[np.float64]:
     return ranks
 
 
-def _stands_alone(sentence: Sentence) -> bool:
+def stands_alone(sentence: Sentence) -> bool:
+    """Say whether a sentence may be quoted: whole, surely heard, neither short nor long, leaning on none before it."""
     words = sentence.words
     probability = sum(word.probability for word in words) / len(words)
     return (

@@ -150,12 +150,14 @@ class ObjectHeaders:
         cache_control: For browsers and what stands between.
         content_language: Of the text, where it has one.
         content_disposition: How a browser should save it, where it should.
+        compressed: Whether it is kept and served with gzip: only for what nothing but browsers read.
     """
 
     content_type: str
     cache_control: str
     content_language: str | None = None
     content_disposition: str | None = None
+    compressed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,8 +167,8 @@ class StoredObject:
     Attributes:
         key: Its key in the bucket.
         etag: Changes when the object does; for conditional writes.
-        size: Bytes.
-        sha256: Of the bytes as they were sent, where the store kept it.
+        size: Bytes, as they are kept.
+        sha256: Of the bytes that a reader gets, uncompressed, where the store kept it.
         headers: How it is served; ``None`` where that was not asked.
     """
 
@@ -206,7 +208,7 @@ class Store(Protocol):
 
         Args:
             key: Where.
-            body: The bytes, or the file that has them.
+            body: The bytes, or the file that has them; uncompressed in any case.
             headers: How it is served.
             sha256: Of the body.
             replaces: Write only if this is still what is there.

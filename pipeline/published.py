@@ -24,6 +24,7 @@ from pipeline.ports import ObjectHeaders, Store, StoredObject
 from pipeline.s3 import content_disposition
 from pipeline.serial import from_json
 from pipeline.site.model import PublishedFile
+from pipeline.themes import Theme
 from pipeline.types import LANGUAGES, Language, Notice, Provenance, Session, Timing
 
 FOREVER: Final = "public, max-age=31536000, immutable"
@@ -37,7 +38,10 @@ MANIFEST: Final = "manifest.json"
 SESSION_FILE: Final = "session.json"
 """Made when publishing, so no artifact may have that name."""
 FRESH_JSON: Final = ObjectHeaders(content_type=JSON, cache_control=FRESH)
+LIST_JSON: Final = ObjectHeaders(content_type=JSON, cache_control=FRESH, compressed=True)
+"""For what only we and our own pages read."""
 
+_FOR_BROWSERS: Final = frozenset({"text/html", "text/css", "text/javascript", "image/svg+xml"})
 _ATTEMPTS: Final = 12
 """How often a write that somebody else was faster at is decided anew."""
 _PAUSE_MS: Final = 25
@@ -120,6 +124,7 @@ class SessionDetails:
         revision: The revision that this is part of.
         digest: Of the bundle.
         published_at: When this revision was first begun.
+        themes: What the session comes back to, in its own words; the lists of its programme are told by them.
         version: Of this form.
     """
 
@@ -134,6 +139,7 @@ class SessionDetails:
     revision: str
     digest: str
     published_at: dt.datetime
+    themes: tuple[Theme, ...] = ()
     version: Literal[1] = 1
 
 
@@ -283,12 +289,17 @@ def derive(store: Store, key: str, headers: ObjectHeaders, make: Callable[[bytes
     def once() -> bool:
         there = store.read(key)
         body = make(None if there is None else there[0])
-        if body is None or (there is not None and there[0] == body):
+        if body is None or (there is not None and there[0] == body and _is_kept_so(there[1], headers)):
             return False
         write(store, key, body, headers, replaces=None if there is None else there[1])
         return True
 
     return insisting(once)
+
+
+def _is_kept_so(there: StoredObject, headers: ObjectHeaders) -> bool:
+    """Say whether an object is compressed where it is to be; what an earlier version wrote may not be."""
+    return there.headers is None or there.headers.compressed == headers.compressed
 
 
 def write(
@@ -342,13 +353,28 @@ def published_file(manifest: Manifest, file: FileRecord) -> PublishedFile:
 
 
 def machine_headers(content_type: str) -> ObjectHeaders:
-    """Return how what other programs read is served."""
-    return ObjectHeaders(content_type=content_type, cache_control=FRESH)
+    """Return how what other programs read, or show, is served."""
+    return ObjectHeaders(content_type=content_type, cache_control=FRESH, compressed=is_for_browsers(content_type))
+
+
+def asset_headers(content_type: str) -> ObjectHeaders:
+    """Return how what every page needs is served."""
+    return ObjectHeaders(content_type=content_type, cache_control=FOREVER, compressed=is_for_browsers(content_type))
+
+
+def is_for_browsers(content_type: str) -> bool:
+    """Say whether only browsers read files of that type, which all unpack what they are given, and it is worth it.
+
+    Example:
+        >>> is_for_browsers(HTML), is_for_browsers("text/vtt; charset=utf-8"), is_for_browsers("font/woff2")
+        (True, False, False)
+    """
+    return content_type.partition(";")[0].strip() in _FOR_BROWSERS
 
 
 def page_headers(language: Language | None) -> ObjectHeaders:
     """Return how a page is served."""
-    return ObjectHeaders(content_type=HTML, cache_control=FRESH, content_language=language)
+    return ObjectHeaders(content_type=HTML, cache_control=FRESH, content_language=language, compressed=True)
 
 
 def language_of(key: str) -> Language | None:

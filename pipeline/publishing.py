@@ -49,8 +49,9 @@ from pipeline.published import (
 )
 from pipeline.search_store import SearchIndex
 from pipeline.serial import to_json
-from pipeline.shelves import Lists
+from pipeline.shelves import Lists, erase_earlier_quotations
 from pipeline.site.model import MachineFile, PublishedSession, Views
+from pipeline.themes import Theme, find_themes
 from pipeline.types import (
     LANGUAGES,
     Artifact,
@@ -110,7 +111,7 @@ def publish(
         store: Where.
         views: Makes the pages.
         cues: The captions, for the pages.
-        edited: The readable transcript, for the pages.
+        edited: The readable transcript, for the pages; themes are found in it, too.
         chapters: The session by topic, for the pages.
         highlights: The passages that carry most, for the pages.
         now: The clock.
@@ -127,7 +128,7 @@ def publish(
     """
     if any(artifact.name == SESSION_FILE for artifact in bundle.artifacts):
         raise ValueError(f"{SESSION_FILE} is made when publishing")
-    publisher = _Publisher(bundle, store, now)
+    publisher = _Publisher(bundle, find_themes(edited or bundle.transcript, bundle.session), store, now)
     try:
         with publisher.unless_withdrawn():
             manifest, record = insisting(publisher.settle)
@@ -162,6 +163,7 @@ def withdraw_earlier(session_id: str, store: Store) -> None:
     manifest = read_manifest(session_id, store)
     if manifest is None:
         return
+    erase_earlier_quotations(session_id, store)
     folder = session_folder(session_id)
     earlier = re.compile(rf"{re.escape(folder)}(?!{re.escape(manifest.revision)}/)r[1-9][0-9]*-[0-9a-f]{{8}}/")
     keep = {item.key for item in store.list(folder) if not earlier.match(item.key)}
@@ -188,6 +190,7 @@ def published_session(
         edited=edited,
         chapters=tuple(chapters),
         highlights=tuple(highlights),
+        themes=record.themes,
         files=tuple(published_file(manifest, file) for file in manifest.files),
         revision=manifest.revision,
         published_at=manifest.published_at,
@@ -200,8 +203,9 @@ def published_session(
 class _Publisher:
     """One call of :func:`publish`: what it publishes, where, and how many objects it has written."""
 
-    def __init__(self, bundle: Bundle, store: Store, now: Callable[[], dt.datetime]) -> None:
+    def __init__(self, bundle: Bundle, themes: tuple[Theme, ...], store: Store, now: Callable[[], dt.datetime]) -> None:
         self.bundle = bundle
+        self.themes = themes
         self.store = store
         self.now = now
         self.digest = bundle_digest(bundle)
@@ -279,7 +283,7 @@ class _Publisher:
         must not change a file that the first one's manifest may name already.
         """
         key = f"{session_folder(self.bundle.session.id)}{revision}/{SESSION_FILE}"
-        body = to_json(_session_record(self.bundle, revision, self.digest, self.now()))
+        body = to_json(self._record(revision))
         try:
             write(self.store, key, body, ObjectHeaders(content_type=JSON, cache_control=FOREVER))
             self.written += 1
@@ -297,6 +301,24 @@ class _Publisher:
             sha256=hashlib.sha256(body).hexdigest(),
             content_type=JSON,
             role="metadata",
+        )
+
+    def _record(self, revision: str) -> SessionDetails:
+        bundle = self.bundle
+        return SessionDetails(
+            session=bundle.session,
+            # A name from a file system may hold bytes that are no text.
+            recording_name=bundle.recording.name.encode(errors="replace").decode(),
+            recording_sha256=bundle.recording.sha256,
+            recording_size=bundle.recording.size,
+            duration_ms=bundle.transcript.duration_ms,
+            notices=bundle.transcript.notices,
+            provenance=bundle.provenance,
+            timings=bundle.timings,
+            revision=revision,
+            digest=self.digest,
+            published_at=self.now(),
+            themes=self.themes,
         )
 
     def _send_artifact(self, manifest: Manifest, artifact: Artifact) -> None:
@@ -336,23 +358,6 @@ class _Publisher:
     def _while_it_holds(self, manifest: Manifest, page: bytes, _before: bytes | None) -> bytes | None:
         """Return a page unless somebody has published the session anew meanwhile: then it is for them to derive."""
         return page if read_manifest(manifest.session_id, self.store) == manifest else None
-
-
-def _session_record(bundle: Bundle, revision: str, digest: str, published_at: dt.datetime) -> SessionDetails:
-    return SessionDetails(
-        session=bundle.session,
-        # A name from a file system may hold bytes that are no text.
-        recording_name=bundle.recording.name.encode(errors="replace").decode(),
-        recording_sha256=bundle.recording.sha256,
-        recording_size=bundle.recording.size,
-        duration_ms=bundle.transcript.duration_ms,
-        notices=bundle.transcript.notices,
-        provenance=bundle.provenance,
-        timings=bundle.timings,
-        revision=revision,
-        digest=digest,
-        published_at=published_at,
-    )
 
 
 def _publication(manifest: Manifest, store: Store, written: int) -> Publication:

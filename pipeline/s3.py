@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import builtins
+import gzip
 import hashlib
 import io
 import json
@@ -17,6 +18,7 @@ import re
 import secrets
 import threading
 import unicodedata
+import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -59,6 +61,8 @@ DELETED_AT_ONCE: Final = 1000
 
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\Z")
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_GZIP: Final = "gzip"
+_GZIP_LEVEL: Final = 9
 _CONFLICTS: Final = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "OperationAborted"})
 _CORRUPTIONS: Final = frozenset(
     {"BadDigest", "InvalidDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch"}
@@ -242,7 +246,7 @@ class S3Store:
             if body is None:
                 return None
             digest = hashlib.sha256()
-            for block in body["Body"].iter_chunks(MIB):
+            for block in _plain(body):
                 digest.update(block)
         return digest.hexdigest()
 
@@ -372,7 +376,7 @@ class S3Store:
             found = self._open(key)
             if found is None:
                 return None
-            for block in found["Body"].iter_chunks(MIB):
+            for block in _plain(found):
                 digest.update(block)
                 blocks.append(block)
         stored = _stored(key, found, found["ContentLength"])
@@ -381,18 +385,22 @@ class S3Store:
         return stored
 
     def _send(self, upload: _Upload) -> StoredObject:
-        if upload.size > self.options.multipart_bytes:
+        if upload.size > self.options.multipart_bytes and not upload.headers.compressed:
             return self._send_in_parts(upload)
         data = b"".join(upload.blocks(max(upload.size, 1)))
+        sent_sha256 = upload.sha256
+        if upload.headers.compressed:
+            data = _compress(data)
+            sent_sha256 = hashlib.sha256(data).hexdigest()
         answer = self._client.put_object(
             Bucket=self.options.bucket,
             Key=upload.key,
             Body=data,
-            ChecksumSHA256=_base64(upload.sha256),
+            ChecksumSHA256=_base64(sent_sha256),
             **upload.described,
             **upload.condition,
         )
-        return upload.stored(answer["ETag"])
+        return upload.stored(answer["ETag"], len(data))
 
     def _send_in_parts(self, upload: _Upload) -> StoredObject:
         begun = self._find_begun(upload) or self._begin(upload)
@@ -408,7 +416,7 @@ class S3Store:
                 with suppress(BotoCoreError, ClientError):
                     self._client.abort_multipart_upload(**where)
             raise
-        return upload.stored(answer["ETag"])
+        return upload.stored(answer["ETag"], upload.size)
 
     def _begin(self, upload: _Upload) -> str:
         begun = self._client.create_multipart_upload(
@@ -516,13 +524,14 @@ class _Upload:
             "CacheControl": self.headers.cache_control,
             "ContentLanguage": self.headers.content_language,
             "ContentDisposition": self.headers.content_disposition,
+            "ContentEncoding": _GZIP if self.headers.compressed else None,
         }
         kept = {name: value for name, value in served.items() if value is not None}
         return {**kept, "Metadata": {"sha256": self.sha256, "write": self.token}}
 
-    def stored(self, etag: str) -> StoredObject:
+    def stored(self, etag: str, size: int) -> StoredObject:
         """Return what is known of the object once it is written."""
-        return StoredObject(key=self.key, etag=etag, size=self.size, sha256=self.sha256, headers=self.headers)
+        return StoredObject(key=self.key, etag=etag, size=size, sha256=self.sha256, headers=self.headers)
 
     def blocks(self, size: int) -> Iterator[bytes]:
         """Yield the bytes, that many at a time.
@@ -600,16 +609,46 @@ def _is_missing(error: ClientError) -> bool:
 
 
 def _stored(key: str, found: Mapping[str, Any], size: int) -> StoredObject:
-    # The server's own checksum is worth more than what we wrote beside it, where it covers the whole object.
-    whole = found.get("ChecksumSHA256", "-")
+    compressed = _is_compressed(found)
+    # The server's own checksum is worth more than what we wrote beside it, where it covers what a reader gets.
+    whole = "-" if compressed else found.get("ChecksumSHA256", "-")
     sha256 = found["Metadata"].get("sha256") if "-" in whole else base64.b64decode(whole).hex()
     headers = ObjectHeaders(
         content_type=found.get("ContentType", ""),
         cache_control=found.get("CacheControl", ""),
         content_language=found.get("ContentLanguage"),
         content_disposition=found.get("ContentDisposition"),
+        compressed=compressed,
     )
     return StoredObject(key=key, etag=found["ETag"], size=size, sha256=sha256, headers=headers)
+
+
+def _is_compressed(found: Mapping[str, Any]) -> bool:
+    return _GZIP in str(found.get("ContentEncoding", ""))
+
+
+def _compress(data: bytes) -> bytes:
+    """Return the same bytes for the same bytes: no name and no time in them."""
+    return gzip.compress(data, _GZIP_LEVEL, mtime=0)
+
+
+def _plain(found: GetObjectOutputTypeDef) -> Iterator[bytes]:
+    """Yield the bytes of an object as a reader gets them.
+
+    Raises:
+        StoreCorrupt: It says that it is compressed and is not.
+    """
+    blocks = found["Body"].iter_chunks(MIB)
+    if not _is_compressed(found):
+        yield from blocks
+        return
+    unpacked = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    try:
+        for block in blocks:
+            yield unpacked.decompress(block)
+        yield unpacked.flush()
+    except zlib.error as error:
+        raise StoreCorrupt("store.corrupt", {"key": ""}) from error
 
 
 def _etag_of_same(part: PartTypeDef | None, block: bytes, checksum: str) -> str | None:

@@ -20,11 +20,12 @@ from functools import lru_cache, partial
 from typing import Final, Literal, TypeVar, cast
 
 from pipeline.errors import StoreConflict, StoreCorrupt
+from pipeline.heard import find_common, hear, heard_key
 from pipeline.ports import ObjectHeaders, Store
 from pipeline.published import (
-    FOREVER,
-    FRESH_JSON,
+    LIST_JSON,
     Manifest,
+    asset_headers,
     derive,
     file_key,
     language_of,
@@ -55,6 +56,7 @@ from pipeline.site.model import (
     index_page_key,
 )
 from pipeline.site.subjects import choose_name, letter_of, list_key, sort_name, subjects_of
+from pipeline.themes import CommonTheme
 from pipeline.types import LANGUAGES, Bilingual, Language, Session
 
 CATALOGUE: Final = "catalogue.json"
@@ -341,6 +343,25 @@ def _is_known(part: Shelved, catalogue: Catalogue, store: Store) -> bool:
     return bool(letters) or shelf in (*catalogue.shelves, *catalogue.subjects)
 
 
+def erase_earlier_quotations(session_id: str, store: Store) -> None:
+    """Remove earlier versions of whatever quotes a session outside its own folder, where the bucket keeps versions.
+
+    For a session that was withdrawn, or of which a passage was cut; while the files of its revisions still are there,
+    which tell the programmes it has belonged to.
+
+    Raises:
+        StoreError: See :class:`Store`.
+    """
+    entry = read_entry(session_id, store)
+    stood: list[Session | CatalogueEntry] = [each.session for each in read_all_details(session_id, store)]
+    if entry is not None:
+        stood.append(entry)
+    places = (place for each in stood for place in shelves_of(each) if place.programme is not None)
+    for shelf in {place.whole: place.shelf for place in places if place.whole is not None}.values():
+        for key in (heard_key(shelf.key), *(shelf.heard_page(language) for language in LANGUAGES)):
+            store.erase(key, keep={key})
+
+
 class Lists:
     """The lists of all sessions in one store.
 
@@ -362,8 +383,7 @@ class Lists:
     def write_assets(self) -> None:
         """Write what every page needs; before any page that refers to it."""
         for asset in self._views.assets():
-            headers = ObjectHeaders(content_type=asset.content_type, cache_control=FOREVER)
-            self._derive(asset.key, headers, partial(_always, asset.body))
+            self._derive(asset.key, asset_headers(asset.content_type), partial(_always, asset.body))
 
     def update(self, session_id: str) -> None:
         """Bring every list that a session stands on, or has stood on, up to date with what holds of it.
@@ -381,6 +401,63 @@ class Lists:
                 return
         raise StoreConflict("store.conflict", {"key": CATALOGUE})
 
+    def outdated(self) -> Iterator[str]:
+        """Yield the key of every list, page, feed or sitemap that is not what the store's own lists make of it.
+
+        Raises:
+            StoreCorrupt: The catalogue cannot be read.
+            StoreError: See :class:`Store`.
+        """
+        catalogue = read_catalogue(self._store)
+        for shelf in _by_month(catalogue.shelves):
+            if self._summary(shelf.key) != shelf:
+                yield _shelf_key(shelf.key)
+            yield from self._differing(shelf.page, partial(self._month_page, shelf.key))
+            yield from self._not_there(self._month_files(shelf.key))
+        for shelf in self._every_subject(catalogue):
+            yield from self._outdated_of(shelf)
+        for letter in catalogue.letters:
+            if self._differs(letter.page, self._letter_page(letter)):
+                yield letter.page
+            yield from self._not_there(self._index_files(letter))
+        for kind in INDEXES:
+            yield from self._differing(partial(index_page_key, kind), partial(self._index_page, kind))
+        for key, page in (*self._home().items(), *self._views.search_pages().items()):
+            if self._differs(key, page):
+                yield key
+        yield from self._not_there(self._site_files())
+
+    def _outdated_of(self, shelf: Shelf) -> Iterator[str]:
+        parted = self._read(Parted, shelf.key)
+        if parted is None or parted.shelf != shelf:
+            yield _shelf_key(shelf.key)
+            return
+        for part in parted.parts:
+            yield from self._differing(part.page, partial(self._part_page, shelf.key, part.key))
+        yield from self._differing(shelf.page, partial(self._subject_page, shelf.key))
+        if shelf.programme is not None:
+            yield from self._not_there(self._programme_files(shelf.key, shelf.programme))
+
+    def _every_subject(self, catalogue: Catalogue) -> Iterator[Shelf]:
+        """Yield the list of every subject once; those under letters stand there in each language."""
+        found = {shelf.key: shelf for shelf in (*catalogue.shelves, *catalogue.subjects) if shelf.about is not None}
+        for letter in catalogue.letters:
+            lettered = self._read(Lettered, letter.key)
+            found |= {shelf.key: shelf for shelf in (() if lettered is None else lettered.shelves)}
+        yield from found.values()
+
+    def _differing(self, page: Callable[[Language], str], make: Callable[[Language], str | None]) -> Iterator[str]:
+        yield from (page(language) for language in LANGUAGES if self._differs(page(language), make(language)))
+
+    def _differs(self, key: str, page: str | None) -> bool:
+        there = self._store.head(key)
+        if there is None or page is None:
+            return (there is None) != (page is None)
+        return there.sha256 != hashlib.sha256(page.encode()).hexdigest()
+
+    def _not_there(self, files: Iterable[MachineFile]) -> Iterator[str]:
+        yield from (file.key for file in files if not self._is_there(file))
+
     def _update(self, session_id: str, entry: CatalogueEntry | None) -> None:
         catalogue = self._read_catalogue()
         places = {place.key: place for place in self._places(session_id, entry)}
@@ -390,9 +467,9 @@ class Lists:
         for place in places.values():
             lost_if_missing = anew or self._should_be_there(place, catalogue)
             make = partial(self._shelf, session_id, place, lost_if_missing)
-            self._derive(_shelf_key(place.key), FRESH_JSON, make)
+            self._derive(_shelf_key(place.key), LIST_JSON, make)
         letters = self._derive_wholes(places.values(), anew)
-        self._derive(CATALOGUE, FRESH_JSON, partial(self._catalogue, tuple(places.values()), letters))
+        self._derive(CATALOGUE, LIST_JSON, partial(self._catalogue, tuple(places.values()), letters))
         self._derive_all_pages(places.values(), letters)
         for key, page in self._views.search_pages().items():
             self._derive(key, page_headers(language_of(key)), partial(_always, page.encode()))
@@ -453,12 +530,12 @@ class Lists:
         under: dict[str, tuple[Letter, list[str]]] = {}
         for whole, parts in _by_whole(places).items():
             keys = [part.key for part in parts]
-            self._derive(_shelf_key(whole), FRESH_JSON, partial(self._parted, whole, keys, anew))
+            self._derive(_shelf_key(whole), LIST_JSON, partial(self._parted, whole, keys, anew))
             parted = self._read(Parted, whole)
             for letter in () if parted is None else parted.letters:
                 under.setdefault(letter.key, (letter, []))[1].append(whole)
         for letter, wholes in under.values():
-            self._derive(_shelf_key(letter.key), FRESH_JSON, partial(self._lettered, letter, wholes, anew))
+            self._derive(_shelf_key(letter.key), LIST_JSON, partial(self._lettered, letter, wholes, anew))
         return {key: letter for key, (letter, _) in under.items()}
 
     def _parted(self, whole: str, keys: Sequence[str], anew: bool, before: bytes | None) -> bytes | None:
@@ -551,6 +628,8 @@ class Lists:
 
     def _derive_subject(self, whole: str, places: Sequence[Shelved]) -> None:
         """Bring the pages of a subject up to date, with those of some of its parts and of the parts beside them."""
+        if places[0].programme is not None:
+            self._derive(heard_key(whole), LIST_JSON, partial(self._heard, whole))
         parted = self._read(Parted, whole)
         parts = () if parted is None else parted.parts
         around = {shelf.key for place in places for shelf in _beside(parts, place.key) if shelf}
@@ -575,7 +654,7 @@ class Lists:
         shelf = None if parted is None else parted.shelf
         if parted is None or shelf is None:
             return None
-        around = Around(parts=parted.parts if shelf.count > SHOWN_FIRST else ())
+        around = Around(parts=parted.parts if shelf.count > SHOWN_FIRST else (), heard=bool(self._themes(whole)))
         return self._list_page(shelf, self._latest_of(parted.parts), around, language)
 
     def _list_page(self, shelf: Shelf, entries: Sequence[CatalogueEntry], around: Around, language: Language) -> str:
@@ -586,7 +665,20 @@ class Lists:
 
     def _programme_files(self, whole: str, programme: Bilingual) -> Sequence[MachineFile]:
         shelved = read_shelf(whole, self._store) or Shelved(key=whole, programme=programme)
-        return self._views.shelf_files(shelved.shelf, shelved.entries)
+        return self._views.shelf_files(shelved.shelf, shelved.entries, self._themes(whole))
+
+    def _heard(self, whole: str, before: bytes | None) -> bytes | None:
+        shelved = read_shelf(whole, self._store)
+        if shelved is None and before is None:
+            return None
+        return hear(whole, () if shelved is None else shelved.entries, self._store, before)
+
+    def _themes(self, whole: str) -> tuple[CommonTheme, ...]:
+        """Return what the sessions of a programme have in common, the latest to be quoted first."""
+        if self._store.head(heard_key(whole)) is None:
+            return ()
+        shelved = read_shelf(whole, self._store)
+        return () if shelved is None else find_common(whole, shelved.entries, self._store)
 
     def _latest_of(self, shelves: Iterable[Shelf]) -> list[CatalogueEntry]:
         """Return the latest sessions of lists that come in order, as many as a page shows."""

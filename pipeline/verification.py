@@ -7,6 +7,7 @@ alone because it trusts nothing that publishing says of itself: it looks at what
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from pipeline.errors import StoreCorrupt
 from pipeline.ports import ObjectHeaders, Store, StoredObject
@@ -22,8 +23,11 @@ from pipeline.published import (
     session_folder,
 )
 from pipeline.search_store import INDEX, SearchIndex, passages_key
-from pipeline.shelves import unlisted
+from pipeline.shelves import Lists, unlisted
+from pipeline.site.model import Views
 from pipeline.types import LANGUAGES, Notice
+
+_HEADERS: Final = {"compressed": "Content-Encoding"}
 
 
 def verify(
@@ -57,6 +61,25 @@ def verify(
         return (Notice(code=corrupt.code, data=tuple(sorted(corrupt.data.items()))),)
 
 
+def verify_lists(store: Store, views: Views) -> tuple[Notice, ...]:
+    """Check every list, and what other programs read of all sessions, against the shelves that they are made from.
+
+    Args:
+        store: Where.
+        views: Makes them; with the address that they should tell.
+
+    Returns:
+        What is wrong, ``publishing.list_outdated`` or ``publishing.unreadable``, each with the ``key``.
+
+    Raises:
+        StoreError: See :class:`Store`.
+    """
+    try:
+        return tuple(_notice("publishing.list_outdated", key) for key in Lists(store, views).outdated())
+    except StoreCorrupt as corrupt:
+        return (Notice(code=corrupt.code, data=tuple(sorted(corrupt.data.items()))),)
+
+
 def _check_published(manifest: Manifest, store: Store, search: SearchIndex, *, thorough: bool) -> Iterator[Notice]:
     damaged = False
     for file in manifest.files:
@@ -79,10 +102,10 @@ def _check_published(manifest: Manifest, store: Store, search: SearchIndex, *, t
 
 def _check_headers(there: StoredObject, wanted: ObjectHeaders) -> Iterator[Notice]:
     found = there.headers
-    names = ("content_type", "cache_control", "content_language", "content_disposition")
+    names = ("content_type", "cache_control", "content_language", "content_disposition", "compressed")
     wrong = [name for name in names if getattr(found, name, None) != getattr(wanted, name)]
     if wrong:
-        headers = ", ".join(name.replace("_", "-").title() for name in wrong)
+        headers = ", ".join(_HEADERS.get(name, name.replace("_", "-").title()) for name in wrong)
         yield Notice(code="publishing.served", data=(("headers", headers), ("key", there.key)))
 
 

@@ -30,7 +30,7 @@ from pipeline.published import (
 )
 from pipeline.search_store import SearchIndex
 from pipeline.serial import to_json
-from pipeline.shelves import Lists
+from pipeline.shelves import Lists, erase_earlier_quotations
 from pipeline.site.model import Views
 from pipeline.types import LANGUAGES
 
@@ -67,6 +67,7 @@ def withdraw(
     search = SearchIndex(store)
     search.update(session_id)
     search.sweep()
+    erase_earlier_quotations(session_id, store)
     removed = erase_files(session_id, store)
     _logger.info("session %s is withdrawn, %d objects and versions removed", session_id, removed)
     return withdrawal

@@ -18,7 +18,7 @@ from typing import Final, get_args
 
 from playwright.sync_api import Browser
 
-from pipeline.site.model import Theme
+from pipeline.site.model import Look
 from pipeline.types import LANGUAGES
 from tests.browser import open_browser, serve
 from tests.pages import OPTIONS, PAGE_KINDS, make_media, make_sessions, write_site
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where the pictures are written")
     parser.add_argument("--kinds", nargs="+", choices=list(PAGE_KINDS), default=list(PAGE_KINDS))
     parser.add_argument("--sizes", nargs="+", choices=list(SIZES), default=["phone", "desktop"])
-    parser.add_argument("--theme", choices=get_args(Theme), default="neutral")
+    parser.add_argument("--theme", choices=get_args(Look), default="neutral")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as made, open_browser() as browser:

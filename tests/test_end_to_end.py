@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gzip
 import io
 import json
 import os
@@ -119,7 +120,8 @@ def tribune_up(root: Path, models: Path) -> Iterator[Running]:
 
 def fetch(address: str) -> bytes:
     with urllib.request.urlopen(address, timeout=10) as reply:
-        return bytes(reply.read())
+        body = bytes(reply.read())
+        return gzip.decompress(body) if reply.headers["Content-Encoding"] == "gzip" else body
 
 
 def one(records: tuple[SessionRecord, ...], name: str) -> SessionRecord:

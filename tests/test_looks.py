@@ -12,7 +12,7 @@ from typing import get_args
 import pytest
 from playwright.sync_api import Browser, Page
 
-from pipeline.site.model import Theme
+from pipeline.site.model import Look
 from pipeline.site.shared_files import style_sheet
 from tests.browser import WCAG, axe_faults, open_browser, serve, until, watch
 from tests.pages import make_media, make_sessions, page_paths, write_site
@@ -37,7 +37,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("site")
     make_media(folder / "video.mp4", folder / "poster.jpg")
     write_site(folder / "root", make_sessions(), folder / "video.mp4", folder / "poster.jpg")
-    for theme in get_args(Theme):
+    for theme in get_args(Look):
         (folder / "root" / f"{theme}.css").write_bytes(style_sheet(theme))
     with serve(folder / "root") as base:
         yield base
@@ -55,7 +55,7 @@ def page(chromium: Browser, address: str) -> Iterator[Page]:
     assert faults == []
 
 
-def put_on(page: Page, theme: Theme) -> None:
+def put_on(page: Page, theme: Look) -> None:
     """Give the page the look of a theme: nothing else differs between them."""
     page.evaluate(
         """theme => new Promise(done => { const link = document.querySelector("link[rel=stylesheet]");
@@ -80,7 +80,7 @@ def test_nothing_is_cut_off_moves_or_runs_too_long(page: Page, path: str) -> Non
     page.goto(path)
     assert page.evaluate(LOADED) < SHIFT
     open_everything(page)
-    for theme in get_args(Theme):
+    for theme in get_args(Look):
         page.set_viewport_size({"width": 320, "height": 640})
         put_on(page, theme)
         assert page.evaluate("document.documentElement.scrollWidth") <= 320
@@ -173,7 +173,7 @@ def links_and_controls(page: Page) -> set[int]:
 
 
 def test_both_themes_give_every_variable_a_value_by_light_and_by_dark() -> None:
-    defined = {theme: variables(style_sheet(theme)) for theme in get_args(Theme)}
+    defined = {theme: variables(style_sheet(theme)) for theme in get_args(Look)}
     assert defined["neutral"] == defined["gc"]
     own = set(re.findall(r"var\((--[\w-]+)", style_sheet().decode()))
     assert {name for name in own if not name.startswith("--media")} <= defined["neutral"]

@@ -84,7 +84,7 @@ def test_good_typography_is_left_alone(text: str) -> None:
     assert not french_faults(text)
 
 
-PAGE_ROOMS = ("site", "session_page", "catalogue", "search")
+PAGE_ROOMS = ("site", "session_page", "catalogue", "search", "heard")
 """The files whose messages stand on learner pages; a template names those of ``site.toml`` without its name."""
 
 
@@ -99,7 +99,7 @@ def test_learner_pages_use_every_message_of_theirs_and_no_other() -> None:
     }
     rooms = "|".join(PAGE_ROOMS)
     used = {key if "." in key else f"site.{key}" for key in named} | set(re.findall(rf"((?:{rooms})\.[a-z_]+)\"", code))
-    used -= {"site.css", "search.html"}
+    used -= {"site.css", "search.html", "heard.html"}
     families = (
         "download_",
         "downloads_",
@@ -111,6 +111,7 @@ def test_learner_pages_use_every_message_of_theirs_and_no_other() -> None:
         "podcast_",
         "offer_",
         "way_",
+        "spoken_",
     )
     ours = {code for code in CODES if code.partition(".")[0] in PAGE_ROOMS}
     assert {code for code in used if not code.endswith("_")} <= ours
@@ -139,7 +140,16 @@ def test_every_message_that_the_program_names_is_in_the_catalogue() -> None:
     used = {code: path.name for path in sources for code in named.findall(path.read_text(encoding="utf-8"))}
     not_messages = {
         *("flows.engine_server", "flows.review_server", "flows.watch_inbox"),
-        *("editor.html", "search.html", "status.html", "site.css", "video.mp4", "video.other", "notifications.json"),
+        *(
+            "editor.html",
+            "heard.html",
+            "search.html",
+            "status.html",
+            "site.css",
+            "video.mp4",
+            "video.other",
+            "notifications.json",
+        ),
         *("store.log", "review.log", "review.lock", "review.key", "review.address"),
     }
     assert {code: where for code, where in used.items() if code not in catalogue()}.keys() - not_messages == set()

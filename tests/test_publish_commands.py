@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from config.settings import load_settings
+from flows.retention import DailyRetention
 from pipeline.cli import build
 from pipeline.intake import IntakeOptions, prepare, sweep
 from pipeline.journal import (
@@ -28,6 +31,7 @@ from pipeline.s3 import S3Options, S3Store
 from pipeline.site.render import LearnerSite
 from pipeline.status import render_status
 from pipeline.types import LANGUAGES
+from pipeline.verification import verify
 from tests.test_publishing import CUES, NOON, make_bundle
 
 MOVIE = b"\x00\x00\x00\x18ftypmp42"
@@ -90,6 +94,47 @@ def test_verify_says_what_is_wrong_and_fails_then(options: IntakeOptions, store:
     assert bad.exit_code == 5
     assert f"sessions/{record.session.id}/fr.html is missing" in bad.output
     assert list(store.list("")) == before
+
+
+def test_verify_looks_at_lists_and_at_what_programs_read(
+    options: IntakeOptions, store: S3Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = drop(options)
+    put_out(record, store, tmp_path, options)
+    for key in ("en/lists/2020-01.html", "fr/index.html"):
+        found = store.read(key)
+        assert found is not None
+        assert found[1].headers is not None
+        body = found[0].replace(b"</main>", b"old</main>")
+        store.write(key, body, found[1].headers, sha256=hashlib.sha256(body).hexdigest())
+    bad = run("verify")
+    assert bad.exit_code == 5
+    assert "en/lists/2020-01.html is not what the lists give" in bad.output
+    assert "Findings: 2" in bad.output
+    # A machine that was told another address finds everything that needs one not as it would make it.
+    monkeypatch.setenv("TRIBUNE_STORE__PUBLIC_URL", "https://talks.example.org")
+    other = run("verify").output
+    assert "feeds/en/news.xml is not what" in other
+    assert "sitemap.xml is not what" in other
+    assert "store.public_url" in other
+
+
+def test_the_watcher_withdraws_what_is_due_when_it_may(
+    options: IntakeOptions, store: S3Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = drop(options)
+    put_out(record, store, tmp_path, options)
+    monkeypatch.setenv("TRIBUNE_RETENTION__KEEP_DAYS", "30")
+    DailyRetention(load_settings()).apply(dt.date(2026, 11, 22))
+    assert isinstance(read_records(options.work)[0].state, Published)
+    monkeypatch.setenv("TRIBUNE_RETENTION__APPLY", "true")
+    keeper = DailyRetention(load_settings())
+    keeper.apply(dt.date(2020, 1, 30))
+    assert isinstance(read_records(options.work)[0].state, Published)
+    keeper.apply(dt.date(2020, 1, 31))
+    assert isinstance(read_records(options.work)[0].state, Withdrawn)
+    assert verify(record.session.id, store) == ()
+    assert keeper.done_on == dt.date(2020, 1, 31)
 
 
 @pytest.mark.parametrize("command", [("verify",), ("withdraw", "--reason", "x"), ("restore",)])

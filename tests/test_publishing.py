@@ -15,7 +15,7 @@ import pytest
 
 from pipeline.errors import StoreConflict, StoreCorrupt
 from pipeline.ports import ObjectHeaders, Store, StoredObject
-from pipeline.published import FOREVER, FRESH, FRESH_JSON, Manifest, SessionDetails, read_manifest
+from pipeline.published import FOREVER, FRESH, FRESH_JSON, Manifest, SessionDetails, page_headers, read_manifest
 from pipeline.publishing import bundle_digest, publish
 from pipeline.s3 import S3Options, S3Store, open_store
 from pipeline.serial import from_json
@@ -32,6 +32,7 @@ from pipeline.site.model import (
     SiteFile,
     Views,
 )
+from pipeline.themes import CommonTheme
 from pipeline.types import (
     LANGUAGES,
     Artifact,
@@ -102,7 +103,9 @@ class PlainViews:
     def session_files(self, published: PublishedSession) -> Sequence[MachineFile]:
         return [self._machine_file(f"{published.folder}record.json", [published.revision])]
 
-    def shelf_files(self, shelf: Shelf, entries: Sequence[CatalogueEntry]) -> Sequence[MachineFile]:
+    def shelf_files(
+        self, shelf: Shelf, entries: Sequence[CatalogueEntry], themes: Sequence[CommonTheme] = ()
+    ) -> Sequence[MachineFile]:
         name = shelf.programme.get("en") if shelf.programme else shelf.key
         return [self._machine_file(f"feeds/{name}.xml", [entry.session_id for entry in entries])]
 
@@ -302,6 +305,10 @@ def test_revisions_are_kept_by_browsers_and_pages_are_asked_for_again(store: S3S
     for key in (f"{folder}manifest.json", "catalogue.json", "en/index.html", "index.html"):
         assert served(key)["cache-control"] == FRESH
     assert served("en/index.html")["content-language"] == "en"
+    for key in (f"{folder}fr.html", "assets/1/site.css", "catalogue.json", "en/index.html"):
+        assert served(key)["content-encoding"] == "gzip"
+    files = (f"{published.revision}/captions.fr.vtt", f"{published.revision}/session.json", "manifest.json")
+    assert all("content-encoding" not in served(f"{folder}{name}") for name in files)
 
 
 def test_a_rerun_writes_nothing(store: S3Store, tmp_path: Path) -> None:
@@ -334,6 +341,22 @@ def test_going_back_to_earlier_words_is_a_revision_of_its_own(store: S3Store, tm
     for text in ("Bonjour", "Bonsoir", "Bonjour"):
         last = put_out(make_bundle(tmp_path, text), store)
     assert last.revision.startswith("r3-")
+
+
+def test_pages_that_an_earlier_version_kept_uncompressed_are_compressed_by_the_next(
+    store: S3Store, tmp_path: Path
+) -> None:
+    bundle = make_bundle(tmp_path)
+    put_out(bundle, store)
+    key = f"sessions/{bundle.session.id}/fr.html"
+    page = store.read(key)
+    assert page is not None
+    plain = replace(page_headers("fr"), compressed=False)
+    store.write(key, page[0], plain, sha256=hashlib.sha256(page[0]).hexdigest())
+    assert {finding.code for finding in verify(bundle.session.id, store)} == {"publishing.served"}
+    assert put_out(bundle, store).written == 1
+    assert verify(bundle.session.id, store) == ()
+    assert store.read(key) is not None
 
 
 def test_a_new_look_rewrites_the_pages_only(store: S3Store, tmp_path: Path) -> None:

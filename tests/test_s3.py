@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import pickle
 import re
@@ -87,6 +88,34 @@ def test_objects_are_served_as_their_headers_say(store: S3Store) -> None:
         served["Content-Disposition"]
         == "attachment; filename=\"Ete 2026.vtt\"; filename*=UTF-8''%C3%89t%C3%A9%202026.vtt"
     )
+
+
+def test_what_only_browsers_read_is_kept_and_served_compressed(store: S3Store) -> None:
+    """Readers of the store and readers of the site get the same bytes, and every checksum is of these."""
+    page = replace(PLAIN, compressed=True)
+    body = "<p>Séance</p>\n".encode() * 1000
+    written = store.write("en/page.html", body, page, sha256=digest(body))
+    assert written.size < len(body) / 20
+    found, there = store.read("en/page.html") or (b"", written)
+    assert found == body
+    assert there.headers == page
+    assert there.sha256 == written.sha256 == store.read_sha256("en/page.html") == digest(body)
+    assert store.head("en/page.html") == there
+    status, served, headers = fetch(store.url("en/page.html"))
+    assert (status, headers["Content-Encoding"]) == (200, "gzip")
+    assert gzip.decompress(served) == body
+    assert len(served) == written.size
+    longer = body + b"x"
+    again = store.write("en/page.html", longer, page, sha256=digest(longer), replaces=written)
+    with pytest.raises(StoreConflict):
+        store.write("en/page.html", body, page, sha256=digest(body), replaces=written)
+    assert again.sha256 == digest(longer)
+
+
+def test_what_says_that_it_is_compressed_and_is_not_is_damaged(store: S3Store) -> None:
+    store._client.put_object(Bucket=store.options.bucket, Key="x", Body=b"plain", ContentEncoding="gzip")
+    with pytest.raises(StoreCorrupt):
+        store.read("x")
 
 
 def test_a_file_over_the_limit_goes_in_parts_and_arrives_whole(bucket: S3Options, tmp_path: Path) -> None:

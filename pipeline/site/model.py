@@ -14,6 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol, get_args
 
+from pipeline.themes import CommonTheme, Theme
 from pipeline.types import (
     LANGUAGES,
     Bilingual,
@@ -30,7 +31,7 @@ from pipeline.web_address import is_web_address
 
 _MAILBOX: Final = re.compile(r"[a-z0-9._+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)+\Z", re.IGNORECASE)
 """A plain address of a mailbox: no name before it, and nothing that means something in a link."""
-Theme = Literal["neutral", "gc"]
+Look = Literal["neutral", "gc"]
 """The looks that there are: nobody's, or those of the Government of Canada's design system."""
 
 
@@ -67,10 +68,10 @@ class SiteOptions:
     address: str | None = None
     report_mail: str | None = None
     report_form: str | None = None
-    theme: Theme = "neutral"
+    theme: Look = "neutral"
 
     def __post_init__(self) -> None:
-        if self.theme not in get_args(Theme):
+        if self.theme not in get_args(Look):
             raise ValueError(f"no such theme: {self.theme!r}")
         if not all(self.name.get(language).strip() for language in LANGUAGES):
             raise ValueError("the site needs a name")
@@ -159,6 +160,7 @@ class PublishedSession:
         recording_name: The name that the recording was dropped under.
         chapters: The session by topic; empty where it is not divided.
         highlights: The passages that carry most, in order.
+        themes: What the session comes back to.
     """
 
     session: Session
@@ -173,6 +175,7 @@ class PublishedSession:
     recording_name: str | None = None
     chapters: tuple[Chapter, ...] = ()
     highlights: tuple[Highlight, ...] = ()
+    themes: tuple[Theme, ...] = ()
 
     @property
     def duration_ms(self) -> int:
@@ -298,6 +301,10 @@ class Shelf:
         """Return the key of its page for readers of that language, below the site's root."""
         return f"{language}/lists/{self.key}.html"
 
+    def heard_page(self, language: Language) -> str:
+        """Return the key of the page of what its sessions have in common, where there is one."""
+        return f"{language}/lists/{self.key}-heard.html"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Around:
@@ -308,12 +315,14 @@ class Around:
         parts: Those of this list, the newest first, where its page does not show every session; else none.
         newer: The list of the next month or part.
         older: The list of the one before.
+        heard: Whether there is a page of what the sessions of this list have in common.
     """
 
     whole: Shelf | None = None
     parts: tuple[Shelf, ...] = ()
     newer: Shelf | None = None
     older: Shelf | None = None
+    heard: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -430,8 +439,10 @@ class Views(Protocol):
         """Return what other programs read of a session, all below ``sessions/<id>/``: always the same keys."""
         ...
 
-    def shelf_files(self, shelf: Shelf, entries: Sequence[CatalogueEntry]) -> Sequence[MachineFile]:
-        """Return what other programs read of one list, feeds or a part of the sitemap: always the same keys."""
+    def shelf_files(
+        self, shelf: Shelf, entries: Sequence[CatalogueEntry], themes: Sequence[CommonTheme] = ()
+    ) -> Sequence[MachineFile]:
+        """Return what other programs read of one list, and the pages of its themes: always the same keys."""
         ...
 
     def site_files(

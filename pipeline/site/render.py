@@ -28,6 +28,7 @@ from pipeline.site.cartridge import cartridge_key, make_cartridge
 from pipeline.site.catalogue import ProgrammeGroup, group_entries
 from pipeline.site.citation import cite
 from pipeline.site.feeds import Channel, make_channels, make_feeds
+from pipeline.site.heard import tell_themes
 from pipeline.site.licences import show_licence
 from pipeline.site.linked_data import (
     answer_oembed,
@@ -66,6 +67,7 @@ from pipeline.site.shared_files import read_shared_files
 from pipeline.site.sitemaps import make_sitemap, make_sitemap_of_letter, make_sitemap_part
 from pipeline.site.speaking import measure_voices, speaker_names
 from pipeline.speakers import speaker_label
+from pipeline.themes import CommonTheme
 from pipeline.types import LANGUAGES, Bilingual, Language, Notice, Transcript
 from pipeline.visible import visible, visible_word
 
@@ -177,6 +179,7 @@ class LearnerSite:
                 beside=list_pages.beside(around, language),
                 parts=list_pages.parts_of(around, language),
                 related=list_pages.related(shelf, entries, language),
+                heard=shelf.heard_page(language) if around.heard else None,
                 offers=self._offers(groups, language) if shelf.programme and shelf.part is None else (),
             )
             for language in LANGUAGES
@@ -201,6 +204,26 @@ class LearnerSite:
     def index_files(self, letter: Letter, shelves: Sequence[Shelf]) -> Sequence[MachineFile]:
         """Return the part of the sitemap that tells of the lists under one letter."""
         return (make_sitemap_of_letter(letter, shelves, self._options.address),)
+
+    def _heard_page(
+        self, shelf: Shelf, entries: Sequence[CatalogueEntry], themes: Sequence[CommonTheme], language: Language
+    ) -> MachineFile:
+        """Return the page of what the sessions of a programme have in common; without a body where that is nothing."""
+        key, content_type = shelf.heard_page(language), "text/html; charset=utf-8"
+        told = tell_themes(themes, entries, language)
+        if not told:
+            return MachineFile(key=key, body=None, content_type=content_type)
+        page = self._page(
+            "heard.html",
+            language,
+            root="../../",
+            other_page=f"../../{shelf.heard_page(_other(language))}",
+            trail=(*list_pages.trail(shelf, _NOTHING_AROUND, language), (shelf.programme, shelf.page(language))),
+            modified=_last_change(entries),
+            shelf=shelf,
+            told=told,
+        )
+        return MachineFile(key=key, body=page.encode(), content_type=content_type)
 
     def _withdrawn_page(self, withdrawn_on: dt.date, language: Language) -> str:
         other = _other(language)
@@ -230,13 +253,17 @@ class LearnerSite:
             *(answer_oembed(published, language, self._options) for language in LANGUAGES),
         ]
 
-    def shelf_files(self, shelf: Shelf, entries: Sequence[CatalogueEntry]) -> Sequence[MachineFile]:
-        """Return what other programs read of one list: a part of the sitemap, or a programme's feeds and course."""
+    def shelf_files(
+        self, shelf: Shelf, entries: Sequence[CatalogueEntry], themes: Sequence[CommonTheme] = ()
+    ) -> Sequence[MachineFile]:
+        """Return a part of the sitemap, or a programme's feeds and course and the page of what was heard in it."""
         site = self._options
         if shelf.programme is None:
             return (make_sitemap_part(shelf, entries, site.address),)
         feeds = make_feeds(shelf.programme, entries, site)
-        return (*feeds, *(make_cartridge(shelf.programme, entries, language, site) for language in LANGUAGES))
+        courses = (make_cartridge(shelf.programme, entries, language, site) for language in LANGUAGES)
+        heard = (self._heard_page(shelf, entries, themes, language) for language in LANGUAGES)
+        return (*feeds, *courses, *heard)
 
     def site_files(
         self, entries: Sequence[CatalogueEntry], shelves: Sequence[Shelf], letters: Sequence[Letter] = ()
@@ -568,9 +595,10 @@ def _lay_out(transcript: Transcript, language: Language, linked: Collection[int]
 
 
 def _linked_moments(published: PublishedSession) -> set[int]:
-    """Return the moments of chapters, highlights and doubts."""
+    """Return the moments of chapters, quotations and doubts."""
     notices = (*published.notices, *published.transcript.notices)
-    spans = (*published.chapters, *published.highlights, *(notice.span for notice in notices if notice.span))
+    quoted = (*published.highlights, *published.themes)
+    spans = (*published.chapters, *quoted, *(notice.span for notice in notices if notice.span))
     return {span.start_ms for span in spans}
 
 

@@ -13,15 +13,15 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Final
 
-from pipeline.site.model import SiteFile, Theme
+from pipeline.site.model import Look, SiteFile
 from pipeline.site.player_texts import player_script
 from pipeline.types import LANGUAGES
 
-_THEMES: Final[Mapping[Theme, tuple[str, ...]]] = {
+_THEMES: Final[Mapping[Look, tuple[str, ...]]] = {
     "neutral": ("themes/neutral",),
     "gc": ("themes/gcds-tokens", "themes/gc"),
 }
-_STYLES: Final = ("variables", "base", "player", "session", "transcript", "catalogue", "search", "print")
+_STYLES: Final = ("variables", "base", "player", "session", "transcript", "catalogue", "search", "heard", "print")
 """The parts of the style sheet, in their order: what comes later may narrow what came before."""
 _TYPES: Final = {
     "css": "text/css; charset=utf-8",
@@ -31,7 +31,7 @@ _TYPES: Final = {
 }
 
 
-def style_sheet(theme: Theme = "neutral") -> bytes:
+def style_sheet(theme: Look = "neutral") -> bytes:
     """Return the style sheet of every page, ``site.css``, in the looks of that theme."""
     folder = files("pipeline.site") / "styles"
     return b"\n".join((folder / f"{name}.css").read_bytes() for name in (*_THEMES[theme], *_STYLES))
@@ -42,7 +42,7 @@ def icon() -> bytes:
     return (files("pipeline.site") / "assets" / "icon.svg").read_bytes()
 
 
-def read_shared_files(theme: Theme = "neutral") -> tuple[SiteFile, ...]:
+def read_shared_files(theme: Look = "neutral") -> tuple[SiteFile, ...]:
     """Return the files that every page needs, in a folder named after the digest of them all.
 
     Args:
