@@ -471,7 +471,9 @@ def test_a_decision_about_a_report_is_kept_and_can_be_taken_back(client: TestCli
     assert (shown["state"], shown["author"]) == ("open", "")
 
 
-@pytest.mark.parametrize(("name", "state", "status"), [("0" * 32, "done", 404), ("x", "done", 404), ("0", "open?", 400)])
+@pytest.mark.parametrize(
+    ("name", "state", "status"), [("0" * 32, "done", 404), ("x", "done", 404), ("0", "open?", 400)]
+)
 def test_a_decision_that_cannot_be_is_refused(
     client: TestClient, desk: Desk, name: str, state: str, status: int
 ) -> None:
