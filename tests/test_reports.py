@@ -156,7 +156,10 @@ def test_what_is_too_long_is_cut() -> None:
     assert len(sent.comment) < 4_100
 
 
-@pytest.mark.parametrize("text", ["a", "@", "a@", "https://", "--\n", "> ", ":\n\n", "<div>", "<!--", "Tribune-Text:"])
+@pytest.mark.parametrize(
+    "text",
+    ["a", "@", "a@", "https://", "--\n", "> ", ":\n\n", "<div>", "<!--", "<![", "<?", "</", "&#", "<a ", "<a b='"],
+)
 @pytest.mark.parametrize("subtype", ["plain", "html"])
 def test_no_words_take_long(text: str, subtype: str) -> None:
     started = time.perf_counter()
