@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+import time
+from collections.abc import Callable
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -93,6 +95,35 @@ def test_words_above_the_lines_count_where_there_are_none_below() -> None:
     assert read_report(mail(f"C’est faux.\n\n{head}"), MAIL).comment == "C’est faux."
 
 
+PAGE = (
+    "Au sujet de la séance « Rédiger »\u00a0:\nhttps://example.ca/fr.html#t=65\n\n"
+    + BLOCK.partition("\n\n")[0]
+    + "\n\nVeuillez laisser les lignes ci-dessus. Écrivez ci-dessous ce qui est erroné\u00a0:\n\n"
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{PAGE}On dit « ravi », pas « glad ».\nMerci",
+        f"On dit « ravi », pas « glad ».\nMerci\n\n{PAGE}",
+        f"On dit « ravi », pas « glad ».\n\nMerci\n\nDe : Zoé Roy\nEnvoyé : lundi\n{PAGE}",
+    ],
+    ids=["below", "above", "above what a program quotes"],
+)
+@pytest.mark.parametrize(
+    "made", [mail, lambda text: mail(wrapped(text)), lambda text: mail(as_html(text, "p"), "html")]
+)
+def test_what_the_page_wrote_is_not_taken_for_the_learners_words(text: str, made: Callable[[str], bytes]) -> None:
+    assert read_report(made(text), MAIL).comment.replace(" \n", " ") == SENT.comment
+
+
+def test_without_a_moment_a_report_is_about_the_session() -> None:
+    lines = f"Tribune-Session: {ID}\nTribune-Language: en\n\nWrite below:\n\nThe sound is missing."
+    sent = read_report(mail(lines), MAIL)
+    assert (sent.time_ms, sent.text, sent.comment) == (0, "", "The sound is missing.")
+
+
 def test_of_a_mail_in_two_forms_the_plain_one_is_read_unless_it_says_nothing() -> None:
     both = EmailMessage()
     both.set_content("This mail is in HTML.")
@@ -123,6 +154,18 @@ def test_what_is_too_long_is_cut() -> None:
     sent = read_report(json.dumps(form).encode(), FORM)
     assert len(sent.text) < 2_100
     assert len(sent.comment) < 4_100
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a", "@", "a@", "https://", "--\n", "> ", ":\n\n", "<div>", "<!--", "<![", "<?", "</", "&#", "<a ", "<a b='"],
+)
+@pytest.mark.parametrize("subtype", ["plain", "html"])
+def test_no_words_take_long(text: str, subtype: str) -> None:
+    started = time.perf_counter()
+    body = f"Tribune-Session: {ID}\nTribune-Text: x\n\n{text * (1_000_000 // len(text))} x"
+    read_report(f"Content-Type: text/{subtype}\n\n{body}".encode(), MAIL)
+    assert time.perf_counter() - started < 10
 
 
 @pytest.mark.parametrize(

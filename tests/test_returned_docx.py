@@ -27,7 +27,7 @@ from pipeline.highlights import choose_highlights
 from pipeline.render import FORMATS, Document
 from pipeline.render.docx import SPEAKER_STYLE, WORDS_STYLE
 from pipeline.return_folder import take_returned
-from pipeline.returned import labels_of
+from pipeline.returned import labels_of, mark_of
 from pipeline.returned_docx import read_document
 from pipeline.returned_edited import Compared, compare
 from pipeline.review import Desk
@@ -365,3 +365,22 @@ def test_a_document_of_an_approved_revision_is_compared_with_that(tmp_path: Path
     take_returned(folder, tmp_path / "work", settle_ms=0, now=NOW)
     assert desk.latest().number == 3
     assert [each.after for each in changes(saved.transcript, desk.latest().transcript)] == ["happy"]
+
+
+@pytest.mark.parametrize(
+    ("name", "spoken", "before", "after"), [("en", SPOKEN, "fifth", "sixth"), ("fr", FRENCH, "accueil", "invitation")]
+)
+def test_a_document_that_libreoffice_kept_in_its_own_format_is_known_and_changes_one_word(
+    name: str, spoken: Transcript, before: str, after: str
+) -> None:
+    file = (Path(__file__).parent / "data" / f"libreoffice-{name}.docx").read_bytes()
+    mark = mark_of(read_document(file).origin, "corrected.docx")
+    assert mark is not None
+    assert mark.session_id == SESSION_ID
+    compared = back(file, revision(spoken))
+    assert compared.aside == ()
+    ((was, now),) = [
+        (each.before, each.after) for each in changes(spoken, revise(revision(spoken), compared.correction))
+    ]
+    assert before in was
+    assert after in now

@@ -793,7 +793,7 @@ def test_reports_of_learners_are_gone_to_put_in_dismissed_and_closed_once_approv
     reviewer.save()
     assert said(desk)[0].startswith("Good evening, everyone, and welcome to the third week")
     page.get_by_role("button", name="Approve…").click()
-    page.get_by_role("button", name="Approve", exact=True).click()
+    page.get_by_role("button", name="Approve and publish").click()
     expect(page.locator("#notices")).to_contain_text("Approved")
     assert [decision for _, decision in Reports(desk=desk).all()] == [None]
     page.goto(f"{server.address}/en/")

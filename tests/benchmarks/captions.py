@@ -56,6 +56,7 @@ class Judged:
         words: Words heard.
         lost: Of those, not in the file where they were, or more in it than were heard.
         by_label: Captions that would be read in time without their label.
+        late: Captions whose label comes with the next, so that both are read in time.
         broken: How often each rule was broken.
     """
 
@@ -66,11 +67,12 @@ class Judged:
     words: int = 0
     lost: int = 0
     by_label: int = 0
+    late: int = 0
     broken: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: Judged) -> None:
         """Add another's sums to these."""
-        for name in ("cues", "good", "good_but_speed", "measured_good", "words", "lost", "by_label"):
+        for name in ("cues", "good", "good_but_speed", "measured_good", "words", "lost", "by_label", "late"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.broken += other.broken
 
@@ -96,6 +98,7 @@ def judge_ours(spoken: Transcript, rules: dict[str, CaptionRules]) -> Judged:
     judged.by_label = sum(
         finding.rule == "speed" and _fast_by_label(cues[int(finding.cue_id) - 1], rules) for finding in findings
     )
+    judged.late = sum(any(line.dashed for line in cue.lines) for cue in cues)
     judged.words, judged.lost = len(kept), lost + differing(kept, [word.text for cue in cues for word in cue.words])
     judged.measured_good = _measured(writer(".srt")(written), rules[spoken.language])
     return judged
@@ -209,7 +212,8 @@ def report(bench: Bench) -> list[str]:
         "",
         *table(head, [[TITLES[name], *_cells(each)] for name, each in scores.items()]),
         f"Rules that ours break: {', '.join(broken) or 'none'}. Without the label of their speaker "
-        f"{ours.by_label if isinstance(ours, Judged) else 0} of them would be read in time.",
+        f"{ours.by_label if isinstance(ours, Judged) else 0} of them would be read in time; "
+        f"{ours.late if isinstance(ours, Judged) else 0} names come with the next caption of who speaks.",
         "",
     ]
 
