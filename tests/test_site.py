@@ -422,8 +422,12 @@ def test_the_same_values_give_the_same_bytes() -> None:
 def test_assets_lie_in_one_folder_that_pages_name() -> None:
     folders = {posixpath.dirname(asset.key) for asset in SITE.assets()}
     assert len(folders) == 1
-    assert f"../../{folders.pop()}/player.js" in SITE.session_pages(make_published())["en"]
-    assert {posixpath.basename(asset.key) for asset in SITE.assets()} == {"icon.svg", "player.js", "site.css"}
+    assert f"../../{folders.pop()}/player.en.js" in SITE.session_pages(make_published())["en"]
+    scripts = {"player.en.js", "player.fr.js", "player.js", "transcript.js", "video-js.js"}
+    assert {posixpath.basename(asset.key) for asset in SITE.assets()} == {
+        *scripts,
+        *("icon.svg", "site.css", "video-js.licence.txt"),
+    }
 
 
 def test_thirty_thousand_words_stay_light() -> None:
