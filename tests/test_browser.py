@@ -323,12 +323,12 @@ def test_axe_finds_nothing_in_light_or_dark(page: Page, path: str) -> None:
     assert axe_faults(page, WCAG) == []
 
 
-def axe_faults(page: Page, tags: list[str]) -> list[tuple[str, list[str]]]:
-    """Return what axe finds: each rule with the elements that break it."""
+def axe_faults(page: Page, tags: list[str], part: str = "html") -> list[tuple[str, list[str]]]:
+    """Return what axe finds in a part of the page: each rule with the elements that break it."""
     found: list[dict[str, Any]] = page.evaluate(
-        """tags => axe.run({runOnly: {type: "tag", values: tags}, resultTypes: ["violations"]})
+        """([tags, part]) => axe.run(part, {runOnly: {type: "tag", values: tags}, resultTypes: ["violations"]})
         .then(found => found.violations)""",
-        tags,
+        [tags, part],
     )
     return [(fault["id"], [str(node["target"]) for node in fault["nodes"]]) for fault in found]
 

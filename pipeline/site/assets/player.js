@@ -231,7 +231,7 @@ function makePlayer(video, language, texts) {
   return player;
 }
 
-/** The keys that work wherever the focus is in the player; each leaves alone what has the focus and takes it itself. */
+/** The keys of the player: they work while the focus is in it, except where a slider or a menu takes them for itself. */
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const menu = event.target.closest("[aria-haspopup]");
