@@ -231,13 +231,13 @@ def serve(folder: Path) -> Iterator[str]:
             thread.join()
 
 
-def axe_faults(page: Page, tags: Sequence[str] = WCAG) -> list[tuple[str, list[str]]]:
-    """Return what axe finds on a page as it is now: each rule with the elements that break it."""
+def axe_faults(page: Page, tags: Sequence[str] = WCAG, part: str = "html") -> list[tuple[str, list[str]]]:
+    """Return what axe finds in a part of a page as it is now: each rule with the elements that break it."""
     if page.evaluate("typeof axe") == "undefined":
         page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
     found: list[dict[str, Any]] = page.evaluate(
-        """tags => axe.run({runOnly: {type: "tag", values: tags}, resultTypes: ["violations"]})
+        """([tags, part]) => axe.run(part, {runOnly: {type: "tag", values: tags}, resultTypes: ["violations"]})
         .then(found => found.violations)""",
-        list(tags),
+        [list(tags), part],
     )
     return [(fault["id"], [str(node["target"]) for node in fault["nodes"]]) for fault in found]

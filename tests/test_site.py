@@ -282,7 +282,9 @@ def test_a_known_address_adds_links_for_programs_but_nothing_that_is_loaded_or_r
     plain, page = (Page(each.session_pages(published)["fr"]) for each in (SITE, site))
     for tag in ("img", "iframe", "style", "video", "source", "track"):
         assert page.all(tag) == plain.all(tag)
-    assert page.all("script") == [{"type": "application/ld+json"}, *plain.all("script")]
+    data, *scripts = page.all("script")
+    assert data == {"type": "application/ld+json"}
+    assert scripts == plain.all("script")
     assert not {"svg", "b"} & {tag for tag, _ in page.elements}
 
 
@@ -426,8 +428,10 @@ def test_the_same_values_give_the_same_bytes() -> None:
 def test_assets_lie_in_one_folder_that_pages_name() -> None:
     folders = {posixpath.dirname(asset.key) for asset in SITE.assets()}
     assert len(folders) == 1
-    assert f"../../{folders.pop()}/transcript.js" in SITE.session_pages(make_published())["en"]
-    assert {posixpath.basename(asset.key) for asset in SITE.assets()} == {"icon.svg", "player.js", "site.css"}
+    assert f"../../{folders.pop()}/player.en.js" in SITE.session_pages(make_published())["en"]
+    names = {posixpath.basename(asset.key) for asset in SITE.assets()}
+    assert {"icon.svg", "site.css", "player.js", "transcript.js", "search.js", "video-js.licence.txt"} <= names
+    assert {name.rpartition(".")[2] for name in names} == {"css", "js", "svg", "txt"}
 
 
 def test_an_empty_catalogue_says_so_in_both_languages() -> None:

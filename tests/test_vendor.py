@@ -1,4 +1,4 @@
-"""What the learner pages take from npm: the built files are those of the locked packages, whole and with their licences."""
+"""What the learner pages take from npm: the built files are those of the locked packages, with their licences."""
 
 from __future__ import annotations
 

@@ -76,6 +76,13 @@ function plain(cue) {
   return cue.getCueAsHTML().textContent;
 }
 
+/** What scrolls must be reachable by keyboard: let the first item of a menu be. */
+function reachable(menu) {
+  const [first] = menu.children();
+  if (first) first.el().tabIndex = 0;
+  return menu;
+}
+
 class LookItem extends MenuItem {
   constructor(player, { name, value, label }) {
     super(player, { label, selectable: true, multiSelectable: false, selected: look[name] === value });
@@ -111,7 +118,7 @@ class CaptionsMenu extends CaptionsButton {
       const line = videojs.dom.createEl("li", { className: "vjs-menu-line" }, { role: "separator" });
       first.el().before(line);
     }
-    return menu;
+    return reachable(menu);
   }
 }
 
@@ -119,6 +126,10 @@ class ChaptersMenu extends ChaptersButton {
   getMenuCaption() {
     // The button says it; a heading inside a menu is none of its items.
     return "";
+  }
+
+  createMenu() {
+    return reachable(super.createMenu());
   }
 
   createItems() {
@@ -133,6 +144,10 @@ class ChaptersMenu extends ChaptersButton {
 }
 
 class SpeedMenu extends PlaybackRateMenuButton {
+  createMenu() {
+    return reachable(super.createMenu());
+  }
+
   updateLabel() {
     this.labelEl_.textContent = this.localize(`${this.player_.playbackRate()}x`);
   }
@@ -155,7 +170,7 @@ class SoundOnlyButton extends Button {
     const on = !this.player_.hasClass("sound-only");
     this.player_.toggleClass("sound-only", on);
     kept.write("sound-only", on ? "yes" : null);
-    this.options_.choose(on);
+    this.options_.change(on);
     this.show_();
   }
 
@@ -168,29 +183,27 @@ for (const [name, Part] of Object.entries({ CaptionsMenu, ChaptersMenu, SpeedMen
   videojs.registerComponent(name, Part);
 }
 
-/** Return a function that changes between the recording and its sound, at the same moment and speed. */
-function makeChooser(video) {
-  const source = video.querySelector("source");
-  const [picture, sound] = [source.src, video.dataset.sound];
-  return (soundOnly) => {
-    if (!sound) return;
-    const { currentTime, paused } = video;
-    video.src = soundOnly ? sound : picture;
-    if (currentTime) video.currentTime = currentTime;
-    if (!paused) video.play().catch(() => {});
-  };
+/** Change between the recording and its sound alone, at the same moment. */
+function changeSource(video, source) {
+  const { currentTime, paused } = video;
+  video.src = source.src;
+  if (currentTime) video.currentTime = currentTime;
+  if (!paused) video.play().catch(() => {});
 }
 
 function makePlayer(video, language, texts) {
   const soundOnly = kept.read("sound-only") === "yes";
-  const choose = makeChooser(video);
-  if (soundOnly) choose(true);
+  const { src, type } = video.querySelector("source");
+  const picture = { src, type };
+  // Where there is no file of the sound, the picture is hidden and nothing else changes.
+  const sound = video.dataset.sound ? { src: video.dataset.sound, type: video.dataset.soundType } : picture;
   const number = new Intl.NumberFormat(`${language}-CA`);
   const speeds = SPEEDS.map((speed) => [`${speed}x`, texts["speed of"].replace("{1}", number.format(speed))]);
   const { id } = video;
   const player = videojs(video, {
     language,
     languages: { [language]: { ...texts, ...Object.fromEntries(speeds) } },
+    sources: [soundOnly ? sound : picture],
     controls: true,
     playbackRates: SPEEDS,
     experimentalSvgIcons: true,
@@ -205,7 +218,7 @@ function makePlayer(video, language, texts) {
         ...["speedMenu", "chaptersMenu", "captionsMenu", "soundOnlyButton"],
         ...["pictureInPictureToggle", "fullscreenToggle"],
       ],
-      soundOnlyButton: { choose },
+      soundOnlyButton: { change: (on) => sound !== picture && changeSource(video, on ? sound : picture) },
     },
   });
   // The library gives the name of the element to its frame; on our pages it is the element's.
@@ -213,10 +226,12 @@ function makePlayer(video, language, texts) {
   video.id = id;
   player.toggleClass("sound-only", soundOnly);
   player.controlBar.soundOnlyButton.show_();
+  // How much is loaded is drawn; inside the slider nobody could hear it, and its percentage knows one language.
+  player.$(".vjs-load-progress .vjs-control-text").remove();
   return player;
 }
 
-/** The keys that work wherever the focus is in the player; each leaves alone what has the focus and takes it itself. */
+/** The keys of the player: they work while the focus is in it, except where a slider or a menu takes them for itself. */
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const menu = event.target.closest("[aria-haspopup]");
@@ -311,7 +326,7 @@ function tellResumed(player, seconds, restart) {
   player.el().prepend(box);
   // A status is announced when it changes, not when it comes.
   requestAnimationFrame(() => {
-    const text = player.localize("resumed at", [videojs.time.format(seconds)]);
+    const text = player.localize("resumed at", [videojs.time.formatTime(seconds)]);
     box.append(
       videojs.dom.createEl("p", { textContent: text }),
       button("resumed restart", () => {
