@@ -1,4 +1,4 @@
-"""The transcript in a real browser: searched, filtered, shared, reported, printed; by keyboard, by touch, unscripted."""
+"""The transcript in a real browser: searched, filtered, shared, reported, printed; by keys, by touch, without script."""
 
 from __future__ import annotations
 
