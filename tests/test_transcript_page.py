@@ -1,4 +1,4 @@
-"""The transcript in a real browser: searched, filtered, shared, reported, printed; by keys, by touch, without script."""
+"""The transcript in a real browser: searched, filtered, shared, reported, printed; by key, by touch, without script."""
 
 from __future__ import annotations
 
