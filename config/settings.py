@@ -8,7 +8,7 @@ alone at the edge: no room below reads a setting, each is given its own options.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 
 from pipeline.types import Language
+from pipeline.web_address import is_form_address, is_mailbox
 
 _FOLDER: Final = Path(__file__).parent
 PREFIX: Final = "TRIBUNE_"
@@ -29,6 +30,17 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(gt=0)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 AbsolutePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+
+
+def _or_empty(holds: Callable[[str], bool]) -> Callable[[str], str]:
+    """Return a check that lets through what holds, and nothing at all."""
+
+    def check(text: str) -> str:
+        if text and not holds(text):
+            raise ValueError(f"not such an address: {text!r}")
+        return text
+
+    return check
 
 
 class _Section(BaseModel):
@@ -87,8 +99,8 @@ class PublishingSettings(_Section):
     """What is published."""
 
     without_speech: Literal["publish", "set_aside"]
-    report_mail: str
-    report_form: str
+    report_mail: Annotated[str, AfterValidator(_or_empty(is_mailbox))]
+    report_form: Annotated[str, AfterValidator(_or_empty(is_form_address))]
 
 
 class ReviewSettings(_Section):

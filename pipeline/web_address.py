@@ -1,4 +1,4 @@
-"""What may stand in a link: the address of a page on the web, as far as it can be told without asking for it.
+"""What may stand in a link: the address of a page, a form or a mailbox, as far as it can be told without asking for it.
 
 In goes what a person wrote, out comes an address that any format can hold, or nothing. Only ``http`` and ``https``
 count, for any other scheme could run something where it is opened. Stands alone because details files, settings and
@@ -16,6 +16,8 @@ _ADDRESS: Final = re.compile(
     re.IGNORECASE,
 )
 """A host without a name and a password before it, and no white space, quotes or angle brackets anywhere."""
+_MAILBOX: Final = re.compile(r"[a-z0-9._+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)+\Z", re.IGNORECASE)
+"""A plain address: no name before it, and nothing that means something in a link."""
 _ASCII: Final = "".join(map(chr, range(0x21, 0x7F)))
 
 
@@ -27,6 +29,27 @@ def is_web_address(text: str) -> bool:
         (True, False)
     """
     return _ADDRESS.match(text) is not None
+
+
+def is_form_address(text: str) -> bool:
+    """Say whether a text is the address of a form, behind which a query can be put.
+
+    Example:
+        >>> is_form_address("https://example.org/form?kind=1"), is_form_address("https://example.org/#form")
+        (True, False)
+    """
+    # What is put behind a fragment belongs to it, and browsers do not send it.
+    return is_web_address(text) and "#" not in text
+
+
+def is_mailbox(text: str) -> bool:
+    """Say whether a text is the plain address of a mailbox.
+
+    Example:
+        >>> is_mailbox("desk@example.org"), is_mailbox("Desk <desk@example.org>")
+        (True, False)
+    """
+    return _MAILBOX.match(text) is not None
 
 
 def as_web_address(text: str) -> str | None:

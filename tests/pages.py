@@ -32,11 +32,13 @@ from pipeline.types import (
     Cue,
     Highlight,
     Language,
+    Licence,
     Line,
     ModelUse,
     Notice,
     Person,
     Provenance,
+    Resource,
     Session,
     Span,
     Speaker,
@@ -344,6 +346,8 @@ def make_hostile() -> PublishedSession:
         guests=(someone,),
         description=everything,
         rights=everything,
+        licence=Licence(name=everything),
+        resources=(Resource(title=everything, address="https://example.org/'onload='x"),),
         consent=everything,
     )
     chapter = Chapter(start_ms=0, end_ms=9_000, title=everything.get("en"), language="en")

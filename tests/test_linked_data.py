@@ -17,6 +17,7 @@ from pipeline.site.model import PublishedSession
 from pipeline.site.render import LearnerSite
 from pipeline.types import LANGUAGES, Chapter, Language
 from tests.pages import ADDRESS, OPTIONS, make_hostile, make_published, shown_hostile
+from tests.test_session_page import with_more
 
 CHAPTERS = (
     Chapter(start_ms=0, end_ms=61_500, title="Plain language", language="en"),
@@ -53,7 +54,7 @@ def described(published: PublishedSession, language: Language = "en") -> dict[st
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("published", [make_published("en"), make_published("fr"), make_hostile()])
+@pytest.mark.parametrize("published", [make_published("en"), with_more("fr"), make_hostile()])
 def test_a_description_is_valid_by_the_vocabulary(published: PublishedSession, language: Language) -> None:
     told = described(dataclasses.replace(published, chapters=CHAPTERS), language)
     # The models take one type each, and no narrower type in the place of a wider one.

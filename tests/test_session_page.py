@@ -124,7 +124,7 @@ def test_any_other_licence_is_shown_as_written() -> None:
 def test_programs_are_told_of_licence_and_resources() -> None:
     described = describe_session(with_more(), "en", OPTIONS)
     assert described["license"] == "https://creativecommons.org/licenses/by/4.0/"
-    assert described["mentions"] == [
+    assert described["citation"] == [
         {"@type": "CreativeWork", "name": each.title.get("en"), "url": each.address} for each in RESOURCES
     ]
     said = [(each.element, each.value) for each in make_statements(with_more(), OPTIONS)]

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from config import settings as module
 from config.settings import Settings, load_settings
-from flows.engines import process_options
+from flows.engines import process_options, site_options
 
 BASE = Path(module.__file__).parent / "base.toml"
 
@@ -61,6 +61,8 @@ def test_the_environment_wins_over_a_file_and_a_file_over_the_defaults(
         ("TRIBUNE_INTAKE__SETTLE_SECONDS", "0"),
         ("TRIBUNE_INTAKE__DEFAULT_LANGUAGES", '["de"]'),
         ("TRIBUNE_PREFECT__PORT", "70000"),
+        ("TRIBUNE_PUBLISHING__REPORT_MAIL", "Desk <desk@example.org>"),
+        ("TRIBUNE_PUBLISHING__REPORT_FORM", "javascript:alert(1)"),
     ],
 )
 def test_a_wrong_setting_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -98,3 +100,11 @@ def test_documents_lead_to_where_learners_find_the_pages_as_far_as_that_is_known
     for name, value in store.items():
         monkeypatch.setenv(f"TRIBUNE_STORE__{name}", value)
     assert process_options(load_settings()).address == site
+
+
+def test_pages_offer_reports_to_where_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (site_options(load_settings()).report_mail, site_options(load_settings()).report_form) == (None, None)
+    monkeypatch.setenv("TRIBUNE_PUBLISHING__REPORT_MAIL", "desk@example.org")
+    monkeypatch.setenv("TRIBUNE_PUBLISHING__REPORT_FORM", "https://example.org/form")
+    site = process_options(load_settings()).site
+    assert (site.report_mail, site.report_form) == ("desk@example.org", "https://example.org/form")

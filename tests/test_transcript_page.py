@@ -1,4 +1,4 @@
-"""The transcript in a real browser: searched, filtered, shared, reported, printed; by keyboard, by touch, unscripted."""
+"""The transcript in a real browser: searched, filtered, shared, reported, printed; by key, by touch, without script."""
 
 from __future__ import annotations
 
@@ -485,16 +485,16 @@ def test_nothing_is_cut_off_at_320_pixels_while_all_of_it_is_in_use(page: Page, 
 
 def test_thirty_thousand_words_are_searched_while_one_types(page: Page) -> None:
     page.goto(f"sessions/{LONG}/en.html")
-    seek(page, "the answer")
     total = count(LONG, "the answer")
-    expect(page.locator("#found")).to_have_text(f"1 of {total}")
-    took = page.evaluate(
-        """() => new Promise((done) => {
-        const [box, found] = [document.getElementById("find"), document.getElementById("found")];
-        new MutationObserver(() => done(performance.now() - typed)).observe(found, { childList: true });
-        const typed = performance.now(); box.value = "the"; box.dispatchEvent(new Event("input")) })"""
+    # Enter looks at once, so that what is measured is the work and not how busy the machine's clocks are.
+    took, told = page.evaluate(
+        """() => { const box = document.getElementById("find"), typed = performance.now();
+        box.value = "the answer"; box.dispatchEvent(new Event("input"));
+        box.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter" }));
+        return [performance.now() - typed, document.getElementById("found").textContent] }"""
     )
-    # The pause of 200 ms before it looks included; a generous ceiling for a loaded machine.
+    assert told == f"1 of {total}"
+    # A generous ceiling for a loaded machine; measured at some 120 ms with the index made, 5 ms without.
     assert took < 3_000
     page.locator("#find").press("Shift+Enter")
     until(page, "document.getElementById('pane').scrollTop > 1000")

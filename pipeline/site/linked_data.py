@@ -71,7 +71,7 @@ def describe_session(published: PublishedSession, language: Language, site: Site
         "keywords": [text.get(language) for text in (*session.topics, *session.keywords)],
         "license": _licence(session, language),
         "contributor": [_person(somebody, language) for somebody in _people(published)],
-        "mentions": [_resource(resource, language) for resource in session.resources],
+        "citation": [_resource(resource, language) for resource in session.resources],
         "isPartOf": _programme(session.programme, language),
         "position": session.week,
         "learningResourceType": message("site.recorded_session", language),

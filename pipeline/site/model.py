@@ -9,7 +9,6 @@ any bucket and below any folder. Stands alone so that templates can be changed w
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol, get_args
@@ -27,10 +26,8 @@ from pipeline.types import (
     Session,
     Transcript,
 )
-from pipeline.web_address import is_web_address
+from pipeline.web_address import is_form_address, is_mailbox, is_web_address
 
-_MAILBOX: Final = re.compile(r"[a-z0-9._+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)+\Z", re.IGNORECASE)
-"""A plain address of a mailbox: no name before it, and nothing that means something in a link."""
 Look = Literal["neutral", "gc"]
 """The looks that there are: nobody's, or those of the Government of Canada's design system."""
 
@@ -77,10 +74,9 @@ class SiteOptions:
             raise ValueError("the site needs a name")
         if self.address is not None and (not is_web_address(self.address) or self.address.endswith("/")):
             raise ValueError(f"not the address of a site: {self.address!r}")
-        if self.report_mail is not None and not _MAILBOX.match(self.report_mail):
+        if self.report_mail is not None and not is_mailbox(self.report_mail):
             raise ValueError(f"not the address of a mailbox: {self.report_mail!r}")
-        # What is put behind the address would end up in its fragment, which browsers do not send.
-        if self.report_form is not None and (not is_web_address(self.report_form) or "#" in self.report_form):
+        if self.report_form is not None and not is_form_address(self.report_form):
             raise ValueError(f"not the address of a form: {self.report_form!r}")
 
 

@@ -2,8 +2,8 @@
 
 In go a published session and what the institution set, out comes the address of a mail that is already begun, or of a
 form with what is known in its query. Lines that begin with ``Tribune-`` tell the review desk which session is meant;
-the page's script adds the moment and its words, so that without script a report is about the session. Nothing is sent by
-the page itself. Stands alone because the desk reads what is written here.
+the page's script adds the moment and its words, so that without script a report is about the session. The page itself
+sends nothing. Stands alone because the desk reads what is written here.
 """
 
 from __future__ import annotations

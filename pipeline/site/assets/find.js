@@ -214,4 +214,6 @@ if (box) {
     index = null;
     if (box.value) look();
   });
+  // What was typed before this was here, or is put back with the page, is looked for too.
+  if (box.value) look();
 }
