@@ -29,6 +29,7 @@ PREFIX: Final = "TRIBUNE_"
 Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(gt=0)]
 Port = Annotated[int, Field(ge=0, le=65535)]
+Name = Annotated[str, Field(pattern=r"\S")]
 AbsolutePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
 
 
@@ -121,8 +122,8 @@ class RetentionSettings(_Section):
 class SiteSettings(_Section):
     """How learners' pages are called, and how they look."""
 
-    name_en: str
-    name_fr: str
+    name_en: Name
+    name_fr: Name
     theme: Literal["neutral", "gc"]
 
 

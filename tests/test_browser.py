@@ -256,7 +256,7 @@ def test_language_links_lead_to_the_same_session_and_back(page: Page) -> None:
     assert page.evaluate("document.documentElement.lang") == "fr"
     page.get_by_role("link", name="English", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Plain language in public services")
-    page.get_by_role("link", name="All sessions").click()
+    page.get_by_role("navigation", name="You are here").get_by_role("link", name="All sessions").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Sessions")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.benchmarks.pages import BUDGET, make_pages, site_files, weigh
+from tests.benchmarks.pages import BUDGETS, make_pages, site_files, weigh
 
 PAGES = make_pages()
 FILES = site_files()
@@ -13,7 +13,7 @@ FILES = site_files()
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_light_before_any_media(name: str) -> None:
     key, html = PAGES[name]
-    assert weigh(html, key, FILES).compressed <= BUDGET
+    assert weigh(html, key, FILES).compressed <= BUDGETS[name]
 
 
 def test_what_a_page_loads_is_weighed_with_it() -> None:

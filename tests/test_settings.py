@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from config import settings as module
 from config.settings import Settings, load_settings
 from flows.engines import process_options, site_options
+from pipeline.types import Bilingual
 
 BASE = Path(module.__file__).parent / "base.toml"
 
@@ -63,6 +64,8 @@ def test_the_environment_wins_over_a_file_and_a_file_over_the_defaults(
         ("TRIBUNE_PREFECT__PORT", "70000"),
         ("TRIBUNE_PUBLISHING__REPORT_MAIL", "Desk <desk@example.org>"),
         ("TRIBUNE_PUBLISHING__REPORT_FORM", "javascript:alert(1)"),
+        ("TRIBUNE_SITE__THEME", "pink"),
+        ("TRIBUNE_SITE__NAME_FR", " "),
     ],
 )
 def test_a_wrong_setting_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -76,6 +79,14 @@ def test_a_settings_file_that_is_not_there_is_missed(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv(name, value)
     with pytest.raises(FileNotFoundError):
         load_settings()
+
+
+def test_the_site_has_the_names_and_looks_that_were_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRIBUNE_SITE__NAME_EN", "Learning hour")
+    monkeypatch.setenv("TRIBUNE_SITE__NAME_FR", "L’heure du savoir")
+    monkeypatch.setenv("TRIBUNE_SITE__THEME", "gc")
+    site = process_options(load_settings()).site
+    assert (site.name, site.theme) == (Bilingual(en="Learning hour", fr="L’heure du savoir"), "gc")
 
 
 def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -479,6 +479,24 @@ def test_a_site_with_two_names_shows_both_at_the_root_and_its_own_on_each_page()
     assert "Learning hour" not in pages["fr/index.html"]
 
 
+def test_a_site_with_looks_that_are_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="theme"):
+        SiteOptions(theme="pink")  # type: ignore[arg-type]  # as a file of settings may have it
+
+
+def test_a_page_says_where_it_is_and_when_it_last_changed() -> None:
+    published, entry = make_published(), make_entry(make_published())
+    month = SITE.shelf_pages(MONTH, [entry])[MONTH.page("fr")]
+    for html in (SITE.session_pages(published)["fr"], month, SITE.withdrawn_pages(dt.date(2026, 11, 21))["fr"]):
+        page = Page(html)
+        assert "Vous êtes ici" in {nav.get("aria-label") for nav in page.all("nav")}
+        assert f"Date de modification{NBSP}: 2026-11-21" in page.text
+        assert not [link for link in page.all("a") if "aria-current" in link]
+    home = Page(SITE.catalogue_pages([entry], [])["fr/index.html"])
+    assert [link["href"] for link in home.all("a") if link.get("aria-current") == "page"] == ["../fr/index.html"]
+    assert "Date de modification" not in Page(SITE.catalogue_pages([], [])["fr/index.html"]).text
+
+
 def test_a_site_without_a_name_is_refused() -> None:
     with pytest.raises(ValueError, match="name"):
         SiteOptions(name=Bilingual(en=" "))
