@@ -578,7 +578,7 @@ def _loudest(heard: NDArray[np.int8], count: NDArray[Any]) -> NDArray[np.int8]:
 
 
 def _reassign(
-    activity: NDArray[Any], speaker: np.intp, voice: np.int64, likeness: NDArray[np.float64]
+    activity: NDArray[Any], speaker: np.intp, voice: np.int64, likeness: NDArray[np.floating[Any]]
 ) -> NDArray[np.int64]:
     """Return the voice of a speaker of a window in each frame: mostly the one given."""
     who = np.full(len(activity), voice)

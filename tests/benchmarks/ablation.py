@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final, TypeVar
 
 from models.whisper import WhisperOptions
@@ -155,16 +155,16 @@ class Remembering:
         self, waveform: Waveform, spans: Sequence[Span], *, language: str, hotwords: str | None, batch_size: int
     ) -> Iterator[Decoded]:
         """Decode stretches; what is decoded together is remembered together, for it decides what comes out."""
+
+        def decode(batch: Sequence[Span]) -> tuple[Decoded, ...]:
+            found = self._recognizer.decode_batch(
+                waveform, batch, language=language, hotwords=hotwords, batch_size=batch_size
+            )
+            return tuple(found)
+
         for first in range(0, len(spans), batch_size):
             batch = spans[first : first + batch_size]
-            yield from self._once(
-                (_places(batch), language, hotwords),
-                lambda batch=batch: tuple(  # type: ignore[misc]
-                    self._recognizer.decode_batch(
-                        waveform, batch, language=language, hotwords=hotwords, batch_size=batch_size
-                    )
-                ),
-            )
+            yield from self._once((_places(batch), language, hotwords), partial(decode, batch))
 
     def decode_careful(
         self, waveform: Waveform, span: Span, *, language: str, hotwords: str | None
@@ -181,9 +181,10 @@ class Remembering:
 
     def _once(self, key: Hashable, work: Callable[[], Result]) -> Result:
         if key in self._known:
-            result, cost_s = self._known[key]
+            known: Result
+            known, cost_s = self._known[key]
             self.spared_s += cost_s
-            return result  # type: ignore[no-any-return]
+            return known
         started = time.process_time()
         done = work()
         self._known[key] = (done, time.process_time() - started)
