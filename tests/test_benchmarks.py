@@ -313,7 +313,11 @@ def test_what_two_levers_share_is_decoded_once_and_costs_both_the_same() -> None
     remembering = ablation.Remembering(counting)  # type: ignore[arg-type]
     spans = [Span(start_ms=start, end_ms=start + 1) for start in range(5)]
     given = [
-        list(remembering.decode_batch(np.zeros(1), spans[:number], language="en", hotwords=None, batch_size=2))
+        list(
+            remembering.decode_batch(
+                np.zeros(1, np.float32), spans[:number], language="en", hotwords=None, batch_size=2
+            )
+        )
         for number in (5, 4)
     ]
     assert [decoded.start_ms for decoded in given[0]] == [0, 1, 2, 3, 4]
@@ -321,7 +325,7 @@ def test_what_two_levers_share_is_decoded_once_and_costs_both_the_same() -> None
     assert counting.asked == [(0, 1), (2, 3), (4,)]
     assert remembering.spared_s > 0
     remembering.forget()
-    list(remembering.decode_batch(np.zeros(1), spans[:1], language="en", hotwords=None, batch_size=2))
+    list(remembering.decode_batch(np.zeros(1, np.float32), spans[:1], language="en", hotwords=None, batch_size=2))
     assert counting.asked[-1] == (0,)
 
 
