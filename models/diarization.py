@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from models.gpu import fitting, free_memory
-from models.parallel import share_heaps, threads_given
+from models.parallel import return_memory, share_heaps, threads_given
 from models.torchaudio_loader import load_torchaudio
 from pipeline.errors import DiarizationFailed, OutOfMemory, SetUpError
 from pipeline.ports import Progress, Waveform
@@ -120,6 +120,7 @@ class PyannoteDiarizer:
             return Diarization(spans=(), exclusive=(), models=self._models)
         with _failures_as_ours(self._device), _quiet(), _threads(self._threads):
             found = self._pipeline(self._as_file(waveform), hook=_Hook(progress), **_bounds(count))
+        return_memory()
         progress(1.0)
         end_ms = len(waveform) * 1000 // _SAMPLE_RATE
         return Diarization(

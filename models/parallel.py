@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -38,6 +39,12 @@ def share_heaps() -> None:
         ctypes.CDLL(None).mallopt(_MOST_HEAPS, threads_given())
 
 
+def return_memory() -> None:
+    """Give what was freed back to the system, where the C library is glibc, which would keep it for later."""
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def map_in_order(work: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Generator[Result, None, None]:
     """Yield what the work gives for each item, in their order; so many are worked on at once.
 
@@ -54,7 +61,9 @@ def map_in_order(work: Callable[[Item], Result], items: Iterable[Item], workers:
     """
     pool = ThreadPoolExecutor(workers)
     try:
-        for begun in [pool.submit(work, item) for item in items]:
-            yield begun.result()
+        begun = deque([pool.submit(work, item) for item in items])
+        # Nothing is kept of what has been given away.
+        while begun:
+            yield begun.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -65,7 +65,7 @@ def segment_windows(
     batch: int,
     workers: int,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
-) -> NDArray[np.float32]:
+) -> NDArray[np.int8]:
     """Return which speakers of each window are heard in each frame, (windows, frames, speakers), 0 or 1.
 
     The last window reaches over the end of the recording, into silence, unless one ends there.
@@ -89,7 +89,7 @@ def segment_windows(
     return np.concatenate(found)
 
 
-def _hear(model: Any, waveform: Waveform, step: int, onset: float, windows: range) -> NDArray[np.float32]:  # noqa: ANN401 - as above
+def _hear(model: Any, waveform: Waveform, step: int, onset: float, windows: range) -> NDArray[np.int8]:  # noqa: ANN401 - as above
     """Hear neighbouring windows at once."""
     size = (len(windows) - 1) * step + _WINDOW
     sound = torch.from_numpy(waveform[windows.start * step : windows.start * step + size])
@@ -99,7 +99,8 @@ def _hear(model: Any, waveform: Waveform, step: int, onset: float, windows: rang
         for layer in model.linear:
             outputs = leaky_relu(layer(outputs))
         scores = model.activation(model.classifier(outputs))
-        return cast("NDArray[np.float32]", (_powerset(model)(scores, soft=True) > onset).float().cpu().numpy())
+        heard: NDArray[np.int8] = (_powerset(model)(scores, soft=True) > onset).to(torch.int8).cpu().numpy()
+        return heard
 
 
 def _features(model: Any, sound: Tensor, step: int) -> Tensor:  # noqa: ANN401 - as above

@@ -7,7 +7,7 @@ seconds: only :mod:`models.diarization` does, when an engine is opened.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any, Final, cast
@@ -21,7 +21,7 @@ from pyannote.audio.core.task import Problem, Resolution, Specifications
 from pyannote.audio.models.segmentation import PyanNet
 from pyannote.audio.pipelines import SpeakerDiarization
 from pyannote.audio.pipelines.clustering import BaseClustering
-from pyannote.core import SlidingWindow, SlidingWindowFeature
+from pyannote.core import Annotation, Segment, SlidingWindow, SlidingWindowFeature
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
@@ -83,6 +83,9 @@ _TRUSTED_S: Final = 2.0
 
 _MOST_VECTORS: Final = 3000
 """So many embeddings at most say what voices there are, since memory grows by their square; windows are passed over."""
+
+_AT_ONCE: Final = 1000
+"""So many embeddings are worked on at once: those of hours, in double precision, would take more than the networks."""
 
 _APART: Final = 2.0
 """The distance of two embeddings that point opposite ways: as far apart as can be."""
@@ -228,8 +231,7 @@ class VoiceClustering(BaseClustering):
         """
         assert segmentations is not None  # noqa: S101 - pyannote always gives them
         alone_s = _seconds_alone(segmentations)
-        vectors = _unit(embeddings)
-        window, speaker = _trusted(vectors, alone_s)
+        window, speaker = _trusted(embeddings, alone_s)
         every = -(-len(window) // _MOST_VECTORS)
         if every > 1:
             window, speaker = window[window % every == 0], speaker[window % every == 0]
@@ -241,11 +243,16 @@ class VoiceClustering(BaseClustering):
             alone_s[window, speaker] * segmentations.sliding_window.step / segmentations.sliding_window.duration
         )
         least, most = num_clusters or min_clusters or 1, num_clusters or max_clusters or np.inf
-        groups = self._group(vectors[window, speaker], window, evidence_s, least, most)
+        vectors = _unit(embeddings[window, speaker])
+        groups = self._group(vectors, window, evidence_s, least, most)
         members = [groups == group for group in range(groups.max() + 1)]
-        voices = _unit(np.stack([evidence_s[m] @ vectors[window, speaker][m] for m in members]))
+        voices = _unit(np.stack([evidence_s[m] @ vectors[m] for m in members]))
         self.voices = _purified(voices, self.moments)
-        return _nearest(vectors, self.voices), None, self.voices
+        return _nearest(embeddings, self.voices), None, self.voices
+
+    def forget(self) -> None:
+        """Let go of what is known of a recording."""
+        self.moments = np.zeros((0, DIMENSION), dtype=np.float32)
 
     def _group(
         self,
@@ -258,10 +265,7 @@ class VoiceClustering(BaseClustering):
         """Return the voice of each vector, from 0, or -1 where its group is too small to be one."""
         if len(vectors) == 1:
             return np.zeros(1, dtype=np.int64)
-        # Two equal vectors may come out a rounding error closer than they can be.
-        distances = np.maximum(0.0, 1.0 - vectors @ vectors.T)
-        distances[window[:, None] == window] = _APART
-        tree = linkage(distances[np.triu_indices(len(vectors), k=1)], method="average")
+        tree = linkage(_distances(vectors, window), method="average")
         found = _voices(fcluster(tree, self._threshold, criterion="distance"), seconds, self._shortest_s)
         number = found.max() + 1
         if least <= number <= most:
@@ -270,28 +274,60 @@ class VoiceClustering(BaseClustering):
         return _cut_into(tree, wanted, seconds, self._shortest_s)
 
 
+def _distances(vectors: NDArray[np.float64], window: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return 1 less the cosine of every pair in scipy's order, as far as can be where both are of one window.
+
+    Without the square of all distances, of which half would be thrown away.
+    """
+    rows = []
+    for first in range(0, len(vectors), _AT_ONCE):
+        block = vectors[first : first + _AT_ONCE] @ vectors[first:].T
+        # Two equal vectors may come out a rounding error closer than they can be.
+        np.maximum(0.0, np.subtract(1.0, block, out=block), out=block)
+        block[window[first : first + _AT_ONCE, None] == window[first:]] = _APART
+        rows.append(np.concatenate([row[place + 1 :] for place, row in enumerate(block)]))
+    return np.concatenate(rows)
+
+
 def _purified(voices: NDArray[np.float64], moments: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the voices, (voices, dimension), each made anew of the moments that are surely nearer to it."""
-    heard = _unit(moments[~np.isnan(moments[:, 0])])
-    if len(voices) == 1 or not len(heard):
+    if len(voices) == 1:
         return voices
     for _ in range(_ROUNDS):
-        likeness = heard @ voices.T
-        second, best = np.partition(likeness, -2, axis=1)[:, -2:].T
-        nearest = np.where(best - second >= _SURELY, likeness.argmax(axis=1), -1)
-        own = [nearest == voice for voice in range(len(voices))]
-        voices = np.stack(
-            [
-                _unit(heard[mine].sum(axis=0)) if mine.sum() >= _LEAST_MOMENTS else voice
-                for voice, mine in zip(voices, own, strict=True)
-            ]
-        )
+        sums, numbers = np.zeros_like(voices), np.zeros(len(voices), dtype=np.int64)
+        for heard in _unit_blocks(moments):
+            likeness = heard @ voices.T
+            second, best = np.partition(likeness, -2, axis=1)[:, -2:].T
+            nearest = np.where(best - second >= _SURELY, likeness.argmax(axis=1), -1)
+            own = nearest == np.arange(len(voices))[:, None]
+            sums += own @ heard
+            numbers += own.sum(axis=1)
+        enough = numbers >= _LEAST_MOMENTS
+        voices = voices.copy()
+        voices[enough] = _unit(sums[enough])
     return voices
+
+
+def _unit_blocks(moments: NDArray[np.float32]) -> Iterator[NDArray[np.float64]]:
+    """Yield the moments in which somebody speaks alone, of length 1, some at once."""
+    for first in range(0, len(moments), _AT_ONCE):
+        block = moments[first : first + _AT_ONCE]
+        yield _unit(block[~np.isnan(block[:, 0])])
+
+
+def _likeness(moments: NDArray[np.float32], voices: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return the cosine of each moment with each voice, (moments, voices); not a number where nobody speaks alone."""
+    found = np.empty((len(moments), len(voices)), dtype=np.float32)
+    for first in range(0, len(moments), _AT_ONCE):
+        block = moments[first : first + _AT_ONCE]
+        found[first : first + _AT_ONCE] = block @ voices.astype(np.float32).T
+        found[first : first + _AT_ONCE] /= np.linalg.norm(block, axis=1, keepdims=True)
+    return found
 
 
 def _seconds_alone(segmentations: SlidingWindowFeature) -> NDArray[np.float64]:
     """Return for how long each speaker of each window speaks with nobody else, (windows, speakers)."""
-    activities = np.nan_to_num(segmentations.data)
+    activities = segmentations.data
     alone = activities * (activities.sum(axis=2, keepdims=True) == 1)
     seconds: NDArray[np.float64] = alone.mean(axis=1) * segmentations.sliding_window.duration
     return seconds
@@ -303,9 +339,11 @@ def _unit(vectors: NDArray[Any]) -> NDArray[np.float64]:
     return unit
 
 
-def _trusted(vectors: NDArray[np.float64], alone_s: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _trusted(
+    embeddings: NDArray[np.float32], alone_s: NDArray[np.float64]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return which windows' speakers are heard well enough to say what voices there are."""
-    heard = ~np.isnan(vectors).any(axis=-1)
+    heard = ~np.isnan(embeddings).any(axis=-1)
     longest_s = alone_s[heard].max(initial=0.0)
     window, speaker = np.nonzero(heard & (alone_s >= min(_TRUSTED_S, longest_s / 2)))
     return window, speaker
@@ -330,10 +368,11 @@ def _cut_into(
     return _voices(fcluster(tree, wanted, criterion="maxclust"), seconds, 0.0)
 
 
-def _nearest(vectors: NDArray[np.float64], voices: NDArray[np.float64]) -> NDArray[np.int64]:
+def _nearest(embeddings: NDArray[np.float32], voices: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return the voice of each speaker of each window, two speakers of one window to two voices while there are."""
-    found = np.full(vectors.shape[:2], -2, dtype=np.int64)
-    for window, likeness in enumerate(vectors @ voices.T):
+    found = np.full(embeddings.shape[:2], -2, dtype=np.int64)
+    for window, vectors in enumerate(embeddings):
+        likeness = _unit(vectors) @ voices.T
         heard = np.flatnonzero(~np.isnan(likeness[:, 0]))
         found[window, heard] = likeness[heard].argmax(axis=1)
         rows, columns = linear_sum_assignment(likeness[heard], maximize=True)
@@ -381,6 +420,13 @@ class VoiceDiarization(SpeakerDiarization):
         self._onset = onset
         self._workers = workers
 
+    def apply(self, *given: Any, **options: Any) -> Any:  # noqa: ANN401 - pyannote's
+        """Tell the voices apart, and keep nothing of the recording."""
+        try:
+            return super().apply(*given, **options)
+        finally:
+            self.clustering.forget()
+
     def prepare_one(self, file: Any, preload: bool = False) -> Mapping[str, Any]:  # noqa: ANN401, ARG002 - as pyannote's
         """Return the recording as it is; pyannote would want all of its samples in memory."""
         return cast("Mapping[str, Any]", file)
@@ -419,7 +465,7 @@ class VoiceDiarization(SpeakerDiarization):
 
         Not a number where a speaker is silent. Overrides pyannote's, which hears each window once for each speaker.
         """
-        activities = np.nan_to_num(binary_segmentations.data).astype(np.float32)
+        activities = binary_segmentations.data
         step = round(binary_segmentations.sliding_window.step * FRAMES_A_SECOND)
         found = np.full((*activities.shape[:1], activities.shape[2], DIMENSION), np.nan, dtype=np.float32)
         positions = self._positions(activities.shape[1])
@@ -429,7 +475,7 @@ class VoiceDiarization(SpeakerDiarization):
             self.clustering.moments = np.full((reader.length // MOMENT + 1, DIMENSION), np.nan, dtype=np.float32)
             for number, activity in enumerate(activities):
                 frames = reader.read(number * step, number * step + WINDOW)
-                active = activity[positions[: frames.shape[-1]]]
+                active = activity[positions[: frames.shape[-1]]].astype(np.float32)
                 found[number] = self._embed_speakers(frames, active)
                 self._embed_moments(frames, active, number * step)
                 if hook is not None:
@@ -482,40 +528,63 @@ class VoiceDiarization(SpeakerDiarization):
         voice says in every window in memory at once.
         """
         windows, frames = segmentations.sliding_window, count.sliding_window
-        sounds, centroids = self.clustering.moments, self.clustering.voices.astype(np.float32)
-        likeness = sounds @ centroids.T / np.linalg.norm(sounds, axis=1, keepdims=True)
+        likeness = _likeness(self.clustering.moments, self.clustering.voices)
         size = segmentations.data.shape[1]
         seconds = np.arange(size) * frames.step
-        heard = np.zeros((len(count.data), max(hard_clusters.max() + 1, count.data.max())), dtype=np.float32)
+        heard = np.zeros((len(count.data), max(hard_clusters.max() + 1, count.data.max())), dtype=np.int8)
         for number, (voices, activity) in enumerate(zip(hard_clusters, segmentations.data, strict=True)):
             moments = (number * windows.step + seconds) * FRAMES_A_SECOND / MOMENT
             near = likeness[np.clip(np.rint(moments), 0, len(likeness) - 1).astype(np.intp)]
-            here = np.zeros((size, heard.shape[1]), dtype=np.float32)
+            here = np.zeros((size, heard.shape[1]), dtype=np.int8)
             for speaker in np.flatnonzero(voices >= 0):
                 who = _reassign(activity, speaker, voices[speaker], near)
                 for voice in np.unique(who):
-                    spoken = np.where(who == voice, activity[:, speaker], 0.0)
+                    spoken = np.where(who == voice, activity[:, speaker], 0).astype(np.int8)
                     here[:, voice] = np.maximum(here[:, voice], spoken)
             first = frames.closest_frame(windows[number].start + 0.5 * frames.duration)
             heard[first : first + size] += here
         return SlidingWindowFeature(_loudest(heard, count.data), frames)
 
+    @staticmethod
+    def to_annotation(
+        discrete_diarization: SlidingWindowFeature,
+        min_duration_on: float = 0.0,  # noqa: ARG004 - pyannote's signature; nothing is too short to be heard
+        min_duration_off: float = 0.0,
+    ) -> Annotation:
+        """Return the stretches in which each voice is heard, without pauses of up to that many seconds.
 
-def _loudest(heard: NDArray[np.float32], count: NDArray[Any]) -> NDArray[np.float32]:
-    """Mark as many voices of each frame as speak in it, those that most windows heard; (frames, voices), 0 or 1."""
-    marked = np.zeros_like(heard)
-    np.put_along_axis(marked, np.argsort(-heard, axis=1), np.arange(heard.shape[1]) < count, axis=1)
+        Overrides pyannote's, which looks at one frame of one voice after the other: as long as a tenth of all the rest.
+        """
+        frames, found = discrete_diarization.sliding_window, Annotation()
+        last = len(discrete_diarization.data) - 1
+        for voice, heard in enumerate(discrete_diarization.data.T):
+            edges = np.flatnonzero(np.diff(heard, prepend=0, append=0)).tolist()
+            for start, end in zip(edges[::2], edges[1::2], strict=True):
+                found[Segment(frames[start].middle, frames[min(end, last)].middle), voice] = voice
+        return found.support(collar=min_duration_off)
+
+
+def _loudest(heard: NDArray[np.int8], count: NDArray[Any]) -> NDArray[np.int8]:
+    """Mark as many voices of each frame as speak in it, those that most windows heard; (frames, voices), 0 or 1.
+
+    Of two that as many windows heard, the one with the lower number.
+    """
+    marked, left = np.zeros_like(heard), heard.copy()
+    for place in range(count.max()):
+        best = left.argmax(axis=1)[:, None]
+        np.put_along_axis(marked, best, place < count, axis=1)
+        np.put_along_axis(left, best, -1, axis=1)
     return marked
 
 
 def _reassign(
-    activity: NDArray[Any], speaker: np.intp, voice: np.int64, likeness: NDArray[np.float64]
+    activity: NDArray[Any], speaker: np.intp, voice: np.int64, likeness: NDArray[np.floating[Any]]
 ) -> NDArray[np.int64]:
     """Return the voice of a speaker of a window in each frame: mostly the one given."""
     who = np.full(len(activity), voice)
     known = np.nan_to_num(likeness, nan=-1.0)
     best = known.argmax(axis=1)
-    alone = (activity[:, speaker] > 0) & (np.nan_to_num(activity).sum(axis=1) == 1)
+    alone = (activity[:, speaker] > 0) & (activity.sum(axis=1) == 1)
     better = np.where(alone & (known.max(axis=1) - known[:, voice] > _CLEARLY), best, -1)
     edges = np.flatnonzero(np.diff(better, prepend=-2, append=-2))
     for first, last in pairwise(edges):

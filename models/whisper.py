@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.gpu import fitting, free_memory
-from models.parallel import map_in_order, share_heaps, threads_given
+from models.parallel import map_in_order, return_memory, share_heaps, threads_given
 from pipeline.errors import OutOfMemory, RecognitionFailed, SetUpError, TribuneError
 from pipeline.ports import Clip, Decoded, Waveform
 from pipeline.types import ModelUse, Span, Word
@@ -184,6 +184,7 @@ class WhisperRecognizer:
 
         for results in map_in_order(decode, batches, self._workers):
             yield from results
+        return_memory()
 
     def decode_careful(
         self, waveform: Waveform, span: Span, *, language: str, hotwords: str | None

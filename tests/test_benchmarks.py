@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,11 @@ import pytest
 
 from config.caption_rules import load_all
 from pipeline import speech
-from pipeline.screening import ScreeningRules
+from pipeline.ports import Decoded
 from pipeline.speech import SpeechOptions
 from pipeline.types import Diarization, Span, SpeakerSpan, Word
 from tests.benchmarks import (
+    ablation,
     attribution,
     bars,
     captions,
@@ -41,7 +43,7 @@ from tests.benchmarks.data import (
     read_word_times,
     write_wave,
 )
-from tests.benchmarks.systems import LEVERS, WRITERS
+from tests.benchmarks.systems import WRITERS
 from tests.talk import transcript
 
 WORD_TIMES = Path(words.__file__).parent / "word_times"
@@ -277,9 +279,54 @@ def test_the_arithmetic_of_whisper_base_is_that_of_its_shape() -> None:
 
 
 def test_every_lever_moves_something_that_is_there() -> None:
-    for lever in LEVERS.values():
-        assert all(hasattr(speech, step) for step in lever.steps)
-        SpeechOptions(**lever.speech, screening=ScreeningRules(**lever.screening))
+    own = dict(vars(speech))
+    for lever in ablation.LEVERS.values():
+        with lever.pulled() as options:
+            assert set(lever.steps) == {name for name, step in own.items() if getattr(speech, name) is not step}
+            assert options != SpeechOptions() or lever.steps or lever.whisper or lever.what == "the whole system"
+    assert dict(vars(speech)) == own
+
+
+class Counting:
+    """Stands for the recogniser where it only matters how often it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, ...]] = []
+
+    def decode_batch(self, _: object, spans: list[Span], *, batch_size: int, **__: object) -> Iterator[Decoded]:
+        assert len(spans) <= batch_size
+        self.asked.append(tuple(span.start_ms for span in spans))
+        sum(range(200_000))
+        for span in spans:
+            yield Decoded(
+                start_ms=span.start_ms,
+                end_ms=span.end_ms,
+                words=(),
+                average_log_probability=0.0,
+                no_speech_probability=0.0,
+                compression_ratio=1.0,
+            )
+
+
+def test_what_two_levers_share_is_decoded_once_and_costs_both_the_same() -> None:
+    counting = Counting()
+    remembering = ablation.Remembering(counting)  # type: ignore[arg-type]
+    spans = [Span(start_ms=start, end_ms=start + 1) for start in range(5)]
+    given = [
+        list(
+            remembering.decode_batch(
+                np.zeros(1, np.float32), spans[:number], language="en", hotwords=None, batch_size=2
+            )
+        )
+        for number in (5, 4)
+    ]
+    assert [decoded.start_ms for decoded in given[0]] == [0, 1, 2, 3, 4]
+    assert given[1] == given[0][:4]
+    assert counting.asked == [(0, 1), (2, 3), (4,)]
+    assert remembering.spared_s > 0
+    remembering.forget()
+    list(remembering.decode_batch(np.zeros(1, np.float32), spans[:1], language="en", hotwords=None, batch_size=2))
+    assert counting.asked[-1] == (0,)
 
 
 def test_a_run_goes_on_where_it_stopped(tmp_path: Path) -> None:

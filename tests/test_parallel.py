@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from itertools import islice
 from pathlib import Path
 
@@ -55,6 +56,21 @@ def test_results_come_in_order_from_work_side_by_side() -> None:
         return -number
 
     assert list(map_in_order(work, range(6), workers=2)) == [0, -1, -2, -3, -4, -5]
+
+
+def test_nothing_is_kept_of_a_result_that_was_given_away() -> None:
+    class Result:
+        pass
+
+    made: weakref.WeakSet[Result] = weakref.WeakSet()
+
+    def work(_: int) -> Result:
+        result = Result()
+        made.add(result)
+        return result
+
+    alive = [len(made) for _ in map_in_order(work, range(50), workers=1)]
+    assert alive[-1] <= 2
 
 
 def test_nothing_more_is_begun_once_nobody_asks() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import tracemalloc
 from types import ModuleType
 from typing import Any
 
@@ -87,6 +88,47 @@ def test_nothing_heard_is_one_voice_that_nobody_has(voices: ModuleType) -> None:
 def test_a_session_of_hours_is_grouped_in_bounded_time(voices: ModuleType) -> None:
     talk = [[(number // 40) % 6] for number in range(9_000)]
     assert grouped(voices, talk) == talk
+
+
+def test_four_hours_are_grouped_in_little_memory(voices: ModuleType) -> None:
+    embeddings, segmentations = session([[(number // 40) % 6] for number in range(7_200)])
+    clustering = voices.VoiceClustering(0.35, 2.0)
+    clustering.moments = np.repeat(embeddings[:, 0], 10, axis=0)
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        clustering(embeddings=embeddings, segmentations=segmentations)
+        grown = tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+    # The tree of 3,000 embeddings takes two tables of half their square; what grows with the length is far below.
+    assert grown < 2 * 3_000**2 / 2 * 8 + 60e6
+    clustering.forget()
+    assert not len(clustering.moments)
+
+
+def test_as_many_voices_are_marked_as_speak_and_the_first_of_two_alike(voices: ModuleType) -> None:
+    heard = np.array([[2, 5, 5], [0, 0, 0], [1, 0, 3], [4, 4, 0]], dtype=np.int8)
+    marked = voices._loudest(heard, np.array([[1], [1], [0], [2]]))
+    assert marked.tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 0], [1, 1, 0]]
+
+
+@pytest.mark.parametrize("longest_pause_s", [0.0, 0.5])
+def test_the_stretches_of_a_voice_are_those_that_pyannote_finds(voices: ModuleType, longest_pause_s: float) -> None:
+    core = importlib.import_module("pyannote.core")
+    drawn = np.random.default_rng(5).random((400, 4)) > [0.5, 0.05, 0.95, 1.0]
+    heard = core.SlidingWindowFeature(
+        drawn.astype(np.int8), core.SlidingWindow(start=0.0, duration=0.0619375, step=0.016875)
+    )
+    diarization = voices.VoiceDiarization
+    theirs = super(diarization, diarization).to_annotation(heard, 0.0, longest_pause_s)
+    ours = diarization.to_annotation(heard, 0.0, longest_pause_s)
+
+    def tracks(annotation: Any) -> set[tuple[float, float, int]]:  # noqa: ANN401 - pyannote has no types
+        return {(span.start, span.end, label) for span, _, label in annotation.itertracks(yield_label=True)}
+
+    assert tracks(ours) == tracks(theirs)
+    assert len(tracks(ours)) > 5
 
 
 def test_a_voice_made_of_two_people_taken_for_one_is_made_anew_of_its_own_moments(voices: ModuleType) -> None:

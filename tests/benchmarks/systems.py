@@ -9,16 +9,15 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from models.diarization import DiarizerOptions, open_diarizer
 from models.torchaudio_loader import load_torchaudio
 from models.whisper import WhisperOptions, join_pieces, open_recognizer
-from pipeline import speech
-from pipeline.ports import Waveform, no_progress
+from pipeline.ports import Recognizer, Waveform, no_progress
 from pipeline.render.clock import timestamp
-from pipeline.screening import ScreeningRules
 from pipeline.sentences import ends_sentence
 from pipeline.speech import SpeechOptions, recognize
 from pipeline.types import Bilingual, ModelUse, Session, Span, SpeakerCount, SpeakerSpan, Transcript, Word
@@ -64,73 +63,13 @@ Hears = Callable[[Waveform, Sample], Heard]
 Tells = Callable[[Waveform], Told]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lever:
-    """Tribune's speech stage with one thing turned off or set otherwise.
-
-    Attributes:
-        what: Said in the table.
-        whisper: Options of the recogniser to change.
-        speech: Options of the stage to change.
-        screening: Options of the guards to change.
-        steps: Functions of ``pipeline.speech`` to put others in the place of.
-    """
-
-    what: str
-    whisper: Mapping[str, Any] = field(default_factory=dict)
-    speech: Mapping[str, Any] = field(default_factory=dict)
-    screening: Mapping[str, Any] = field(default_factory=dict)
-    steps: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
-
-
-_NEVER: Final = 1e9
-
-
-def _first(*given: Any) -> Any:  # noqa: ANN401 - whatever the step is given
-    return given[0]
-
-
-def _second(*given: Any) -> Any:  # noqa: ANN401 - whatever the step is given
-    return tuple(given[1])
-
-
-LEVERS: Final[Mapping[str, Lever]] = {
-    "no-second-look": Lever(what="no second look at all", steps={"_in_pieces": _second, "_alone": _second}),
-    "no-pieces": Lever(what="no second look in pieces", steps={"_in_pieces": _second}),
-    "no-alone": Lever(what="no careful look alone", steps={"_alone": _second}),
-    "no-repetitive": Lever(
-        what="loops not doubted", screening={"most_compression": _NEVER, "most_repeats": int(_NEVER)}
-    ),
-    "no-unsure": Lever(
-        what="low belief not doubted", screening={"least_log_probability": -_NEVER, "least_word_probability": 1e-9}
-    ),
-    "no-rushed": Lever(what="haste not doubted", screening={"most_words_a_second": _NEVER}),
-    "no-silence": Lever(what="silence not doubted", screening={"most_no_speech": 1.0}),
-    "no-hole": Lever(what="holes not doubted nor flagged", screening={"shortest_hole_ms": int(_NEVER)}),
-    "no-echoes": Lever(what="echoes not doubted", steps={"find_echoes": lambda *_: frozenset()}),
-    "no-ghosts": Lever(what="words in silence kept", steps={"drop_ghosts": _first}),
-    "no-snap": Lever(what="edges of phrases not moved", steps={"snap": _first}),
-    "no-tighten": Lever(what="long words left to begin early", steps={"tighten": _first}),
-    "no-hysteresis": Lever(what="a change of language costs nothing", speech={"switch_cost": 0.0}),
-    "no-margin": Lever(what="no sound around speech", speech={"margin_ms": 0}),
-    "any-cut": Lever(what="windows cut at any pause", speech={"phrase_pause_ms": 1}),
-    "batch-1": Lever(what="one window at a time", speech={"batch_size": 1}),
-    "beam-1": Lever(what="beam of 1", whisper={"beam_size": 1}),
-    "beam-2": Lever(what="beam of 2", whisper={"beam_size": 2}),
-    "beam-5": Lever(what="beam of 5", whisper={"beam_size": 5}),
-}
-"""What ``words --ablate`` turns off, one at a time."""
-
-
 def open_hearing(name: str, threads: int) -> Hears:
     """Open a system that hears words.
 
     Args:
-        name: One of :data:`HEARING`, or ``tribune-`` and a lever.
+        name: One of :data:`HEARING`.
         threads: CPU threads.
     """
-    if name.startswith("tribune-"):
-        return open_tribune(threads, LEVERS[name.removeprefix("tribune-")])
     return HEARING[name](threads)
 
 
@@ -144,29 +83,22 @@ def open_telling(name: str, threads: int) -> Tells:
     return TELLING[name](threads)
 
 
-def open_tribune(threads: int, lever: Lever | None = None) -> Hears:
-    """Open Tribune's speech stage, with a lever pulled or as it is."""
-    lever = lever or Lever(what="all")
-    options = replace(
-        SpeechOptions(**lever.speech),
-        screening=replace(ScreeningRules(), **lever.screening),
-    )
-    for step, other in lever.steps.items():
-        if not hasattr(speech, step):
-            raise LookupError(f"pipeline.speech has no {step} any more: change LEVERS")
-        setattr(speech, step, other)
-    recognizer = open_recognizer(
-        WEIGHTS,
-        model=_use("whisper-base"),
-        options=WhisperOptions(device="cpu", threads=threads, **lever.whisper),
-    )
+def open_tribune(threads: int) -> Hears:
+    """Open Tribune's speech stage."""
+    recognizer = open_whisper(WhisperOptions(device="cpu", threads=threads))
+    return partial(hear_with, recognizer, SpeechOptions())
 
-    def hear(waveform: Waveform, sample: Sample) -> Heard:
-        result = recognize(waveform, session_of(sample), recognizer, options)
-        flagged = tuple(notice.span for notice in result.notices if notice.span is not None)
-        return Heard(words=result.words, flagged=flagged, speech=result.speech)
 
-    return hear
+def open_whisper(options: WhisperOptions) -> Recognizer:
+    """Open Tribune's recogniser."""
+    return open_recognizer(WEIGHTS, model=_use("whisper-base"), options=options)
+
+
+def hear_with(recognizer: Recognizer, options: SpeechOptions, waveform: Waveform, sample: Sample) -> Heard:
+    """Return what Tribune's speech stage hears."""
+    result = recognize(waveform, session_of(sample), recognizer, options)
+    flagged = tuple(notice.span for notice in result.notices if notice.span is not None)
+    return Heard(words=result.words, flagged=flagged, speech=result.speech)
 
 
 def session_of(sample: Sample) -> Session:
@@ -176,8 +108,7 @@ def session_of(sample: Sample) -> Session:
 
 def _open_detector(threads: int) -> Hears:
     """Open the detector of speech that says what text may be missing for; no words come from it."""
-    options = WhisperOptions(device="cpu", threads=threads)
-    recognizer = open_recognizer(WEIGHTS, model=_use("whisper-base"), options=options)
+    recognizer = open_whisper(WhisperOptions(device="cpu", threads=threads))
     return lambda waveform, _: Heard(speech=recognizer.detect_speech(waveform))
 
 

@@ -4,8 +4,7 @@ Each system hears every recording with a reference text in a process of its own,
 tables are made from what it wrote down. Word error rate by set (Whisper's normaliser for English, its basic one for
 French), words invented where nobody speaks, detected speech left without text, languages of a bilingual session, time.
 
-Run it with ``python -m tests.benchmarks.words [--only REGEX] [--systems tribune,batched,sequential]``; with
-``--ablate`` it turns off Tribune's guards one at a time and says what each gains and costs.
+Run it with ``python -m tests.benchmarks.words [--only REGEX] [--systems tribune,batched,sequential]``.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from pipeline.types import Span, Word
 from tests.benchmarks.bars import Bar, at_least, at_most
 from tests.benchmarks.bench import Bench, Row, say, table
 from tests.benchmarks.data import KNOWN_TIMES, NOBODY, SAMPLE_RATE, WARM_UP, Sample, read_sound
-from tests.benchmarks.systems import LEVERS, TITLES, Heard, open_hearing
+from tests.benchmarks.systems import TITLES, Heard, open_hearing
 
 MEASURE: Final = "hear"
 SYSTEMS: Final = ("sequential", "batched", "whisper-ctranslate2", "whisperx", "tribune")
@@ -45,6 +44,7 @@ class Tally:
         speech_ms: Detected speech, where words have times of their own.
         lost_ms: Of that, without text.
         unflagged_ms: Of that, without a flag too.
+        flagged_ms: Stretches that are flagged for whatever reason.
         words: Words heard in turns whose language is known.
         right_language: Of those, in that language.
         spent_s: Time taken.
@@ -57,6 +57,7 @@ class Tally:
     speech_ms: int = 0
     lost_ms: int = 0
     unflagged_ms: int = 0
+    flagged_ms: int = 0
     words: int = 0
     right_language: int = 0
     spent_s: float = 0.0
@@ -96,10 +97,11 @@ def hear(bench: Bench, system: str) -> None:
             started = time.perf_counter()
             heard = hears(waveform, sample)
             spent_s = time.perf_counter() - started
-            bench.add(MEASURE, system, _row(sample, heard, spent_s, len(waveform) / SAMPLE_RATE))
+            bench.add(MEASURE, system, row_of(sample, heard, spent_s, len(waveform) / SAMPLE_RATE))
 
 
-def _row(sample: Sample, heard: Heard, spent_s: float, sound_s: float) -> Row:
+def row_of(sample: Sample, heard: Heard, spent_s: float, sound_s: float) -> Row:
+    """Return what a system made of a recording as a line of results."""
     return {
         "recording": sample.key,
         "spent_s": spent_s,
@@ -124,9 +126,9 @@ def spans_of(row: Row, key: str) -> tuple[Span, ...]:
     return tuple(Span(start_ms=start_ms, end_ms=end_ms) for start_ms, end_ms in row[key])
 
 
-def heard_by(bench: Bench, system: str) -> dict[str, Row]:
+def heard_by(bench: Bench, system: str, measure: str = MEASURE) -> dict[str, Row]:
     """Return what a system made of each recording, by the recording's key."""
-    return {row["recording"]: row for row in bench.rows(MEASURE, system) if "recording" in row}
+    return {row["recording"]: row for row in bench.rows(measure, system) if "recording" in row}
 
 
 def count(row: Row, sample: Sample, speech: Sequence[Span]) -> Tally:
@@ -139,6 +141,7 @@ def count(row: Row, sample: Sample, speech: Sequence[Span]) -> Tally:
     """
     words = words_of(row)
     tally = Tally(spent_s=row["spent_s"], sound_s=row["sound_s"])
+    tally.flagged_ms = sum(flag.duration_ms for flag in spans_of(row, "flagged"))
     if not sample.text:
         tally.inserted = len(words)
         return tally
@@ -170,9 +173,9 @@ def normalizer(sample: Sample) -> Callable[[str], str]:
     return NORMALIZERS[sample.languages[0] if len(sample.languages) == 1 else "fr"]
 
 
-def score(bench: Bench, system: str) -> Scores:
+def score(bench: Bench, system: str, measure: str = MEASURE) -> Scores:
     """Return a system's tally for each set, of what it has heard so far."""
-    heard, judged = heard_by(bench, system), heard_by(bench, JUDGE)
+    heard, judged = heard_by(bench, system, measure), heard_by(bench, JUDGE)
     scores: Scores = {}
     for sample in _counted(bench):
         if sample.key in heard and sample.key in judged:
@@ -228,49 +231,8 @@ def bars(bench: Bench) -> list[Bar]:
     ]
 
 
-def ablate(bench: Bench) -> list[str]:
-    """Turn off one guard or lever at a time and return the table of what each gains and costs."""
-    wanted = [sample.key for sample in bench.samples]
-    systems = ["tribune", *(f"tribune-{lever}" for lever in LEVERS)]
-    for system in (JUDGE, *systems):
-        bench.measure(MEASURE, system, wanted)
-    names = ["the whole system", *(lever.what for lever in LEVERS.values())]
-    head = ["without or with", "WER %", *_FAMILIES, "words where nobody speaks", "lost s", "unflagged", "time"]
-    whole = together(score(bench, "tribune")).spent_s
-    rows = [[name, *_ablated(score(bench, system), whole)] for name, system in zip(names, systems, strict=True)]
-    return table(head, rows)
-
-
 def _counted(bench: Bench) -> list[Sample]:
     return [sample for sample in bench.samples if sample.group != KNOWN_TIMES]
-
-
-_FAMILIES: Final[Mapping[str, Callable[[str], bool]]] = {
-    "English": lambda group: "/en_" in group and "degraded" not in group,
-    "French": lambda group: "/fr_" in group and "degraded" not in group,
-    "bilingual": lambda group: "bilingual" in group,
-    "degraded": lambda group: "degraded" in group,
-}
-"""Which composed sessions a column of the ablation is about."""
-
-
-def _ablated(scores: Scores, whole_s: float) -> list[str]:
-    if not scores:
-        return ["–"] * (5 + len(_FAMILIES))
-    total = together(scores)
-    families = [together(scores, pick) for pick in _FAMILIES.values()]
-    return [
-        _wer(together(scores, lambda group: group != NOBODY)),
-        *(_wer(family) for family in families),
-        str(total.inserted),
-        f"{total.lost_ms / 1000:.1f}",
-        f"{total.unflagged_ms / 1000:.1f}",
-        f"{total.spent_s / whole_s:.2f} ×",
-    ]
-
-
-def _wer(tally: Tally) -> str:
-    return f"{tally.wer:.2f}" if tally.spoken else "–"
 
 
 def _cell(scores: Scores, group: str) -> str:
@@ -305,13 +267,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     Bench.add_arguments(parser)
     parser.add_argument("--systems", default=",".join(SYSTEMS))
-    parser.add_argument("--ablate", action="store_true", help="turn off Tribune's guards, one at a time")
     options = parser.parse_args(arguments)
-    bench = Bench.asked(options)
-    if options.ablate:
-        say("\n".join(ablate(bench)))
-        return
-    systems = options.systems.split(",")
+    bench, systems = Bench.asked(options), options.systems.split(",")
     measure(bench, systems)
     say("\n".join(report(bench, systems)))
 

@@ -1,0 +1,267 @@
+"""Ablation: what each guard and each choice of Tribune's speech stage gains and costs.
+
+A recogniser that remembers and a list of levers go in, a table comes out. Every recording is heard once as it is and
+once with each lever pulled, in one process: what a lever does not change is decoded once and remembered, with the
+processor time that it took. So all levers together take a few times as long as one, what is compared is never two runs
+of the same, and other work on the machine does not decide what anything costs.
+
+Run it with ``python -m tests.benchmarks.ablation [--only REGEX] [--levers no-hole,no-echoes]``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
+from typing import Any, Final, TypeVar
+
+from models.whisper import WhisperOptions
+from pipeline import speech
+from pipeline.ports import Clip, Decoded, Recognizer, Waveform
+from pipeline.screening import ScreeningRules
+from pipeline.speech import SpeechOptions
+from pipeline.types import ModelUse, Span
+from tests.benchmarks.bench import Bench, say, table
+from tests.benchmarks.data import NOBODY, SAMPLE_RATE, Sample, read_sound
+from tests.benchmarks.systems import hear_with, open_whisper
+from tests.benchmarks.words import JUDGE, Scores, Tally, row_of, score, together
+from tests.benchmarks.words import MEASURE as WORDS
+
+MEASURE: Final = "ablate"
+WHOLE: Final = "whole"
+"""The lever that moves nothing."""
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lever:
+    """Tribune's speech stage with one thing turned off or set otherwise.
+
+    Attributes:
+        what: Said in the table.
+        whisper: Options of the recogniser to change.
+        speech: Options of the stage to change.
+        screening: Options of the guards to change.
+        steps: Functions of ``pipeline.speech`` to put others in the place of.
+    """
+
+    what: str
+    whisper: Mapping[str, Any] = field(default_factory=dict)
+    speech: Mapping[str, Any] = field(default_factory=dict)
+    screening: Mapping[str, Any] = field(default_factory=dict)
+    steps: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+
+    @contextmanager
+    def pulled(self) -> Iterator[SpeechOptions]:
+        """Give the options of the stage while its steps are replaced."""
+        before = {step: getattr(speech, step) for step in self.steps}
+        for step, other in self.steps.items():
+            setattr(speech, step, other)
+        try:
+            yield SpeechOptions(**self.speech, screening=replace(ScreeningRules(), **self.screening))
+        finally:
+            for step, own in before.items():
+                setattr(speech, step, own)
+
+
+_NEVER: Final = 1e9
+
+
+def _first(*given: Any) -> Any:  # noqa: ANN401 - whatever the step is given
+    return given[0]
+
+
+def _second(*given: Any) -> Any:  # noqa: ANN401 - whatever the step is given
+    return tuple(given[1])
+
+
+LEVERS: Final[Mapping[str, Lever]] = {
+    WHOLE: Lever(what="the whole system"),
+    "no-second-look": Lever(what="no second look at all", steps={"_in_pieces": _second, "_alone": _second}),
+    "no-pieces": Lever(what="no second look in pieces", steps={"_in_pieces": _second}),
+    "no-alone": Lever(what="no careful look alone", steps={"_alone": _second}),
+    "no-repetitive": Lever(
+        what="loops not doubted", screening={"most_compression": _NEVER, "most_repeats": int(_NEVER)}
+    ),
+    "no-unsure": Lever(
+        what="low belief not doubted", screening={"least_log_probability": -_NEVER, "least_word_probability": 1e-9}
+    ),
+    "no-rushed": Lever(what="haste not doubted", screening={"most_words_a_second": _NEVER}),
+    "no-silence": Lever(what="silence not doubted", screening={"most_no_speech": 1.0}),
+    "no-hole": Lever(what="holes not doubted nor flagged", screening={"shortest_hole_ms": int(_NEVER)}),
+    "no-echoes": Lever(what="echoes not doubted", steps={"find_echoes": lambda *_: frozenset()}),
+    "no-ghosts": Lever(what="words in silence kept", steps={"drop_ghosts": _first}),
+    "no-snap": Lever(what="edges of phrases not moved", steps={"snap": _first}),
+    "no-tighten": Lever(what="long words left to begin early", steps={"tighten": _first}),
+    "no-hysteresis": Lever(what="a change of language costs nothing", speech={"switch_cost": 0.0}),
+    "no-margin": Lever(what="no sound around speech", speech={"margin_ms": 0}),
+    "any-cut": Lever(what="windows cut at any pause", speech={"phrase_pause_ms": 1}),
+    "batch-1": Lever(what="one window at a time", speech={"batch_size": 1}),
+    "beam-1": Lever(what="beam of 1", whisper={"beam_size": 1}),
+    "beam-2": Lever(what="beam of 2", whisper={"beam_size": 2}),
+}
+"""What is turned off or set otherwise, one at a time."""
+
+_FAMILIES: Final[Mapping[str, Callable[[str], bool]]] = {
+    "English": lambda group: "/en_" in group and "degraded" not in group,
+    "French": lambda group: "/fr_" in group and "degraded" not in group,
+    "bilingual": lambda group: "bilingual" in group,
+    "degraded": lambda group: "degraded" in group,
+}
+"""Which composed sessions a column is about."""
+
+
+class Remembering:
+    """A recogniser that works everything out once, one batch after the other, and keeps account of what it took.
+
+    Args:
+        recognizer: Does the work.
+    """
+
+    def __init__(self, recognizer: Recognizer) -> None:
+        self._recognizer = recognizer
+        self._known: dict[Hashable, tuple[Any, float]] = {}
+        self.spared_s = 0.0
+        """Processor time that whatever was remembered had taken."""
+
+    def forget(self) -> None:
+        """Begin another recording."""
+        self._known.clear()
+
+    @property
+    def model(self) -> ModelUse:
+        """Which weights, where they run now."""
+        return self._recognizer.model
+
+    @property
+    def windows_at_once(self) -> int | None:
+        """How many windows the device has memory for."""
+        return self._recognizer.windows_at_once
+
+    def detect_speech(self, waveform: Waveform) -> tuple[Span, ...]:
+        """Return the stretches where a voice is heard."""
+        return self._once("speech", lambda: self._recognizer.detect_speech(waveform))
+
+    def detect_language(self, sound: Clip, languages: Sequence[str]) -> Mapping[str, float]:
+        """Return the probability of each language."""
+        key = (sound.tobytes(), tuple(languages))
+        return self._once(key, lambda: self._recognizer.detect_language(sound, languages))
+
+    def decode_batch(
+        self, waveform: Waveform, spans: Sequence[Span], *, language: str, hotwords: str | None, batch_size: int
+    ) -> Iterator[Decoded]:
+        """Decode stretches; what is decoded together is remembered together, for it decides what comes out."""
+
+        def decode(batch: Sequence[Span]) -> tuple[Decoded, ...]:
+            found = self._recognizer.decode_batch(
+                waveform, batch, language=language, hotwords=hotwords, batch_size=batch_size
+            )
+            return tuple(found)
+
+        for first in range(0, len(spans), batch_size):
+            batch = spans[first : first + batch_size]
+            yield from self._once((_places(batch), language, hotwords), partial(decode, batch))
+
+    def decode_careful(
+        self, waveform: Waveform, span: Span, *, language: str, hotwords: str | None
+    ) -> Iterator[Decoded]:
+        """Decode one stretch alone."""
+        yield from self._once(
+            ("careful", _places([span]), language, hotwords),
+            lambda: tuple(self._recognizer.decode_careful(waveform, span, language=language, hotwords=hotwords)),
+        )
+
+    def to_cpu(self) -> Recognizer:
+        """Return the same model on the CPU."""
+        return self._recognizer.to_cpu()
+
+    def _once(self, key: Hashable, work: Callable[[], Result]) -> Result:
+        if key in self._known:
+            known: Result
+            known, cost_s = self._known[key]
+            self.spared_s += cost_s
+            return known
+        started = time.process_time()
+        done = work()
+        self._known[key] = (done, time.process_time() - started)
+        return done
+
+
+def _places(spans: Sequence[Span]) -> tuple[tuple[int, int], ...]:
+    return tuple((span.start_ms, span.end_ms) for span in spans)
+
+
+def measure(bench: Bench, levers: Sequence[str]) -> None:
+    """Hear every recording with every lever that it has not been heard with."""
+    bench.measure(WORDS, JUDGE, [sample.key for sample in bench.samples])
+
+    @cache
+    def opened(options: tuple[tuple[str, Any], ...]) -> Remembering:
+        return Remembering(open_whisper(WhisperOptions(device="cpu", threads=bench.threads, **dict(options))))
+
+    for sample in bench.samples:
+        missing = [name for name in levers if bench.missing(MEASURE, name, [sample.key])]
+        if not missing:
+            continue
+        sound = read_sound(sample.path)
+        used = {name: opened(tuple(LEVERS[name].whisper.items())) for name in missing}
+        for name, recognizer in used.items():
+            _hear(bench, name, sample, sound, recognizer)
+        for recognizer in used.values():
+            recognizer.forget()
+
+
+def _hear(bench: Bench, name: str, sample: Sample, sound: Clip, recognizer: Remembering) -> None:
+    with LEVERS[name].pulled() as options:
+        recognizer.spared_s, started = 0.0, time.process_time()
+        heard = hear_with(recognizer, options, sound, sample)
+        spent_s = time.process_time() - started + recognizer.spared_s
+    bench.add(MEASURE, name, row_of(sample, heard, spent_s, len(sound) / SAMPLE_RATE))
+
+
+def report(bench: Bench, levers: Sequence[str]) -> list[str]:
+    """Return the table as lines of Markdown."""
+    head = ["", "wrong words", "WER %", *_FAMILIES, "words where nobody speaks", "flagged s", "unflagged s", "time"]
+    whole = together(score(bench, WHOLE, MEASURE)).spent_s
+    return table(head, [[LEVERS[name].what, *_cells(score(bench, name, MEASURE), whole)] for name in levers])
+
+
+def _cells(scores: Scores, whole_s: float) -> list[str]:
+    if not scores:
+        return ["–"] * (6 + len(_FAMILIES))
+    total = together(scores)
+    spoken = together(scores, lambda group: group != NOBODY)
+    families = [together(scores, pick) for pick in _FAMILIES.values()]
+    return [
+        str(spoken.errors),
+        _wer(spoken),
+        *(_wer(family) for family in families),
+        str(total.inserted),
+        f"{total.flagged_ms / 1000:.1f}",
+        f"{total.unflagged_ms / 1000:.1f}",
+        f"{total.spent_s / whole_s:.3f} ×" if whole_s else "–",
+    ]
+
+
+def _wer(tally: Tally) -> str:
+    return f"{tally.wer:.2f}" if tally.spoken else "–"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    Bench.add_arguments(parser)
+    parser.add_argument("--levers", default=",".join(LEVERS), help="which, with commas between")
+    options = parser.parse_args(arguments)
+    bench = Bench.asked(options)
+    levers = list(dict.fromkeys([WHOLE, *options.levers.split(",")]))
+    measure(bench, levers)
+    say("\n".join(report(bench, levers)))
+
+
+if __name__ == "__main__":
+    main()
