@@ -27,7 +27,7 @@ HOSTILE_ID = "1" * 16
 LONG = "2" * 16
 PAGES = (
     *("index.html", "en/index.html", "fr/index.html"),
-    *(f"{language}/lists/{key}.html" for key in ("2026-11", "programme-1") for language in LANGUAGES),
+    *(f"{language}/lists/{key}.html" for key in ("2026-11", "topics", "people") for language in LANGUAGES),
     *(f"sessions/{WITHDRAWN}/{language}.html" for language in LANGUAGES),
     *(f"sessions/{session}/{language}.html" for session in (ENGLISH, FRENCH, HOSTILE_ID) for language in LANGUAGES),
     *(f"sessions/{session}/embed.fr.html" for session in (ENGLISH, HOSTILE_ID)),

@@ -43,7 +43,7 @@ def put(store: MemoryStore, number: int, date: dt.date | None = dt.date(2026, 3,
 
 def page_of(store: MemoryStore, key: str) -> str | None:
     found = store.read(key)
-    return None if found is None else found[0].decode()
+    return None if found is None else found[0].decode(errors="replace")
 
 
 def lists_with(store: MemoryStore, text: str) -> set[str]:
