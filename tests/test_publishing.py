@@ -441,7 +441,7 @@ def test_killed_at_any_write_a_rerun_makes_it_whole_once(store: S3Store, tmp_pat
     assert manifest_of(old, store).number == 2
 
 
-@pytest.mark.parametrize("kill_at", (*range(1, 12), 18, 25, WRITES - 1))
+@pytest.mark.parametrize("kill_at", [*range(1, 12), 18, 25, WRITES - 1])
 def test_killed_at_one_write_the_rest_is_completed(store: S3Store, tmp_path: Path, kill_at: int) -> None:
     bundle = make_bundle(tmp_path)
     with pytest.raises(Killed):
