@@ -98,7 +98,7 @@ class PlainViews:
         return dict.fromkeys(("en/index.html", "fr/index.html", "index.html"), f"{self.look}\n{text}")
 
     def index_page(self, index: Index) -> str:
-        return "\n".join(each.key for each in (*index.letters, *index.shelves))
+        return "\n".join([*(letter.key for letter in index.letters), *(shelf.key for shelf in index.shelves)])
 
     def index_files(self, letter: Letter, shelves: Sequence[Shelf]) -> Sequence[MachineFile]:
         return [self._machine_file(f"sitemap-{letter.key}.xml", [shelf.key for shelf in shelves])]

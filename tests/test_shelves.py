@@ -52,6 +52,7 @@ def put_session(
     date: dt.date | None,
     programme: Bilingual | None,
     revision: str = "r1-00000000",
+    /,
     **changes: object,
 ) -> str:
     """Write what is published of a session, but none of the lists."""
