@@ -48,13 +48,11 @@ class Link:
         page: Its key below the site's root.
         name: What it is called.
         count: How many sessions it is said to hold; ``None`` where that is not said.
-        current: Whether it is the page itself.
     """
 
     page: str
     name: Bilingual
     count: int | None = None
-    current: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,7 +259,6 @@ def index_letters(index: Index) -> tuple[Link, ...]:
             page=letter.page,
             name=Bilingual.same(_sign(letter, index.language)),
             count=letter.count,
-            current=index.letter is not None and letter.key == index.letter.key,
         )
         for letter in ordered
     )
