@@ -612,15 +612,17 @@ class Lists:
 
     def _derive_month(self, key: str) -> None:
         for language in LANGUAGES:
-            self._derive_page(f"{language}/lists/{key}.html", partial(self._month_page, key, language))
+            page = f"{language}/lists/{key}.html"
+            self._derive(page, page_headers(language), partial(self._month_page, key, language))
         self._derive_files(partial(self._month_files, key))
 
-    def _month_page(self, key: str, language: Language) -> str | None:
+    def _month_page(self, key: str, language: Language, _before: bytes | None) -> bytes | None:
         shelved = self._read(Shelved, key)
         if shelved is None:
             return None
         newer, older = _beside(_by_month(read_catalogue(self._store).shelves), key)
-        return self._list_page(shelved.shelf, shelved.entries, Around(newer=newer, older=older), language)
+        around = Around(newer=newer, older=older)
+        return self._list_page(shelved.shelf, shelved.entries, around, language).encode()
 
     def _month_files(self, key: str) -> Sequence[MachineFile]:
         shelved = self._read(Shelved, key)
@@ -709,15 +711,8 @@ class Lists:
         lettered = self._read(Lettered, letter.key)
         if lettered is None or not lettered.shelves:
             return None
-        letters = read_catalogue(self._store).lettered(letter.kind, letter.language)
         return self._views.index_page(
-            Index(
-                kind=letter.kind,
-                language=letter.language,
-                letter=lettered.letter,
-                letters=letters,
-                shelves=lettered.shelves,
-            )
+            Index(kind=letter.kind, language=letter.language, letter=lettered.letter, shelves=lettered.shelves)
         )
 
     def _index_files(self, letter: Letter) -> Sequence[MachineFile]:

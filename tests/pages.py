@@ -479,7 +479,7 @@ def make_lists(entries: Sequence[CatalogueEntry]) -> list[tuple[Shelf, list[Cata
         shelves = [Shelf(key="undated" if month is None else f"{month:%Y-%m}", count=0, month=month)]
         for subject in subjects_of(entry):
             own = {"programme": subject.name} if subject.kind == "programme" else {"subject": subject}
-            shelves.append(Shelf(key=list_key(subject.kind, subject.name), count=0, **own))  # type: ignore[arg-type]
+            shelves.append(Shelf(key=list_key(subject.kind, subject.name), count=0, **own))
         for shelf in shelves:
             found.setdefault(shelf.key, (shelf, []))[1].append(entry)
     return [(dataclasses.replace(shelf, count=len(members)), members) for shelf, members in found.values()]

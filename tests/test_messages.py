@@ -84,7 +84,7 @@ def test_good_typography_is_left_alone(text: str) -> None:
     assert not french_faults(text)
 
 
-PAGE_ROOMS = ("site", "session_page", "catalogue", "search", "heard", "player")
+PAGE_ROOMS = ("site", "session_page", "browse", "search", "heard", "player")
 """The files whose messages stand on learner pages; a template names those of ``site.toml`` without its name."""
 
 

@@ -417,3 +417,9 @@ def test_toml_keys_may_have_accents_without_quotes(written: str) -> None:
     details = parse_sidecar(written.encode(), "x.toml")
     assert details.title is not None
     assert details.guests == (Guest(name="Ève", organisation="CNRC"),)
+
+
+@pytest.mark.parametrize("key", ["community", "communaute", "communauté_de_pratique", "Community of practice"])
+def test_a_community_is_understood_in_both_languages(key: str) -> None:
+    content = f'"{key}" = {{ en = "Data", fr = "Données" }}'.encode()
+    assert parse_sidecar(content, "x.toml").community == Bilingual(en="Data", fr="Données")

@@ -277,6 +277,13 @@ def test_every_link_leads_to_something_that_is_published(options: SiteOptions) -
                     assert posixpath.normpath(posixpath.join(posixpath.dirname(key), target)) in known
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_session_leads_to_every_list_that_it_stands_on(language: Language) -> None:
+    published = make_published()
+    links = {link["href"] for link in Page(SITE.session_pages(published)[language]).all("a")}
+    assert {f"../../{shelf.page(language)}" for shelf, _ in make_lists([make_entry(published)])} <= links
+
+
 def test_a_known_address_adds_links_for_programs_but_nothing_that_is_loaded_or_run() -> None:
     published, site = make_hostile(), LearnerSite(OPTIONS)
     plain, page = (Page(each.session_pages(published)["fr"]) for each in (SITE, site))

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from lxml import etree
 
-from pipeline.site.model import CatalogueEntry, Shelf
-from pipeline.site.sitemaps import make_sitemap, make_sitemap_part
+from pipeline.site.model import INDEXES, CatalogueEntry, Letter, Shelf, Subject
+from pipeline.site.sitemaps import make_sitemap, make_sitemap_of_letter, make_sitemap_part
+from pipeline.types import LANGUAGES, Bilingual
 from tests.pages import ADDRESS, make_entry, make_hostile, make_published, renumbered
 
 SCHEMA = etree.XMLSchema(file=Path(__file__).parent / "data" / "sitemap.xsd")
@@ -98,7 +99,26 @@ def test_the_index_leads_to_the_lists_and_to_each_month_once() -> None:
     names = ("sitemap-lists.xml", "sitemap-2026-11.xml", "sitemap-undated.xml")
     assert parts == [f"{ADDRESS}/{name}" for name in names]
     lists = list(pages(checked(made["sitemap-lists.xml"])))
-    assert lists == [f"{ADDRESS}/en/index.html", f"{ADDRESS}/fr/index.html"]
+    assert lists[:2] == [f"{ADDRESS}/en/index.html", f"{ADDRESS}/fr/index.html"]
+    keys = [*INDEXES.values(), "2026-11", "undated", "programme-1"]
+    assert lists[2:] == [f"{ADDRESS}/{language}/lists/{key}.html" for key in keys for language in ("en", "fr")]
+
+
+def test_the_lists_under_a_letter_are_told_of_once() -> None:
+    letters = [Letter(kind="topic", language=language, letter="p", count=1) for language in LANGUAGES]
+    topic = Shelf(key="topic-plain-1", count=1, subject=Subject(kind="topic", name=Bilingual(en="Plain")))
+    made = {file.key: file.body for file in make_sitemap([MONTH], ADDRESS, letters) if file.body is not None}
+    assert f"{ADDRESS}/sitemap-topics-en-p.xml" in made["sitemap.xml"].decode()
+    assert "topics-fr-p" not in made["sitemap.xml"].decode()
+    english, french = (make_sitemap_of_letter(letter, [topic], ADDRESS) for letter in letters)
+    assert english.body is not None
+    assert list(pages(checked(english.body))) == [
+        f"{ADDRESS}/en/lists/topic-plain-1.html",
+        f"{ADDRESS}/fr/lists/topic-plain-1.html",
+    ]
+    assert french.body is None
+    assert make_sitemap_of_letter(letters[0], [], ADDRESS).body is None
+    assert make_sitemap_of_letter(letters[0], [topic], None).body is None
 
 
 def test_a_part_is_the_same_in_any_order_and_gone_with_its_sessions_or_the_address() -> None:

@@ -48,13 +48,11 @@ class Link:
         page: Its key below the site's root.
         name: What it is called.
         count: How many sessions it is said to hold; ``None`` where that is not said.
-        current: Whether it is the page itself.
     """
 
     page: str
     name: Bilingual
     count: int | None = None
-    current: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +144,7 @@ def divide(shelf: Shelf, entries: Sequence[CatalogueEntry], around: Around, lang
 
 def latest(entries: Sequence[CatalogueEntry], language: Language) -> tuple[Section, ...]:
     """Return the latest sessions, as they come."""
-    title = Bilingual.same(message("catalogue.latest_title", language))
+    title = Bilingual.same(message("browse.latest_title", language))
     return (Section(id="latest", title=title, entries=tuple(entries)),) if entries else ()
 
 
@@ -209,12 +207,12 @@ def parts_of(around: Around, language: Language) -> Links | None:
         return None
     by_month = any(part.part is not None and part.part[:1].isdigit() and len(part.part) > 4 for part in around.parts)
     links = tuple(_part_link(part, language) for part in around.parts)
-    return Links(title=message("site.lists_months" if by_month else "catalogue.parts_years", language), links=links)
+    return Links(title=message("site.lists_months" if by_month else "browse.parts_years", language), links=links)
 
 
 def beside(around: Around, language: Language) -> tuple[tuple[str, Link], ...]:
     """Return the lists before and after one, each with what to say of it."""
-    sides = (("catalogue.older", around.older), ("catalogue.newer", around.newer))
+    sides = (("browse.older", around.older), ("browse.newer", around.newer))
     return tuple((message(code, language), _part_link(shelf, language)) for code, shelf in sides if shelf is not None)
 
 
@@ -250,7 +248,7 @@ def index_title(index: Index) -> str:
     title = _way(index.kind, index.language)
     if index.letter is None:
         return title
-    return message("catalogue.under_letter", index.language, title=title, letter=_sign(index.letter, index.language))
+    return message("browse.under_letter", index.language, title=title, letter=_sign(index.letter, index.language))
 
 
 def index_letters(index: Index) -> tuple[Link, ...]:
@@ -261,7 +259,6 @@ def index_letters(index: Index) -> tuple[Link, ...]:
             page=letter.page,
             name=Bilingual.same(_sign(letter, index.language)),
             count=letter.count,
-            current=index.letter is not None and letter.key == index.letter.key,
         )
         for letter in ordered
     )
@@ -331,8 +328,8 @@ def _first_step(language: Language) -> tuple[Bilingual, str]:
 
 
 def _way(kind: str, language: Language) -> str:
-    return message(f"catalogue.way_{kind}", language)
+    return message(f"browse.way_{kind}", language)
 
 
 def _sign(letter: Letter, language: Language) -> str:
-    return message("catalogue.other_signs", language) if letter.letter == OTHER_LETTER else letter.letter.upper()
+    return message("browse.other_signs", language) if letter.letter == OTHER_LETTER else letter.letter.upper()

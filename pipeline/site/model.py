@@ -356,7 +356,7 @@ class Index:
         kind: Of the lists.
         language: Of the page.
         letter: Where it shows one letter only.
-        letters: All that there are of the kind, where it is divided by them.
+        letters: All that there are of the kind, on the page that leads to them.
         shelves: The lists, in any order; none where only letters are shown.
     """
 
