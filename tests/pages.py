@@ -380,7 +380,7 @@ def _write_lists(root: Path, site: LearnerSite, sessions: Sequence[PublishedSess
     entries = [make_entry(published) for published in sessions]
     month = Shelf(key="2026-11", count=len(entries), month=dt.date(2026, 11, 1))
     lists = [month, Shelf(key="programme-1", count=len(entries), programme=sessions[0].session.programme)]
-    pages = dict(site.catalogue_pages(entries, lists))
+    pages = {**site.catalogue_pages(entries, lists), **site.search_pages()}
     made = [*site.site_files(entries, lists)]
     for shelf in lists:
         pages |= site.shelf_pages(shelf, entries)
