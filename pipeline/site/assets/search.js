@@ -240,7 +240,8 @@ function clear(text) {
 function address(step) {
   const asked = new URLSearchParams();
   if (box.value.trim()) asked.set("q", box.value.trim());
-  history[step](null, "", `${location.pathname}${asked.size ? `?${asked}` : ""}`);
+  const query = asked.toString();
+  history[step](null, "", `${location.pathname}${query ? `?${query}` : ""}`);
 }
 
 function fill() {
