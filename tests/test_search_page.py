@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import typing
 from collections.abc import Iterator
 from dataclasses import replace
@@ -73,10 +74,15 @@ def put(published: PublishedSession, store: MemoryStore, folder: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("site") / "root"
     lay_out(root)
-    with serve(root) as base:
+    return root
+
+
+@pytest.fixture(scope="module")
+def address(site: Path) -> Iterator[str]:
+    with serve(site) as base:
         yield base
 
 
@@ -225,19 +231,18 @@ def test_a_session_of_a_stranger_is_shown_as_text(page: Page) -> None:
     assert page.evaluate("document.querySelectorAll('.result script, .result img').length") == 0
 
 
-def test_an_index_that_cannot_be_loaded_is_said(chromium: Browser, tmp_path: Path) -> None:
-    lay_out(tmp_path / "root")
-    (tmp_path / "root" / "search" / "index.json").unlink()
-    with serve(tmp_path / "root") as base:
+def test_an_index_that_cannot_be_loaded_is_said(chromium: Browser, site: Path, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(site, tmp_path / "root"))
+    (root / "search" / "index.json").unlink()
+    with serve(root) as base:
         page = chromium.new_page()
         page.goto(f"{base}/fr/search.html?q=clair")
         expect(page.get_by_role("status")).to_contain_text("n’a pas pu être chargée")
         page.close()
 
 
-def test_segments_that_were_merged_meanwhile_are_read_anew(chromium: Browser, tmp_path: Path) -> None:
-    root = tmp_path / "root"
-    lay_out(root)
+def test_segments_that_were_merged_meanwhile_are_read_anew(chromium: Browser, site: Path, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(site, tmp_path / "root"))
     with serve(root) as base:
         page = chromium.new_page()
         page.goto(f"{base}/en/search.html?q=zanzibar")
