@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import random
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.editing import Edited
 from pipeline.ports import ObjectHeaders, StoredObject
 from pipeline.published import file_key, manifest_key, read_manifest
 from pipeline.render.document import Document
@@ -68,7 +70,13 @@ def said(bundle: Bundle, text: str, folder: Path) -> Bundle:
     """Return a bundle in which that is said, with its transcript among the files."""
     transcript = make_transcript(bundle.session, [(None, text)])
     body = write_transcript(
-        Document(session=bundle.session, transcript=transcript, edited=None, cues=(), provenance=bundle.provenance)
+        Document(
+            session=bundle.session,
+            transcript=transcript,
+            edited=Edited(transcript=transcript, edits=()),
+            cues=(),
+            provenance=bundle.provenance,
+        )
     )
     file = make_artifact(folder, "transcript.fr.json", body, "transcript", "application/json; charset=utf-8", None)
     others = (artifact for artifact in bundle.artifacts if artifact.name != file.name)
@@ -258,7 +266,7 @@ def test_passages_are_those_that_are_published(tmp_path: Path) -> None:
     store = MemoryStore()
     bundle = said(make_bundle(tmp_path), "Bonjour à tous. On commence.", tmp_path)
     put_out(bundle, store)
-    passages = unpack_shard(body_of(store, passages_key(bundle.session.id)))
+    passages = json.loads(gzip.decompress(body_of(store, passages_key(bundle.session.id))))
     assert passages["said"] == [["fr", 500, "Bonjour à tous.", 1580, "On commence."]]
     manifest = read_manifest(bundle.session.id, store)
     assert manifest is not None

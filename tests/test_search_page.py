@@ -16,6 +16,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from pipeline.editing import Edited
 from pipeline.messages import catalogue
 from pipeline.publishing import publish
 from pipeline.render.document import Document
@@ -65,7 +66,13 @@ def put(published: PublishedSession, store: MemoryStore, folder: Path) -> None:
     session, transcript = published.session, published.transcript
     bundle = replace(make_bundle(folder), session=session, transcript=transcript)
     body = write_transcript(
-        Document(session=session, transcript=transcript, edited=None, cues=(), provenance=bundle.provenance)
+        Document(
+            session=session,
+            transcript=transcript,
+            edited=Edited(transcript=transcript, edits=()),
+            cues=(),
+            provenance=bundle.provenance,
+        )
     )
     name = f"transcript.{session.language}.json"
     file = make_artifact(folder, name, body, "transcript", "application/json; charset=utf-8", None)
