@@ -187,14 +187,18 @@ class SearchIndex:
     def _update(self, session_id: str) -> None:
         try:
             index, stored = self._read()
-            if stored is not None:
-                # After the index: who has replaced it since has to be asked again.
-                text = self._read_text(session_id)
-                self._replace(index, stored, session_id, text)
-                return
         except StoreCorrupt as corrupt:
-            _logger.warning("the search index is made anew: %s", corrupt)
-        self._rebuild()
+            self._rebuild(corrupt)
+            return
+        if stored is None:
+            self._rebuild()
+            return
+        # After the index: whoever replaces it meanwhile makes us read both again.
+        text = self._read_text(session_id)
+        try:
+            self._replace(index, stored, session_id, text)
+        except StoreCorrupt as corrupt:
+            self._rebuild(corrupt)
 
     def _replace(self, index: Index, stored: StoredObject, session_id: str, text: _Text | None) -> None:
         """Put a session's words in the place of its earlier ones, and merge what has become many."""
@@ -250,8 +254,10 @@ class SearchIndex:
         write(self._store, INDEX, to_json(index), FRESH_JSON, stored)
         self.written += 1
 
-    def _rebuild(self) -> None:
+    def _rebuild(self, damaged: StoreCorrupt | None = None) -> None:
         """Make the whole index from what is published."""
+        if damaged is not None:
+            _logger.warning("the search index is made anew: %s", damaged)
         found = self._store.read(INDEX)
         names = (_NAME.match(item.key) for item in self._store.list(FOLDER))
         number = max((int(name[2], 16) for name in names if name is not None), default=0) + 1

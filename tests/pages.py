@@ -25,6 +25,7 @@ from pipeline.site.model import (
 from pipeline.site.phrases import make_paragraphs
 from pipeline.site.render import LearnerSite
 from pipeline.site.subjects import list_key, subjects_of
+from pipeline.themes import CommonTheme, Theme
 from pipeline.types import (
     LANGUAGES,
     Bilingual,
@@ -67,6 +68,11 @@ HOSTILE = (
 )
 """What a stranger may put into any text."""
 
+EVERYTHING = Bilingual.same(" ".join(HOSTILE))
+PROGRAMME = Bilingual(en="Digital skills for public servants", fr="Compétences numériques pour la fonction publique")
+PLAIN_LANGUAGE = Bilingual(en="Plain language", fr="Langage clair")
+"""What the sessions and lists here are of."""
+
 ENGLISH = "0123456789abcdef"
 FRENCH = "fedcba9876543210"
 HOSTILE_ID = "1" * 16
@@ -76,8 +82,15 @@ PAGE_KINDS = {
     "choice": "index.html",
     "home": "{language}/index.html",
     "month": "{language}/lists/2026-11.html",
-    "programme": "{language}/lists/programme-1.html",
-    "hostile-programme": "{language}/lists/programme-2.html",
+    "programme": f"{{language}}/lists/{list_key('programme', PROGRAMME)}.html",
+    "hostile-programme": f"{{language}}/lists/{list_key('programme', EVERYTHING)}.html",
+    "heard": f"{{language}}/lists/{list_key('programme', PROGRAMME)}-heard.html",
+    "hostile-heard": f"{{language}}/lists/{list_key('programme', EVERYTHING)}-heard.html",
+    "topics": "{language}/lists/topics.html",
+    "people": "{language}/lists/people.html",
+    "topic": f"{{language}}/lists/{list_key('topic', PLAIN_LANGUAGE)}.html",
+    "hostile-person": f"{{language}}/lists/{list_key('person', EVERYTHING)}.html",
+    "search": "{language}/search.html",
     "session": f"sessions/{ENGLISH}/{{language}}.html",
     "french-session": f"sessions/{FRENCH}/{{language}}.html",
     "hostile-session": f"sessions/{HOSTILE_ID}/{{language}}.html",
@@ -161,12 +174,10 @@ SESSION: dict[Language, Session] = {
         title=Bilingual(en="Plain language in public services", fr="Le langage clair dans les services publics"),
         languages=("en",),
         date=dt.date(2026, 11, 12),
-        programme=Bilingual(
-            en="Digital skills for public servants", fr="Compétences numériques pour la fonction publique"
-        ),
+        programme=PROGRAMME,
         week=3,
         community=Bilingual(en="Communicators", fr="Communicatrices et communicateurs"),
-        topics=(Bilingual(en="Plain language", fr="Langage clair"), Bilingual(en="Usability", fr="Convivialité")),
+        topics=(PLAIN_LANGUAGE, Bilingual(en="Usability", fr="Convivialité")),
         host=Person(name="Miriam Osei", role=Bilingual(en="Facilitator", fr="Animatrice")),
         guests=(
             Person(
@@ -194,9 +205,7 @@ SESSION: dict[Language, Session] = {
         title=Bilingual(fr="Rédiger d’abord en français\u00a0: retour d’expérience"),
         languages=("fr", "en"),
         date=dt.date(2026, 11, 1),
-        programme=Bilingual(
-            en="Digital skills for public servants", fr="Compétences numériques pour la fonction publique"
-        ),
+        programme=PROGRAMME,
         week=1,
         guests=(Person(name="Geneviève L’Écuyer", role=Bilingual(fr="Linguiste-conseil")),),
         rights=Bilingual(fr="Utilisation libre avec mention de la source."),
@@ -332,7 +341,7 @@ def _quote(turn: Turn) -> Highlight:
 
 def make_hostile() -> PublishedSession:
     """Return a session of which every text that a person writes is meant to break out of where it is put."""
-    everything = Bilingual.same(" ".join(HOSTILE))
+    everything = EVERYTHING
     someone = Person(name=everything.get("en"), role=everything, organisation=everything)
     session = dataclasses.replace(
         SESSION["en"],
@@ -499,13 +508,33 @@ def make_list_pages(site: LearnerSite, entries: Sequence[CatalogueEntry]) -> dic
     return pages
 
 
+def make_themes(entries: Sequence[CatalogueEntry]) -> tuple[CommonTheme, ...]:
+    """Return what these sessions have in common: for the hostile one hostile words, else some plain ones."""
+    first = entries[0]
+    words = EVERYTHING.get("en") if first.session_id == HOSTILE_ID else "plain language"
+    speaker = Speaker(key="S1", name=words if first.session_id == HOSTILE_ID else None)
+    theme = Theme(
+        start_ms=500,
+        end_ms=4_000,
+        phrase=words,
+        language="en",
+        stems=("plain", "languag"),
+        said=3,
+        speaker=speaker,
+        quotation=f"We found that {words} saves everybody time.",
+    )
+    quotations = tuple((entry.session_id, theme) for entry in entries)
+    return (CommonTheme(phrases=(("en", words),), sessions=max(2, len(entries)), quotations=quotations),)
+
+
 def _write_lists(root: Path, site: LearnerSite, sessions: Sequence[PublishedSession]) -> None:
     entries = [make_entry(published) for published in sessions]
     made = [*site.site_files(entries, [shelf for shelf, _ in make_lists(entries)])]
     for shelf, members in make_lists(entries):
         if shelf.about is None or shelf.programme is not None:
-            made += site.shelf_files(shelf, members)
-    for key, page in make_list_pages(site, entries).items():
+            themes = make_themes(members) if shelf.programme is not None else ()
+            made += site.shelf_files(shelf, members, themes)
+    for key, page in (make_list_pages(site, entries) | site.search_pages()).items():
         _write(root / key, page.encode())
     for file in made:
         _write_made(root, file)

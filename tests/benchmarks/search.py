@@ -1,7 +1,7 @@
 """The search over a generated catalogue: what one more session writes, and what an answer reads and takes in Chromium.
 
-Words are drawn from a vocabulary by Zipf's law, an hour of speech a session, so that segments and shards are as large as
-those of real talks. Prints objects and bytes written for one more session in the usual case and in the worst, then
+Words are drawn from a vocabulary by Zipf's law, an hour of speech a session, so that segments and shards are as large
+as those of real talks. Prints objects and bytes written for one more session in the usual case and in the worst, then
 requests, bytes and milliseconds for questions from a fresh browser.
 
     python -m tests.benchmarks.search --sessions 10000
@@ -106,9 +106,8 @@ def measure_publication(store: MemoryStore, name: str) -> None:
     SearchIndex(store).update(session)
     took = time.perf_counter() - started
     sizes = [size for key, size in store.written if key.startswith(FOLDER)]
-    say(
-        f"one more session, {name}: {len(sizes)} objects, {sum(sizes) / 1e6:.2f} MB written, {store.reads} read, {took:.1f} s"
-    )
+    say(f"one more session, {name}: {len(sizes)} objects, {sum(sizes) / 1e6:.2f} MB written")
+    say(f"  {store.reads} objects read, {took:.1f} s")
 
 
 def usual(sessions: int) -> list[int]:
@@ -170,15 +169,14 @@ def measure_answer(browser: Browser, address: str, root: Path, name: str, text: 
     page.locator(".result").first.wait_for()
     took = (time.perf_counter() - started) * 1000
     page.wait_for_load_state("networkidle")
-    size = {
-        kind: sum((root / key).stat().st_size for key in read if key.startswith(kind))
-        for kind in ("search", "sessions")
-    }
-    status = page.locator("#status").inner_text()
-    say(
-        f"{name}: {status}; {len(read)} requests, index {size['search'] / 1e3:.0f} KB, results {size['sessions'] / 1e3:.0f} KB, {took:.0f} ms"
-    )
+    index, shown = (_weigh(root, read, folder) / 1e3 for folder in ("search/", "sessions/"))
+    say(f"{name}: {page.locator('#status').inner_text()}, shown after {took:.0f} ms")
+    say(f"  {len(read)} requests, {index:.0f} KB of the index, {shown:.0f} KB of the results")
     context.close()
+
+
+def _weigh(root: Path, read: list[str], folder: str) -> int:
+    return sum((root / key).stat().st_size for key in read if key.startswith(folder))
 
 
 def main() -> None:

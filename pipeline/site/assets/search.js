@@ -137,7 +137,8 @@ function offerFilters(asked, hits) {
       const counts = new Map();
       for (const value of among.flatMap((hit) => values(filter, hit))) counts.set(value, (counts.get(value) ?? 0) + 1);
       const own = asked.get(filter);
-      if (counts.size < 2 && !own) return [];
+      const narrows = [...counts.values()].some((count) => count < among.length);
+      if (!narrows && !own) return [];
       const order = filter === "year" ? (a, b) => b[0] - a[0] : (a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1);
       const links = [...counts].sort(order).map(([value, count]) => {
         const address = new URLSearchParams(others);
@@ -240,7 +241,8 @@ function clear(text) {
 function address(step) {
   const asked = new URLSearchParams();
   if (box.value.trim()) asked.set("q", box.value.trim());
-  history[step](null, "", `${location.pathname}${asked.size ? `?${asked}` : ""}`);
+  const query = asked.toString();
+  history[step](null, "", `${location.pathname}${query ? `?${query}` : ""}`);
 }
 
 function fill() {
