@@ -25,7 +25,7 @@ from pipeline.messages import catalogue, message
 from pipeline.render.passages import runs
 from pipeline.site.cartridge import cartridge_key, make_cartridge
 from pipeline.site.catalogue import ProgrammeGroup, group_entries
-from pipeline.site.feeds import Channel, make_channels, make_feeds
+from pipeline.site.feeds import Channel, make_channels, make_cover, make_feeds
 from pipeline.site.heard import tell_themes
 from pipeline.site.linked_data import (
     answer_oembed,
@@ -198,7 +198,8 @@ class LearnerSite:
 
     def site_files(self, entries: Sequence[CatalogueEntry], shelves: Sequence[Shelf]) -> Sequence[MachineFile]:
         """Return what other programs read of all sessions."""
-        return (*make_feeds(None, entries, self._options), *make_sitemap(shelves, self._options.address))
+        feeds = make_feeds(None, entries, self._options)
+        return (make_cover(self._options), *feeds, *make_sitemap(shelves, self._options.address))
 
     def _offers(self, groups: Sequence[ProgrammeGroup], language: Language) -> tuple[_Offer, ...]:
         """Return what can be followed or taken along of programmes, whose sessions these are."""
