@@ -316,6 +316,12 @@ class Lists:
         *_, mark = self._site_files()
         if not self._is_there(mark):
             # What every list tells programs has changed, such as the site's address.
+            if self._store.head(mark.key) is not None:
+                _logger.warning(
+                    "every list is told anew, as this machine would write another %s; if that comes again and again, "
+                    "machines that publish here differ in store.public_url: set it alike",
+                    mark.key,
+                )
             for shelf in read_catalogue(self._store).shelves:
                 self._derive_shelf(shelf.key)
         self._derive_files(self._site_files)
