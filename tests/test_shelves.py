@@ -15,6 +15,7 @@ from pipeline.published import Manifest, SessionDetails, manifest_key, session_f
 from pipeline.publishing import publish
 from pipeline.serial import to_json
 from pipeline.shelves import SHOWN_FIRST, Catalogue, Lists, read_catalogue, read_entries, read_shelf
+from pipeline.site.feeds import COVER
 from pipeline.site.model import SiteOptions
 from pipeline.site.render import LearnerSite
 from pipeline.types import LANGUAGES, Bilingual, Provenance, Session
@@ -141,6 +142,8 @@ def test_another_address_is_told_on_every_list_with_the_next_publication() -> No
         made = [found.key for prefix in ("feeds/", "sitemap", "robots") for found in store.list(prefix)]
         assert bool(made) == (address is not None)
         for key in made:
+            if key == COVER:
+                continue
             body = store.read(key)
             assert body is not None
             assert str(address).encode() in body[0], key
