@@ -246,7 +246,7 @@ class S3Store:
             if body is None:
                 return None
             digest = hashlib.sha256()
-            for block in _plain(body):
+            for block in _plain(body, key):
                 digest.update(block)
         return digest.hexdigest()
 
@@ -376,7 +376,7 @@ class S3Store:
             found = self._open(key)
             if found is None:
                 return None
-            for block in _plain(found):
+            for block in _plain(found, key):
                 digest.update(block)
                 blocks.append(block)
         stored = _stored(key, found, found["ContentLength"])
@@ -632,7 +632,7 @@ def _compress(data: bytes) -> bytes:
     return gzip.compress(data, _GZIP_LEVEL, mtime=0)
 
 
-def _plain(found: GetObjectOutputTypeDef) -> Iterator[bytes]:
+def _plain(found: GetObjectOutputTypeDef, key: str) -> Iterator[bytes]:
     """Yield the bytes of an object as a reader gets them.
 
     Raises:
@@ -648,7 +648,7 @@ def _plain(found: GetObjectOutputTypeDef) -> Iterator[bytes]:
             yield unpacked.decompress(block)
         yield unpacked.flush()
     except zlib.error as error:
-        raise StoreCorrupt("store.corrupt", {"key": ""}) from error
+        raise StoreCorrupt("store.corrupt", {"key": key}) from error
 
 
 def _etag_of_same(part: PartTypeDef | None, block: bytes, checksum: str) -> str | None:

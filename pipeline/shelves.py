@@ -475,6 +475,13 @@ class Lists:
             self._derive(key, page_headers(language_of(key)), partial(_always, page.encode()))
         *_, mark = self._site_files()
         if not self._is_there(mark):
+            # What every list tells programs has changed, such as the site's address.
+            if self._store.head(mark.key) is not None:
+                _logger.warning(
+                    "every list is told anew, as this machine would write another %s; if that comes again and again, "
+                    "machines that publish here differ in store.public_url: set it alike",
+                    mark.key,
+                )
             self._tell_everything_anew()
         self._derive_files(self._site_files)
 
@@ -613,16 +620,16 @@ class Lists:
     def _derive_month(self, key: str) -> None:
         for language in LANGUAGES:
             page = f"{language}/lists/{key}.html"
-            self._derive(page, page_headers(language), partial(self._month_page, key, language))
+            self._derive(page, page_headers(language), partial(_encoded, partial(self._month_page, key, language)))
         self._derive_files(partial(self._month_files, key))
 
-    def _month_page(self, key: str, language: Language, _before: bytes | None) -> bytes | None:
+    def _month_page(self, key: str, language: Language) -> str | None:
         shelved = self._read(Shelved, key)
         if shelved is None:
             return None
         newer, older = _beside(_by_month(read_catalogue(self._store).shelves), key)
         around = Around(newer=newer, older=older)
-        return self._list_page(shelved.shelf, shelved.entries, around, language).encode()
+        return self._list_page(shelved.shelf, shelved.entries, around, language)
 
     def _month_files(self, key: str) -> Sequence[MachineFile]:
         shelved = self._read(Shelved, key)
@@ -925,6 +932,11 @@ def _shelf_key(key: str) -> str:
 
 def _body_of(key: str, make: Callable[[], Sequence[MachineFile]], _before: bytes | None) -> bytes | None:
     return next((file.body for file in make() if file.key == key), None)
+
+
+def _encoded(make: Callable[[], str | None], _before: bytes | None) -> bytes | None:
+    page = make()
+    return None if page is None else page.encode()
 
 
 def _always(body: bytes, _before: bytes | None) -> bytes:

@@ -105,7 +105,7 @@ _TRIVIAL: Final = {
         cinquante zéro ordre collègue collègues conférencier conférencière invité invitée invités thème thèmes
         discussion conversation introduction conclusion vidéo enregistrement intérêt esprit vie maison pays passé
         avenir présent haut bas ligne lignes étape étapes problèmes résultat résultats manières façons parole tour
-        mot mots propos endroit endroits année années point points aspect aspects élément éléments
+        mot mots propos sein endroit endroits année années point points aspect aspects élément éléments
         """
     ),
 }
@@ -239,6 +239,8 @@ def combine_themes(sessions: Mapping[str, Sequence[Theme]]) -> tuple[CommonTheme
         members, stems = shared[concept], _stem_set(concept)
         if len(members) < LEAST_SESSIONS or any(_overlap(stems, other) for other in taken):
             continue
+        if _only_within(members, quoted):
+            continue
         common = _common(members, sessions, quoted)
         if any(counts[language] >= MOST_THEMES for language in common.languages):
             continue
@@ -254,6 +256,11 @@ def _worth(members: Mapping[str, tuple[int, Theme]]) -> float:
     places = sum(1 / (1 + place / 12) for place, _ in members.values())
     length = max(len(theme.stems) for _, theme in members.values())
     return round(places * math.sqrt(len(members)) * math.log2(1 + length), 9)
+
+
+def _only_within(members: Mapping[str, tuple[int, Theme]], quoted: set[tuple[str, int]]) -> bool:
+    """Say whether a theme is no more than another part of passages that speak for one already."""
+    return all(theme.said == 1 and (session_id, theme.start_ms) in quoted for session_id, (_, theme) in members.items())
 
 
 def _stem_set(concept: Iterable[tuple[str, ...]]) -> frozenset[tuple[str, str]]:

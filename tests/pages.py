@@ -534,7 +534,7 @@ def _write_lists(root: Path, site: LearnerSite, sessions: Sequence[PublishedSess
         if shelf.about is None or shelf.programme is not None:
             themes = make_themes(members) if shelf.programme is not None else ()
             made += site.shelf_files(shelf, members, themes)
-    for key, page in (make_list_pages(site, entries) | site.search_pages()).items():
+    for key, page in {**make_list_pages(site, entries), **site.search_pages()}.items():
         _write(root / key, page.encode())
     for file in made:
         _write_made(root, file)

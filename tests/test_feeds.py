@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import struct
 import uuid
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from lxml import etree
 from pipeline.site.catalogue import group_entries
 from pipeline.site.feeds import LONGEST, make_feeds
 from pipeline.site.model import CatalogueEntry
+from pipeline.site.render import LearnerSite
 from pipeline.types import LANGUAGES, Bilingual, Language
 from tests.pages import ADDRESS, OPTIONS, make_entry, make_hostile, make_published, renumbered, shown_hostile
 
@@ -46,6 +48,22 @@ def many(number: int) -> list[CatalogueEntry]:
         dataclasses.replace(renumbered(ENGLISH, f"{each:016x}"), published_at=begin + dt.timedelta(hours=each))
         for each in range(number)
     ]
+
+
+def test_a_podcast_has_the_square_picture_that_directories_ask_for() -> None:
+    made = {file.key: file for file in LearnerSite(OPTIONS).site_files([ENGLISH], [])}
+    for key, body in feeds(ENGLISH).items():
+        if key.endswith("podcast.xml"):
+            address = parsed(body).feed.image.href
+            picture = made[address.removeprefix(f"{ADDRESS}/")]
+            assert picture.body is not None
+            assert (picture.content_type, picture.body[:8]) == ("image/png", b"\x89PNG\r\n\x1a\n")
+            width, height, bits, colours = struct.unpack(">IIBB", picture.body[16:26])
+            assert width == height
+            # https://podcasters.apple.com/support/896-artwork-requirements: RGB, 1400 to 3000 pixels.
+            assert 1400 <= width <= 3000
+            assert (bits, colours) == (8, 2)
+    assert {file.body for file in LearnerSite().site_files([ENGLISH], [])} == {None}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -118,6 +118,11 @@ def test_languages_stay_apart_unless_the_details_know_both_names() -> None:
     assert found.sessions == 2
 
 
+def test_a_passage_that_two_sessions_share_is_one_theme() -> None:
+    shared = "The careful reader of a long public report wants a short clear summary of the main findings."
+    assert len(combine_themes({"a": themes(shared), "b": themes(shared)})) == 1
+
+
 def test_there_are_not_too_many() -> None:
     nouns = [f"{first} {second}" for first in ("red", "blue", "green", "grey", "pink") for second in
              ("boat", "house", "tree", "river", "garden", "station", "kitchen", "letter")]  # fmt: skip

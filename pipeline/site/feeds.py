@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from email.utils import format_datetime
+from importlib.resources import files
 from typing import Final, Literal
 from xml.etree.ElementTree import Element
 
@@ -26,6 +27,8 @@ from pipeline.site.writing import node, write_xml
 from pipeline.types import LANGUAGES, Bilingual, Language
 
 RSS: Final = "application/rss+xml; charset=utf-8"
+COVER: Final = "feeds/cover.png"
+"""The square picture of every podcast, which directories ask for: the site's icon, 1400 pixels wide and high."""
 LONGEST: Final = 100
 """So many sessions are in a feed, the newest."""
 
@@ -106,6 +109,12 @@ def make_feeds(
     )
 
 
+def make_cover(site: SiteOptions) -> MachineFile:
+    """Return the picture of every podcast; without a body where there are no podcasts."""
+    body = None if site.address is None else (files("pipeline.site") / "cover.png").read_bytes()
+    return MachineFile(key=COVER, body=body, content_type="image/png")
+
+
 def newest(entries: Iterable[CatalogueEntry]) -> list[CatalogueEntry]:
     """Return the sessions in the order of a feed: whichever was published last comes first."""
     return sorted(entries, key=lambda entry: (entry.published_at or _NEVER, entry.session_id), reverse=True)
@@ -129,14 +138,15 @@ def _write_feed(channel: Channel, entries: Sequence[CatalogueEntry], site: SiteO
     if taken and taken[0].published_at:
         head.append(node("lastBuildDate", format_datetime(taken[0].published_at)))
     if channel.kind == "podcast":
-        head += _about_podcast(title, address, site.name.get(language))
+        head += _about_podcast(title, address, language, site)
     items = [_item(entry, channel, site) for entry in taken[:LONGEST]]
     root = node("rss", node("channel", *head, *items), version="2.0", **_NAMESPACES)
     return write_xml(root)
 
 
-def _about_podcast(title: str, address: str, author: str) -> Iterator[Element]:
-    yield node("itunes:author", author)
+def _about_podcast(title: str, address: str, language: Language, site: SiteOptions) -> Iterator[Element]:
+    yield node("itunes:author", site.name.get(language))
+    yield node("itunes:image", href=f"{site.address}/{COVER}")
     yield node("itunes:type", "episodic")
     yield node("itunes:explicit", "false")
     yield node("itunes:category", text="Education")

@@ -27,7 +27,7 @@ from pipeline.site import list_pages
 from pipeline.site.cartridge import cartridge_key, make_cartridge
 from pipeline.site.catalogue import ProgrammeGroup, group_entries
 from pipeline.site.citation import cite
-from pipeline.site.feeds import Channel, make_channels, make_feeds
+from pipeline.site.feeds import Channel, make_channels, make_cover, make_feeds
 from pipeline.site.heard import tell_themes
 from pipeline.site.licences import show_licence
 from pipeline.site.linked_data import (
@@ -269,7 +269,8 @@ class LearnerSite:
         self, entries: Sequence[CatalogueEntry], shelves: Sequence[Shelf], letters: Sequence[Letter] = ()
     ) -> Sequence[MachineFile]:
         """Return what other programs read of all sessions."""
-        return (*make_feeds(None, entries, self._options), *make_sitemap(shelves, self._options.address, letters))
+        feeds = make_feeds(None, entries, self._options)
+        return (make_cover(self._options), *feeds, *make_sitemap(shelves, self._options.address, letters))
 
     def _offers(self, groups: Sequence[ProgrammeGroup], language: Language) -> tuple[_Offer, ...]:
         """Return what can be followed or taken along of programmes, whose sessions these are."""
