@@ -23,7 +23,7 @@ from pipeline.revisions import CorrectedTurn, Correction, Token
 from pipeline.serial import from_json, to_json
 from pipeline.types import LANGUAGES, Bilingual, Chapter, Language
 from pipeline.visible import visible
-from tests.browser import open_browser, until, watch
+from tests.browser import axe_faults, open_browser, until, watch
 from tests.desk import NOW, PROVENANCE, Server, lay_out, reviewable, said, serving, write_media
 from tests.pages import HOSTILE, TURNS, make_transcript
 from tests.test_chapters import talk
@@ -32,7 +32,6 @@ pytestmark = pytest.mark.browser
 
 HOSTILE_ID = "1" * 16
 LONG = "2" * 16
-WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 OPENS_MS = 4000
 KEYSTROKE_MS = 120
 """Twice what is promised and more: other tests run beside this one. ``tests.benchmarks.review`` measures."""
@@ -671,16 +670,6 @@ def measure_long(reviewer: Reviewer, session_id: str, keys: int = 40) -> tuple[f
     return opened_ms, took
 
 
-def axe_faults(page: Page) -> list[tuple[str, list[str]]]:
-    """Return what axe finds: each rule with the elements that break it."""
-    found: list[dict[str, Any]] = page.evaluate(
-        """tags => axe.run({runOnly: {type: "tag", values: tags}, resultTypes: ["violations"]})
-        .then(found => found.violations)""",
-        WCAG,
-    )
-    return [(fault["id"], [str(node["target"]) for node in fault["nodes"]]) for fault in found]
-
-
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_axe_finds_nothing_in_light_or_dark_or_in_any_dialog(
     reviewer: Reviewer, sessions: dict[Language, Desk], language: Language
@@ -691,8 +680,6 @@ def test_axe_finds_nothing_in_light_or_dark_or_in_any_dialog(
     page.evaluate("document.getElementById('media').currentTime = 2")
     page.keyboard.press("Control+f")
     page.locator("#find-what").fill("a")
-    axe = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
-    page.evaluate(axe)
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         assert axe_faults(page) == []
@@ -704,7 +691,6 @@ def test_axe_finds_nothing_in_light_or_dark_or_in_any_dialog(
     assert axe_faults(page) == []
     page.keyboard.press("Escape")
     page.goto(f"{reviewer.server.address}/{language}/")
-    page.evaluate(axe)
     assert axe_faults(page) == []
 
 

@@ -8,7 +8,6 @@ import shutil
 import typing
 from collections.abc import Iterator
 from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
@@ -25,14 +24,13 @@ from pipeline.search_text import find_keys, split_compounds, split_words
 from pipeline.site.model import PublishedSession
 from pipeline.site.render import LearnerSite
 from pipeline.types import LANGUAGES, Bilingual, Language, Session
-from tests.browser import open_browser, serve, until, watch
+from tests.browser import axe_faults, open_browser, serve, until, watch
 from tests.memory_store import MemoryStore
 from tests.pages import HOSTILE, SESSION, make_hostile, make_published, make_transcript
 from tests.test_publishing import make_artifact, make_bundle
 
 pytestmark = pytest.mark.browser
 
-WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 Scheme = Literal["light", "dark"]
 OTHERS = 14
 """Sessions beside the English and the French one, so that one page does not show all."""
@@ -284,11 +282,7 @@ def test_nothing_stands_in_anybodys_way(chromium: Browser, address: str, interfa
     page = context.new_page()
     search(page, "programme acronyms", interface)
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
-    axe = Path(str(files("axe_playwright_python"))) / "axe.min.js"
-    page.evaluate(axe.read_text(encoding="utf-8"))
-    options = {"runOnly": {"type": "tag", "values": WCAG}}
-    found = page.evaluate(f"axe.run({json.dumps(options)})")
-    assert [(fault["id"], fault["nodes"][0]["html"]) for fault in found["violations"]] == []
+    assert axe_faults(page) == []
     context.close()
 
 
