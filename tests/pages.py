@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import html
 import itertools
 import random
 import subprocess
@@ -440,9 +441,10 @@ def write_vtt(cues: Sequence[Cue], path: Path) -> None:
         whole, rest = divmod(ms, 1000)
         return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}.{rest:03}"
 
+    texts = [html.escape(" ".join(word.text for word in cue.words), quote=False) for cue in cues]
     blocks = [
-        f"{cue.id}\n{stamp(cue.start_ms)} --> {stamp(cue.end_ms)}\n{' '.join(word.text for word in cue.words)}\n"
-        for cue in cues
+        f"{cue.id}\n{stamp(cue.start_ms)} --> {stamp(cue.end_ms)}\n{text}\n"
+        for cue, text in zip(cues, texts, strict=True)
     ]
     path.write_text("\n".join(["WEBVTT\n", *blocks]), encoding="utf-8")
 

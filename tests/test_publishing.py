@@ -63,7 +63,7 @@ TODAY = NOON.date()
 ZOE = list_key("person", Bilingual.same("Zoé Côté"))
 LISTS = ("2026-11", "language-fr", "language-fr-2026-11", ZOE, f"{ZOE}-2026")
 """What a session of the tests stands on."""
-WRITES = 43
+WRITES = 49
 """How many objects its first publication writes."""
 
 
@@ -330,7 +330,7 @@ def test_a_rerun_writes_nothing(store: S3Store, tmp_path: Path) -> None:
         recording=replace(bundle.recording, name="dropped again.mp4"),
     )
     again = publish(later, store, views=VIEWS, cues=CUES, now=lambda: NOON + dt.timedelta(days=1))
-    assert replace(again, written=21) == first
+    assert replace(again, written=first.written) == first
     assert again.written == 0
     assert list(store.list("")) == before
 
@@ -372,7 +372,7 @@ def test_a_new_look_rewrites_the_pages_only(store: S3Store, tmp_path: Path) -> N
     bundle = make_bundle(tmp_path)
     first = put_out(bundle, store)
     second = put_out(bundle, store, PlainViews(look="2"))
-    assert (second.revision, second.written) == (first.revision, 10)
+    assert (second.revision, second.written) == (first.revision, 18)
 
 
 @pytest.mark.parametrize("name", ["video.mp4", "session.json"])
@@ -453,7 +453,7 @@ def test_a_file_changed_after_it_was_weighed_is_not_published(store: S3Store, tm
 def test_killed_at_any_write_a_rerun_makes_it_whole_once(store: S3Store, tmp_path: Path, before: bool) -> None:
     """Kill at the first write, run again and kill at the second, and so on, then once without."""
     old = make_bundle(tmp_path)
-    for text, writes in (("Bonjour", WRITES + 1), ("Bonsoir", 24)):
+    for text, writes in (("Bonjour", WRITES + 1), ("Bonsoir", 30)):
         bundle = make_bundle(tmp_path, text)
         # Each write up to the first list and those after it in steps: they are all made in the same way.
         for kill_at in (*range(1, 12), *range(12, writes + 1, 4)):
@@ -476,7 +476,8 @@ def test_killed_at_one_write_the_rest_is_completed(store: S3Store, tmp_path: Pat
         put_out(bundle, DyingStore(store, kill_at))
     check_reader(bundle, store)
     again = put_out(bundle, store)
-    assert again.written == WRITES - kill_at
+    # A segment of the search index that was not finished is made anew, under another name.
+    assert WRITES - kill_at <= again.written <= WRITES - kill_at + 3
     check_reader(bundle, store)
     assert len(catalogue_of(store)) == 1
 

@@ -159,10 +159,10 @@ def test_a_moment_opens_the_session_where_the_word_is_said(page: Page) -> None:
     search(page, "Plain language acronyms", "fr")
     first = page.locator(".result").first
     expect(first.locator("h2 bdi")).to_have_text("Le langage clair dans les services publics")
-    spoken = first.locator(".moments span[lang=en]").first
+    spoken = first.locator(".result-moments span[lang=en]").first
     expect(spoken).to_be_visible()
     assert "acronyms" in " ".join(first.locator("mark").all_inner_texts())
-    link = first.locator(".moments li", has=page.locator("mark", has_text="acronyms")).locator("a")
+    link = first.locator(".result-moments li", has=page.locator("mark", has_text="acronyms")).locator("a")
     href = link.get_attribute("href") or ""
     moment_ms = round(float(href.partition("#t=")[2]) * 1000)
     said = [word for word in make_published("en").transcript.words if word.text.startswith("acronyms")]

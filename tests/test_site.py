@@ -255,6 +255,7 @@ def test_every_link_leads_to_something_that_is_published(options: SiteOptions) -
     lists = [shelf for shelf, _ in make_lists([entry])]
     pages |= {key: html for key, html in made.items() if key.endswith(".html")}
     pages |= make_list_pages(site, [entry])
+    pages |= site.search_pages()
     pages |= {
         f"sessions/{'0' * 16}/{key}.html": page for key, page in site.withdrawn_pages(dt.date(2026, 1, 1)).items()
     }

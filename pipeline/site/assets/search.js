@@ -104,7 +104,7 @@ function result(hit, session, moments, question, begun) {
   }
   if (moments.length) {
     const shown = moments.map((each) => moment(each, address, question, begun));
-    item.append(make("ul", { class: "moments", "aria-label": say(texts.moments, { title: name }) }, ...shown));
+    item.append(make("ul", { class: "result-moments", "aria-label": say(texts.moments, { title: name }) }, ...shown));
   }
   return item;
 }
