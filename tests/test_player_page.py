@@ -340,11 +340,11 @@ def test_a_session_opens_where_it_was_left_and_says_so(page: Page) -> None:
     page.evaluate("document.getElementById('video').dispatchEvent(new Event('pause'))")
     for name in ("", "embed."):
         open_session(page, name=name)
-        expect(page.get_by_role("status")).to_contain_text("Resumed where you left off: 0:30")
+        expect(page.locator(".resumed")).to_contain_text("Resumed where you left off: 0:30")
         assert state(page, "currentTime") == pytest.approx(30, abs=0.2)
         assert page.evaluate("document.getElementById('video').paused")
     page.get_by_role("button", name="Dismiss").click()
-    expect(page.get_by_role("status")).to_have_count(0)
+    expect(page.locator(".resumed")).to_have_count(0)
     expect(page.locator(".vjs-play-control")).to_be_focused()
     open_session(page)
     page.get_by_role("button", name="Start from the beginning").click()
@@ -380,7 +380,7 @@ def test_everything_that_the_french_player_says_is_ours_and_french(page: Page, n
     open_session(page, FRENCH, "fr", name)
     page.evaluate(f"localStorage.setItem('tribune.position.{FRENCH}', '30')")
     open_session(page, FRENCH, "fr", name)
-    expect(page.get_by_role("status")).to_contain_text("Reprise là où vous étiez")
+    expect(page.locator(".resumed")).to_contain_text("Reprise là où vous étiez")
     play(page)
     until(page, "document.querySelector('.vjs-chapters-button [role=menuitemradio]')")
     said = page.evaluate(
@@ -413,7 +413,7 @@ def test_axe_finds_nothing_with_any_menu_open(page: Page, session: str, language
     open_session(page, session, language, name)
     page.evaluate(f"localStorage.setItem('tribune.position.{session}', '30')")
     open_session(page, session, language, name)
-    expect(page.get_by_role("status")).to_contain_text("0:30")
+    expect(page.locator(".resumed")).to_contain_text("0:30")
     for menu in MENUS:
         press(page, f"{menu} button")
         page.emulate_media(color_scheme="light")

@@ -403,7 +403,7 @@ def test_where_nothing_can_hover_every_paragraph_has_its_tools(chromium: Browser
     paragraphs = page.locator(".said").count()
     expect(page.locator(".said .copy")).to_have_count(paragraphs)
     expect(page.locator(".said .report")).to_have_count(paragraphs)
-    for tool in page.locator(".said").first.locator(".tools > *").all():
+    for tool in page.locator(".said").first.locator(".passage-tools > *").all():
         box = tool.bounding_box()
         assert box is not None
         assert min(box["width"], box["height"]) >= 24
