@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 from models import manifest
 from models.diarization import PyannoteDiarizer, open_diarizer
@@ -16,6 +17,7 @@ from models.whisper import WhisperRecognizer, open_recognizer
 from pipeline.objectstore import PUBLIC, ObjectStore, ObjectStoreOptions, start_object_store
 from pipeline.s3 import S3Options, S3Store, open_store, prepare_bucket
 from pipeline.types import ModelUse
+from tests.browser import open_browser
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -44,6 +46,13 @@ def store(bucket: S3Options) -> Iterator[S3Store]:
     """Open the test's own bucket."""
     with open_store(bucket) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Start a browser for the tests of one file: two at once in one process are not possible."""
+    with open_browser() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")

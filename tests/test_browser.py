@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from pipeline.types import Bilingual, Language
 from pipeline.visible import visible
 from tests import browser as browsers
-from tests.browser import NoBrowser, find_or_install_browser, open_browser, serve, until, watch
+from tests.browser import NoBrowser, find_or_install_browser, serve, until, watch
 from tests.pages import (
     ENGLISH,
     FRENCH,
@@ -29,12 +29,6 @@ from tests.pages import (
 pytestmark = pytest.mark.browser
 
 LONG = "2" * 16
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with open_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from pipeline.site.render import LearnerSite
 from pipeline.site.subjects import choose_name, list_key
 from pipeline.types import LANGUAGES, Bilingual, Language, Person, Session
 from pipeline.withdrawal import withdraw
-from tests.browser import axe_faults, open_browser, serve, watch
+from tests.browser import axe_faults, serve, watch
 from tests.memory_store import MemoryStore
 from tests.test_publishing import NOON
 from tests.test_shelves import PLAIN, day_of, put_session
@@ -157,12 +157,6 @@ def test_what_is_wrong_with_a_list_is_found() -> None:
 def test_a_session_without_anything_stands_on_its_date_and_language_only() -> None:
     session = Session(id="0" * 16, title=Bilingual(en="x"), languages=("en",))
     assert [place.key for place in shelves_of(session)] == ["undated", "language-en-undated"]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with open_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

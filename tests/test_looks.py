@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page
 
 from pipeline.site.model import Look
 from pipeline.site.shared_files import style_sheet
-from tests.browser import WCAG, axe_faults, open_browser, serve, until, watch
+from tests.browser import WCAG, axe_faults, serve, until, watch
 from tests.pages import make_media, make_sessions, page_paths, write_site
 
 SHIFT = 0.01
@@ -29,12 +29,6 @@ SPACED = """() => { const sheet = new CSSStyleSheet(); document.adoptedStyleShee
     sheet.replaceSync(`* { line-height: 1.5 !important; letter-spacing: 0.12em !important;
         word-spacing: 0.16em !important } p { margin-block-end: 2em !important }`) }"""
 """The spacing of text that a reader may set (WCAG 1.4.12)."""
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with open_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from pipeline.ffmpeg import find_programs
 from pipeline.messages import catalogue
 from pipeline.site.player_texts import player_script
 from pipeline.types import LANGUAGES, Language
-from tests.browser import WCAG, axe_faults, open_browser, serve, until, watch
+from tests.browser import WCAG, axe_faults, serve, until, watch
 from tests.pages import SESSION, make_media, make_published, write_site
 
 pytestmark = pytest.mark.browser
@@ -27,12 +27,6 @@ FRENCH: Final = SESSION["fr"].id
 BARE: Final = "4" * 16
 """Of a session with nothing but its video."""
 MENUS: Final = (".vjs-playback-rate", ".vjs-chapters-button", ".vjs-captions-button")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with open_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

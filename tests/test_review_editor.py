@@ -23,7 +23,7 @@ from pipeline.revisions import CorrectedTurn, Correction, Token
 from pipeline.serial import from_json, to_json
 from pipeline.types import LANGUAGES, Bilingual, Chapter, Language
 from pipeline.visible import visible
-from tests.browser import axe_faults, open_browser, until, watch
+from tests.browser import axe_faults, until, watch
 from tests.desk import NOW, PROVENANCE, Server, lay_out, reviewable, said, serving, write_media
 from tests.pages import HOSTILE, TURNS, make_transcript
 from tests.test_chapters import talk
@@ -35,12 +35,6 @@ LONG = "2" * 16
 OPENS_MS = 4000
 KEYSTROKE_MS = 120
 """Twice what is promised and more: other tests run beside this one. ``tests.benchmarks.review`` measures."""
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with open_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

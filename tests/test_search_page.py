@@ -24,7 +24,7 @@ from pipeline.search_text import find_keys, split_compounds, split_words
 from pipeline.site.model import PublishedSession
 from pipeline.site.render import LearnerSite
 from pipeline.types import LANGUAGES, Bilingual, Language, Session
-from tests.browser import axe_faults, open_browser, serve, until, watch
+from tests.browser import axe_faults, serve, until, watch
 from tests.memory_store import MemoryStore
 from tests.pages import HOSTILE, SESSION, make_hostile, make_published, make_transcript
 from tests.test_publishing import make_artifact, make_bundle
@@ -34,12 +34,6 @@ pytestmark = pytest.mark.browser
 Scheme = Literal["light", "dark"]
 OTHERS = 14
 """Sessions beside the English and the French one, so that one page does not show all."""
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with open_browser() as browser:
-        yield browser
 
 
 def lay_out(root: Path) -> None:

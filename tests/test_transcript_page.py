@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from pipeline.formatting import format_clock, format_seconds
 from pipeline.site.model import PublishedSession, SiteOptions
 from pipeline.types import LANGUAGES, Bilingual, Language, Licence, Resource
-from tests.browser import WCAG, axe_faults, open_browser, serve, until, watch
+from tests.browser import WCAG, axe_faults, serve, until, watch
 from tests.pages import ADDRESS, HOSTILE, SESSION, make_media, make_published, make_transcript, write_site
 
 pytestmark = pytest.mark.browser
@@ -54,12 +54,6 @@ def make_sessions() -> dict[str, PublishedSession]:
 
 
 SESSIONS = make_sessions()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with open_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
