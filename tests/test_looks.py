@@ -99,6 +99,8 @@ def wider_than_they_may(page: Page) -> list[str]:
         """() => [...document.querySelectorAll("body *")].filter(at => {
             const box = at.getBoundingClientRect(), style = getComputedStyle(at);
             if (!box.width || style.clipPath !== "none" || at.closest(".skip")) return false;
+            // The player puts its captions in their place a moment after the window has changed.
+            if (at.closest(".vjs-text-track-display")) return false;
             const scrolls = ["auto", "scroll"].includes(style.overflowX) && at.scrollWidth > at.clientWidth + 1;
             return scrolls || box.right > innerWidth + 1 || box.left < -1 })
         .map(at => `${at.tagName}.${at.className}: ${at.textContent.trim().slice(0, 40)}`)"""
@@ -137,7 +139,8 @@ def test_axe_finds_nothing_in_either_theme_by_light_or_dark(page: Page, path: st
 @pytest.mark.browser
 @pytest.mark.parametrize("path", page_paths())
 def test_every_page_can_be_walked_by_keyboard(page: Page, path: str) -> None:
-    page.goto(path)
+    # The player's own controls come with its script and its captions.
+    page.goto(path, wait_until="networkidle")
     been = walk(page)
     places = [place for place, _ in been]
     assert len(places) == len(set(places)), "focus goes round before the page is through"
