@@ -206,7 +206,7 @@ def _play(browser: Browser, url: str) -> float:
     """Return how many ms after play the picture moves with its first caption."""
     page = browser.new_page()
     page.goto(url)
-    until(page, "document.getElementById('video').readyState >= 3")
+    until(page, "document.getElementById('player') && document.getElementById('video').readyState >= 3")
     took = time_to_caption(page)
     page.close()
     return took
@@ -216,7 +216,7 @@ def time_to_caption(page: Page) -> float:
     """Press play; return how many ms later the picture moves and a caption is on it."""
     took: float = page.evaluate(
         """() => new Promise(done => { const video = document.getElementById("video"), start = performance.now();
-        const look = () => video.currentTime > 0 && [...video.textTracks].some(track => track.activeCues?.length)
+        const look = () => video.currentTime > 0 && document.querySelector('.vjs-text-track-cue')?.textContent.trim()
             ? done(performance.now() - start) : requestAnimationFrame(look);
         video.play(); look() })"""
     )
