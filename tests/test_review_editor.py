@@ -336,6 +336,8 @@ def test_two_people_do_not_overwrite_each_other(
     expect(dialog.locator("ins")).to_contain_text("all")
     assert said(desk)[4].startswith("May I add something")
     dialog.get_by_role("button", name="Put my changes on top").click()
+    expect(dialog).to_be_hidden()
+    until(ben.page, "document.getElementById('pane').textContent.includes('Thank you all')")
     assert ben.text(1).startswith("Thank you all")
     ben.save()
     assert said(desk)[1].startswith("Thank you all for")
