@@ -152,7 +152,7 @@ def test_the_transcript_can_be_skipped_by_keyboard(page: Page) -> None:
     page.locator("#transcript a.skip").focus()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.closest('#about, #downloads') !== null")
+    assert page.evaluate("document.activeElement.closest('#about') !== null")
 
 
 def test_the_pane_follows_and_nothing_else_moves(page: Page) -> None:

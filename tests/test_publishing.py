@@ -455,8 +455,8 @@ def test_killed_at_any_write_a_rerun_makes_it_whole_once(store: S3Store, tmp_pat
     old = make_bundle(tmp_path)
     for text, writes in (("Bonjour", WRITES + 1), ("Bonsoir", 30)):
         bundle = make_bundle(tmp_path, text)
-        # In steps: a death at each of the first writes, which differ, is tried by itself below.
-        for kill_at in range(1, writes + 1, 5):
+        # Each write up to the first list and those after it in steps: they are all made in the same way.
+        for kill_at in (*range(1, 12), *range(12, writes + 1, 4)):
             dying = DyingStore(store, kill_at, before=before)
             dying.at_each_write = lambda: check_reader(old, store)
             with suppress(Killed):
