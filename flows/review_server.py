@@ -61,7 +61,7 @@ from pipeline.editor.wire import (
     view_session,
     view_state,
 )
-from pipeline.errors import ReportMissing, RevisionConflict, RevisionMissing, TribuneError
+from pipeline.errors import ReportMissing, RevisionConflict, RevisionDamaged, RevisionMissing, TribuneError
 from pipeline.glossary import GlossaryTerm
 from pipeline.journal import SessionRecord, read_record, read_records, request_publication, session_folder
 from pipeline.peaks import read_peaks
@@ -108,6 +108,7 @@ _STATUS: Final[tuple[tuple[type[TribuneError], int], ...]] = (
     (RevisionConflict, 409),
     (RevisionMissing, 404),
     (ReportMissing, 404),
+    (RevisionDamaged, 500),
 )
 
 
@@ -189,7 +190,7 @@ class _Room:
     def list_sessions(self, request: Request) -> Response:
         language = _language(request)
         records = sorted(read_records(self._options.work), key=lambda each: (-each.when_ms, each.session.id))
-        rows = [(record, self._state(record, Desk.of(self._options.work, record.session.id))) for record in records]
+        rows = [(record, self._listed(record)) for record in records]
         return _html(self._pages.list_page(rows, language))
 
     def show_editor(self, request: Request) -> Response:
@@ -330,6 +331,13 @@ class _Room:
             if len(self._proposed) > _MOST_PROPOSED:
                 self._proposed.popitem(last=False)
         return found
+
+    def _listed(self, record: SessionRecord) -> StateView | RevisionDamaged | None:
+        try:
+            return self._state(record, Desk.of(self._options.work, record.session.id))
+        except RevisionDamaged as damaged:
+            # One damaged session keeps nobody from the others.
+            return damaged
 
     def _state(self, record: SessionRecord, desk: Desk) -> StateView | None:
         return view_state(record, desk.history(), Reports(desk=desk).states(), self._options.zone)

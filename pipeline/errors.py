@@ -13,6 +13,7 @@
     ├── TranscriptInvalid              a transcript file cannot be read; says which to choose
     ├── ReviewError                    what a reviewer asks for cannot be done
     │   ├── RevisionMissing            … there is no such revision, or nothing to review yet
+    │   ├── RevisionDamaged            … a file of the review cannot be read
     │   ├── RevisionConflict           … somebody else saved first
     │   ├── ReviewAwaited              … nothing is published before somebody has approved it
     │   ├── CorrectionInvalid          … the correction does not fit what it corrects
@@ -112,6 +113,10 @@ class ReviewError(TribuneError):
 
 class RevisionMissing(ReviewError):
     """There is no such revision."""
+
+
+class RevisionDamaged(ReviewError):
+    """A file in which something of a review is kept cannot be read; ``data`` says of which session and which file."""
 
 
 class RevisionConflict(ReviewError):

@@ -13,6 +13,7 @@ import ctypes
 import errno
 import logging
 import os
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -558,13 +559,18 @@ def _rename_no_replace(source: Path, target: Path) -> bool:
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that a reader, or a power cut, finds the old content or the new one whole."""
-    # A name of its own, because the file's may already be as long as a name can be.
-    temporary = path.with_name(f".tribune-{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    # A name of its own: the file's may already be as long as a name can be, and another thread, process or machine
+    # may be writing another file of this folder.
+    temporary = path.with_name(f".tribune-{secrets.token_hex(8)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)
 
 

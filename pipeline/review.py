@@ -18,17 +18,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from pipeline.corrections import changes, revise
 from pipeline.cuts import Timeline
-from pipeline.errors import CorrectionInvalid, RevisionConflict, RevisionMissing
+from pipeline.errors import CorrectionInvalid, RevisionConflict, RevisionDamaged, RevisionMissing
 from pipeline.journal import make_folder, rename_new, session_folder, sync_folder, write_whole
 from pipeline.locks import exclusive
 from pipeline.naming import printable
 from pipeline.revisions import Approval, Correction, Draft, Entry, Origin, Proposal, Revision
 from pipeline.serial import from_json, to_json
 from pipeline.types import SESSION_ID, Provenance, Transcript
+
+T = TypeVar("T")
 
 _PROPOSAL: Final = "proposal.json"
 _NUMBERED: Final = re.compile(r"([0-9]{6})\.json\Z")
@@ -47,7 +49,8 @@ class _Proposed:
 class Desk:
     """The revisions of one session.
 
-    Any number of threads and processes may use desks of one session at once.
+    Any number of threads and processes may use desks of one session at once. Whatever meets a damaged file raises
+    ``RevisionDamaged`` and leaves it alone.
 
     Attributes:
         folder: Where they are kept; made when needed.
@@ -90,7 +93,7 @@ class Desk:
             RevisionMissing: There is none of that number.
         """
         try:
-            kept = from_json(Revision, _numbered(self.folder / "revisions", number).read_bytes())
+            kept = self._read(Revision, _numbered(self.folder / "revisions", number))
         except FileNotFoundError:
             data = {"session": self.session_id, "number": str(number)}
             raise RevisionMissing("review.no_revision", data) from None
@@ -101,7 +104,7 @@ class Desk:
         approvals = self._approvals()
         numbers = range(1, self._last("revisions") + 1)
         paths = (_numbered(self.folder / "revisions", number) for number in numbers)
-        entries = (_read_entry(path, path.stat().st_mtime_ns) for path in paths)
+        entries = (self._entry(path) for path in paths)
         return tuple(replace(entry, approval=approvals.get(entry.number)) for entry in entries)
 
     def save(
@@ -226,7 +229,7 @@ class Desk:
     def draft(self, author: str) -> Draft | None:
         """Return what one person has typed and not saved, or ``None`` where there is nothing."""
         try:
-            return from_json(Draft, self._draft_path(author).read_bytes())
+            return self._read(Draft, self._draft_path(author))
         except FileNotFoundError:
             return None
 
@@ -279,7 +282,7 @@ class Desk:
         return max((int(found[1]) for name in names if (found := _NUMBERED.match(name.name))), default=0)
 
     def _approval(self, number: int) -> Approval:
-        return from_json(Approval, _numbered(self.folder / "approvals", number).read_bytes())
+        return self._read(Approval, _numbered(self.folder / "approvals", number))
 
     def _approvals(self) -> dict[int, Approval]:
         found = (self._approval(number) for number in range(1, self._last("approvals") + 1))
@@ -287,9 +290,25 @@ class Desk:
 
     def _proposed(self) -> _Proposed | None:
         try:
-            return from_json(_Proposed, (self.folder / _PROPOSAL).read_bytes())
+            return self._read(_Proposed, self.folder / _PROPOSAL)
         except FileNotFoundError:
             return None
+
+    def _read(self, kind: type[T], path: Path) -> T:
+        with self._whole(path):
+            return from_json(kind, path.read_bytes())
+
+    def _entry(self, path: Path) -> Entry:
+        with self._whole(path):
+            return _read_entry(path, path.stat().st_mtime_ns)
+
+    @contextmanager
+    def _whole(self, path: Path) -> Iterator[None]:
+        try:
+            yield
+        except (ValueError, KeyError, TypeError) as error:
+            data = {"session": self.session_id, "file": path.relative_to(self.folder).as_posix()}
+            raise RevisionDamaged("review.damaged", data) from error
 
     def _drafts(self) -> bool:
         return any((self.folder / "drafts").glob("*.json"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,6 +46,7 @@ from pipeline.journal import (
     sync_folder,
     write_changed,
     write_record,
+    write_whole,
 )
 from pipeline.serial import to_json
 from pipeline.types import Bilingual, Notice, Recording, Session, SpeakerCount
@@ -239,8 +242,36 @@ def test_every_record_is_flushed_before_it_takes_its_place(
     flushed: list[str] = []
     monkeypatch.setattr(os, "fsync", lambda handle: flushed.append(Path(f"/proc/self/fd/{handle}").readlink().name))
     write_record(tmp_path, record)
-    assert flushed[-2:] == [f".tribune-{os.getpid()}.tmp", ID]
+    assert re.fullmatch(r"\.tribune-[0-9a-f]{16}\.tmp", flushed[-2])
+    assert flushed[-1] == ID
     assert tmp_path.name in flushed
+
+
+def test_files_written_at_once_into_one_folder_keep_their_own_content(tmp_path: Path) -> None:
+    def write(number: int) -> None:
+        for length in range(60):
+            content = bytes([number]) * (length + 1) * 1000
+            write_whole(tmp_path / f"{number}", content)
+            assert (tmp_path / f"{number}").read_bytes() == content
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(8)))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{number}" for number in range(8)]
+
+
+def test_what_could_not_be_written_leaves_the_old_file_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a"
+    write_whole(path, b"old")
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_whole(path, b"new")
+    assert [(entry.name, entry.read_bytes()) for entry in tmp_path.iterdir()] == [("a", b"old")]
 
 
 def test_a_text_is_written_only_when_it_differs(tmp_path: Path) -> None:

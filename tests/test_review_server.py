@@ -106,6 +106,28 @@ def draft(client: TestClient, desk: Desk, writer: str, follows: tuple[str, ...] 
     return client.put(api(desk, "/draft"), json=sent, headers=OURS)
 
 
+@pytest.mark.parametrize("content", [b"", b"{}", b'{"entry": 1}', b"\xff"])
+def test_a_damaged_session_is_told_of_and_keeps_nobody_from_the_others(
+    client: TestClient, desk: Desk, tmp_path: Path, content: bytes
+) -> None:
+    session, transcript = reviewable("en", id="b" * 16)
+    lay_out(tmp_path / "work", session, dataclasses.replace(transcript, session_id=session.id))
+    damaged = desk.folder / "revisions" / "000001.json"
+    damaged.write_bytes(content)
+    for language, words in (
+        ("en", "revisions/000001.json of the review of session {} is damaged"),
+        ("fr", "revisions/000001.json de la révision de la séance {} est endommagé"),
+    ):
+        listed = client.get(f"/{language}/")
+        assert listed.status_code == 200
+        assert words.format(desk.session_id) in listed.text
+        assert f"/{language}/sessions/{session.id}" in listed.text
+        assert f"/{language}/sessions/{desk.session_id}" not in listed.text
+    answer = client.get(api(desk))
+    assert (answer.status_code, answer.json()["code"]) == (500, "review.damaged")
+    assert damaged.read_bytes() == content
+
+
 def test_a_correction_becomes_a_revision(client: TestClient, desk: Desk) -> None:
     session = untouched(client, desk)
     first, count = session["turns"][0], session["turns"][0]["words"][0][1]

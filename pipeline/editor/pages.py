@@ -18,6 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipeline.editor.wire import StateView
+from pipeline.errors import RevisionDamaged
 from pipeline.formatting import format_date
 from pipeline.journal import SessionRecord
 from pipeline.messages import catalogue, message
@@ -45,14 +46,21 @@ class EditorPages:
         self._environment.filters["visible"] = visible
         self.assets: Mapping[str, tuple[bytes, str]] = dict(_read_assets())
 
-    def list_page(self, rows: Sequence[tuple[SessionRecord, StateView | None]], language: Language) -> str:
+    def list_page(
+        self, rows: Sequence[tuple[SessionRecord, StateView | RevisionDamaged | None]], language: Language
+    ) -> str:
         """Return the page that lists sessions.
 
         Args:
-            rows: Each with where its review stands; ``None`` where there is nothing to review yet.
+            rows: Each with where its review stands; ``None`` where there is nothing to review yet, the error where
+                that cannot be read.
             language: Of the page.
         """
-        return self._render("list.html", language, path="", rows=rows, date=partial(format_date, language=language))
+        shown = [
+            (record, None, state.message(language)) if isinstance(state, RevisionDamaged) else (record, state, "")
+            for record, state in rows
+        ]
+        return self._render("list.html", language, path="", rows=shown, date=partial(format_date, language=language))
 
     def editor_page(self, record: SessionRecord, language: Language) -> str:
         """Return the page on which a session is edited."""
