@@ -13,8 +13,9 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from ctranslate2 import StorageView
     from faster_whisper import WhisperModel
     from faster_whisper.tokenizer import Tokenizer
+
+T = TypeVar("T")
 
 SAMPLE_RATE: Final = 16_000
 """Hz, of every waveform here."""
@@ -176,7 +179,7 @@ class WhisperRecognizer:
             raise ValueError("a stretch longer than 30 s would lose its end")
         with _failures():
             tokenizer = self._tokenizer(language)
-        batches = [spans[first : first + batch_size] for first in range(0, len(spans), batch_size)]
+        batches = share_out(spans, batch_size, even=self._model.device == "cpu")
 
         def decode(batch: Sequence[Span]) -> list[Decoded]:
             with _failures():
@@ -369,6 +372,28 @@ def speech_spans(
     if start is not None:
         spans.append(Span(start_ms=start, end_ms=min(last, length_ms)))
     return tuple(span for span in spans if span.duration_ms >= options.shortest_speech_ms)
+
+
+def share_out(items: Sequence[T], most: int, *, even: bool) -> list[Sequence[T]]:
+    """Divide items into batches of at most so many, all of about one size.
+
+    Args:
+        items: In the order that they keep.
+        most: In a batch.
+        even: Whether to make an even number of batches of two items or more, so that two cores end together. The number
+            of cores itself plays no part: what is decoded together decides, by rounding, what comes out.
+
+    Example:
+        >>> [len(batch) for batch in share_out(range(9), 4, even=True)]
+        [3, 2, 2, 2]
+        >>> [len(batch) for batch in share_out(range(9), 4, even=False)]
+        [3, 3, 3]
+    """
+    number = -(-len(items) // most)
+    if even and number % 2 and len(items) > number:
+        number += 1
+    edges = [-(-len(items) * place // number) for place in range(number + 1)] if number else []
+    return [items[first:last] for first, last in pairwise(edges)]
 
 
 def join_pieces(pieces: Iterable[tuple[str, float, float, float]], offset_ms: int, language: str) -> tuple[Word, ...]:

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from faster_whisper.audio import decode_audio
+from hypothesis import given
+from hypothesis import strategies as st
 
 from models.whisper import (
     WhisperOptions,
@@ -17,6 +19,7 @@ from models.whisper import (
     compression_ratio,
     join_pieces,
     open_recognizer,
+    share_out,
     speech_probabilities,
     speech_spans,
 )
@@ -74,6 +77,16 @@ def test_words_come_with_times_probability_and_language(recognizer: WhisperRecog
 @pytest.mark.engines
 def test_french_comes_out_in_french(recognizer: WhisperRecognizer, french: Clip) -> None:
     assert "perdu le contrôle de sa voiture" in read(recognizer, french, [whole(french)], "fr")[0]
+
+
+@given(st.integers(0, 200), st.integers(1, 9), st.booleans())
+def test_batches_hold_everything_once_in_order_and_are_of_about_one_size(count: int, most: int, even: bool) -> None:
+    batches = share_out(range(count), most, even=even)
+    assert [item for batch in batches for item in batch] == list(range(count))
+    sizes = [len(batch) for batch in batches]
+    assert all(0 < size <= most for size in sizes)
+    assert not sizes or max(sizes) - min(sizes) <= 1
+    assert not even or len(sizes) % 2 == 0 or len(sizes) == count
 
 
 @pytest.mark.engines
