@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pysubs2
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 from webvtt import WebVTT
@@ -67,7 +68,15 @@ def said(
 
 
 def flat(lines: tuple[str, ...]) -> str:
-    return " ".join(re.sub(" +", " ", line).strip() for line in lines)
+    # White space beside a space is no more than that space, whatever its kind.
+    return " ".join(re.sub(r"\s* \s*", " ", line).strip() for line in lines)
+
+
+def spaced(text: str) -> Transcript:
+    """Return what somebody says in one word that has spaces."""
+    said = transcript(("S1", "word"))
+    (turn,) = said.turns
+    return replace(said, turns=(replace(turn, words=(replace(turn.words[0], text=text),)),))
 
 
 # What is written is read back
@@ -92,6 +101,7 @@ def flat_line(line: str) -> str:
 
 @settings(max_examples=60, deadline=None)
 @given(any_transcripts())
+@example(spaced("0 \u00a00"))
 def test_every_line_of_subrip_comes_back(spoken: Transcript) -> None:
     made = document(spoken).captions
     read = opened(WRITERS[".srt"](made), "x.srt").read
