@@ -190,9 +190,9 @@ class WhisperRecognizer:
         return_memory()
 
     def decode_careful(
-        self, waveform: Waveform, span: Span, *, language: str, hotwords: str | None
-    ) -> Iterator[Decoded]:
-        """Decode one stretch alone, with fallback and every guard of the sequential loop; in order.
+        self, waveform: Waveform, spans: Sequence[Span], *, language: str, hotwords: str | None
+    ) -> Iterator[tuple[Decoded, ...]]:
+        """Decode each stretch by itself, with fallback and every guard of the sequential loop; in order.
 
         The fallback tries stronger penalties on repetition, never a random sample: the engine's generators belong to
         its threads and cannot be seeded anew, so a sample would differ from one recording to the next.
@@ -201,15 +201,20 @@ class WhisperRecognizer:
             OutOfMemory: The device is too small.
             RecognitionFailed: The engine failed otherwise.
         """
-        best: tuple[Decoded, ...] = ()
-        with _failures():
-            for place, rung in enumerate(_LADDER):
-                parts = tuple(self._sequential(waveform, span, language, hotwords, rung))
-                if place == 0 or _quality(parts) > _quality(best):
-                    best = parts
-                if parts and _quality(parts) > _BELIEVED:
-                    break
-        yield from best
+
+
+        def decode(span: Span) -> tuple[Decoded, ...]:
+            best: tuple[Decoded, ...] = ()
+            with _failures():
+                for place, rung in enumerate(_LADDER):
+                    parts = tuple(self._sequential(waveform, span, language, hotwords, rung))
+                    if place == 0 or _quality(parts) > _quality(best):
+                        best = parts
+                    if parts and _quality(parts) > _BELIEVED:
+                        break
+            return best
+
+        yield from map_in_order(decode, spans, self._workers)
 
     def align(self, waveform: Waveform, span: Span, texts: Sequence[str], *, language: str) -> tuple[Span, ...]:
         """Return where in a stretch of at most 30 s each of some words is heard: one span a word, in order.

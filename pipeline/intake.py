@@ -34,7 +34,6 @@ from pipeline.journal import (
     Failed,
     Move,
     Plan,
-    Processing,
     Rejected,
     SessionRecord,
     Stamp,
@@ -93,8 +92,6 @@ _WORK_AREA_TROUBLE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, 
 _BLOCKED: Final = Notice(code="intake.blocked")
 _WRITE_FLAGS: Final = os.O_WRONLY | os.O_RDWR
 
-Inspect = Callable[[Path], Tags]
-"""Looks into a claimed recording, gives its tags, raises ``RecordingRejected`` where it is none."""
 Clock = Callable[[], int]
 """Milliseconds that never go back."""
 
@@ -162,11 +159,6 @@ class Claim:
     session: Session
     attempt: int = 1
     updated: bool = False
-
-    @property
-    def key(self) -> str:
-        """The same for the same work however often it is given: an idempotency key."""
-        return f"{self.session.id}-{self.attempt}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,9 +252,7 @@ def prepare(options: IntakeOptions) -> None:
     _check_places(options)
 
 
-def sweep(
-    options: IntakeOptions, seen: Seen, *, clock: Clock = monotonic_ms, inspect: Inspect | None = None
-) -> SweepResult:
+def sweep(options: IntakeOptions, seen: Seen, *, clock: Clock = monotonic_ms) -> SweepResult:
     """Look through the inbox once: claim what has settled, answer what is known, set aside what cannot be taken.
 
     Safe to be killed at any moment and to be run by several watchers: one sweeps, the others see ``busy``.
@@ -271,10 +261,9 @@ def sweep(
         options: Where, and when a file counts as there.
         seen: The ``seen`` of the sweep before; empty for the first.
         clock: Tells how long a file has stayed the same.
-        inspect: Called with each newly claimed recording.
 
     Returns:
-        What happened. New claims come once; :func:`recover` gives those again that nobody reported on.
+        What happened. New claims come once; the journal holds those that nobody has reported on.
 
     Raises:
         SetUpError: The inbox is missing, or not on the work area's file system.
@@ -283,19 +272,9 @@ def sweep(
     _check_places(options)
     try:
         with exclusive(options.work / _LOCK, wait=False):
-            return _Sweep(options, seen, clock(), inspect).run()
+            return _Sweep(options, seen, clock()).run()
     except Held:
         return SweepResult(seen=seen, busy=True)
-
-
-def recover(options: IntakeOptions) -> tuple[Claim, ...]:
-    """Return the claim of every session whose processing was not finished; for when a watcher starts.
-
-    Their keys are those they had, so that a run that lives is not doubled.
-    """
-    with journal(options.work):
-        records = read_records(options.work)
-    return tuple(_claim_of(record) for record in records if isinstance(record.state, Claimed | Processing))
 
 
 def complete_session(options: IntakeOptions, session_id: str, tags: Tags) -> Session:
@@ -635,10 +614,9 @@ class _Given:
 class _Sweep:
     """One look through the inbox; collects what becomes of each file."""
 
-    def __init__(self, options: IntakeOptions, seen: Seen, now: int, inspect: Inspect | None) -> None:
+    def __init__(self, options: IntakeOptions, seen: Seen, now: int) -> None:
         self.options = options
         self.now = now
-        self.inspect = inspect
         self.entries = list(_scan(options.inbox, PurePosixPath(), options.depth))
         self.seen = {entry.path: _sighting(entry, seen, now) for entry in self.entries}
         self.defaults = {entry.relative.parent: entry for entry in self.entries if entry.is_defaults}
@@ -659,7 +637,7 @@ class _Sweep:
         for stray in strays:
             self._guard(stray, partial(self._take_late, stray))
         return SweepResult(
-            claims=tuple(self._inspected()),
+            claims=tuple(self.claims),
             answered=tuple(self.answered),
             rejected=tuple(self.rejected),
             settling=tuple(self.settling),
@@ -989,23 +967,6 @@ class _Sweep:
             if wanted in _names_of(drop.relative)
         ]
         return max(found, key=lambda each: each[:2])[2] if found else None
-
-    def _inspected(self) -> Iterator[Claim]:
-        """Yield the new claims that pass inspection, with what the media's tags add; give the others back."""
-        for claim in self.claims:
-            if self.inspect is None or claim.updated:
-                yield claim
-                continue
-            try:
-                tags = self.inspect(claim.recording.path)
-            except RecordingRejected as error:
-                back = reject(self.options, claim.session.id, error)
-                self.rejected += [back] if back is not None else []
-            except TribuneError:
-                _logger.exception("session %s: could not be looked into, and is given on as it is", claim.session.id)
-                yield claim
-            else:
-                yield replace(claim, session=complete_session(self.options, claim.session.id, tags))
 
 
 class _Parting:

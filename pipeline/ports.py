@@ -91,9 +91,9 @@ class Recognizer(Protocol):
         ...
 
     def decode_careful(
-        self, waveform: Waveform, span: Span, *, language: str, hotwords: str | None
-    ) -> Iterator[Decoded]:
-        """Decode one stretch alone, with temperature fallback and every guard on; in order.
+        self, waveform: Waveform, spans: Sequence[Span], *, language: str, hotwords: str | None
+    ) -> Iterator[tuple[Decoded, ...]]:
+        """Decode each stretch by itself, with fallback and every guard on; its parts for each stretch, in order.
 
         Raises:
             OutOfMemory: The device is too small.

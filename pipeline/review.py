@@ -246,10 +246,6 @@ class Desk:
             make_folder(path.parent)
             write_whole(path, to_json(Draft(author=author, based_on=based_on, payload=payload)))
 
-    def drop_draft(self, author: str) -> None:
-        """Forget what one person has typed and not saved."""
-        self._draft_path(author).unlink(missing_ok=True)
-
     @contextmanager
     def _held(self) -> Iterator[None]:
         make_folder(self.folder)

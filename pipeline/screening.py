@@ -41,11 +41,9 @@ class ScreeningRules:
         most_words_a_second: Over the speech of a stretch; nobody speaks faster for long.
         most_repeats: A phrase may come this often in a row.
         shortest_hole_ms: Detected speech without text that matters.
-        word_ms: A word stands for no more speech than this …
-        letter_ms: … and this for each of its letters: aligners stretch a word over what was left out.
         margin_ms: Word times may be off by this much against detected speech.
         usual_ms: A word usually takes no longer than this …
-        usual_letter_ms: … and this for each of its letters.
+        usual_letter_ms: … and this for each of its letters: aligners stretch a word over what was left out.
     """
 
     most_compression: float = 2.4
@@ -55,8 +53,6 @@ class ScreeningRules:
     most_words_a_second: float = 7.0
     most_repeats: int = 4
     shortest_hole_ms: int = 900
-    word_ms: int = 300
-    letter_ms: int = 150
     margin_ms: int = 300
     usual_ms: int = 60
     usual_letter_ms: int = 50
@@ -66,8 +62,6 @@ class ScreeningRules:
             raise ValueError(f"a phrase comes at least once: {self.most_repeats}")
         times = (
             self.shortest_hole_ms,
-            self.word_ms,
-            self.letter_ms,
             self.margin_ms,
             self.usual_ms,
             self.usual_letter_ms,
@@ -215,8 +209,8 @@ def subtract(spans: Iterable[Span], taken: Sequence[Span]) -> tuple[Span, ...]:
 def find_holes(words: Sequence[Word], speech: Sequence[Span], rules: ScreeningRules) -> tuple[Span, ...]:
     """Return detected speech that no word stands for, in order.
 
-    A word stands for the time that it claims, but for no more than saying it slowly takes: aligners stretch a word over
-    what was left out.
+    A word stands for the time that it claims, but for no more than it usually takes: aligners stretch a word over what
+    was left out.
 
     Args:
         words: In order of start.
@@ -224,11 +218,8 @@ def find_holes(words: Sequence[Word], speech: Sequence[Span], rules: ScreeningRu
         rules: What matters.
     """
     taken = [
-        Span(
-            start_ms=max(0, word.start_ms - rules.margin_ms),
-            end_ms=min(word.end_ms, word.start_ms + longest_ms(word, rules)) + rules.margin_ms,
-        )
-        for word in words
+        Span(start_ms=max(0, word.start_ms - rules.margin_ms), end_ms=word.end_ms + rules.margin_ms)
+        for word in tighten(words, rules)
     ]
     return tuple(span for span in subtract(speech, taken) if span.duration_ms >= rules.shortest_hole_ms)
 
@@ -260,11 +251,6 @@ def stretched_holes(words: Sequence[Word], speech: Sequence[Span], rules: Screen
         )
         for hole in find_holes(words, speech, rules)
     )
-
-
-def longest_ms(word: Word, rules: ScreeningRules) -> int:
-    """Return how long it may take to say a word slowly."""
-    return rules.word_ms + rules.letter_ms * len(word.text)
 
 
 def tighten(words: Sequence[Word], rules: ScreeningRules) -> tuple[Word, ...]:

@@ -329,43 +329,40 @@ class _Engine:
 
     def decode(self, windows: Sequence[Stretch], progress: Progress) -> tuple[Decoded, ...]:
         """Decode many windows, each in its language; one result each, in order."""
-        found: dict[int, Decoded] = {}
+
+        def batch(spans: Sequence[Span], language: str) -> Iterator[Decoded]:
+            return self.recognizer.decode_batch(
+                self.waveform, spans, language=language, hotwords=self._hotwords, batch_size=self._batch_size
+            )
+
+        return self._each(batch, windows, progress)
+
+    def careful(self, windows: Sequence[Stretch], progress: Progress) -> tuple[Decoded, ...]:
+        """Decode each window by itself, with every guard; one result each, in order."""
+
+        def alone(spans: Sequence[Span], language: str) -> Iterator[tuple[Decoded, ...]]:
+            return self.recognizer.decode_careful(self.waveform, spans, language=language, hotwords=self._hotwords)
+
+        parts = self._each(alone, windows, progress)
+        return tuple(join(found, window) for found, window in zip(parts, windows, strict=True))
+
+    def _each(
+        self, decode: Callable[[Sequence[Span], str], Iterator[T]], windows: Sequence[Stretch], progress: Progress
+    ) -> tuple[T, ...]:
+        """Decode the windows of each language; after a failure go on where it came, lowered."""
+        found: dict[int, T] = {}
         for language in dict.fromkeys(window.language for window in windows):
             places = [place for place, window in enumerate(windows) if window.language == language]
             # Windows of like length go together: a batch takes as long as its longest.
             places.sort(key=lambda place: windows[place].duration_ms)
-            before = len(found)
-            for decoded in self._batch([windows[place] for place in places], language):
-                found[places[len(found) - before]] = decoded
-                progress(len(found) / len(windows))
+            while places:
+                try:
+                    for decoded in decode([windows[place] for place in places], language):
+                        found[places.pop(0)] = decoded
+                        progress(len(found) / len(windows))
+                except EngineError as error:
+                    self._lower(error)
         return tuple(found[place] for place in range(len(windows)))
-
-    def _batch(self, spans: Sequence[Span], language: str) -> Iterator[Decoded]:
-        """Decode stretches in one language; after a failure go on where it came, lowered."""
-        done = 0
-        while done < len(spans):
-            try:
-                for decoded in self.recognizer.decode_batch(
-                    self.waveform,
-                    spans[done:],
-                    language=language,
-                    hotwords=self._hotwords,
-                    batch_size=self._batch_size,
-                ):
-                    done += 1
-                    yield decoded
-            except EngineError as error:
-                self._lower(error)
-
-    def careful(self, window: Stretch) -> Decoded:
-        """Decode one window alone, with every guard."""
-
-        def decode() -> list[Decoded]:
-            return list(
-                self.recognizer.decode_careful(self.waveform, window, language=window.language, hotwords=self._hotwords)
-            )
-
-        return join(self._insist(decode), window)
 
     def languages(self, span: Span, languages: Sequence[str]) -> Mapping[str, float]:
         """Return the probability of each language in a stretch."""
@@ -575,15 +572,12 @@ def _alone(
     engine: _Engine, passages: Sequence[_Passage], speech: Sequence[Span], rules: ScreeningRules, progress: Progress
 ) -> tuple[_Passage, ...]:
     """Decode what is still doubted once more, alone and with every guard of the engine; keep the better text."""
-    result: list[_Passage] = []
-    for place, passage in enumerate(passages):
-        better = passage
-        if passage.doubts and "silence" not in passage.doubts:
-            again = engine.careful(passage.window)
-            better = _with_better(passage, passage.window, again.words, speech, rules)
-        result.append(better)
-        progress((place + 1) / len(passages))
-    return tuple(result)
+    found = list(passages)
+    places = [place for place, one in enumerate(passages) if one.doubts and "silence" not in one.doubts]
+    again = engine.careful([passages[place].window for place in places], progress)
+    for place, decoded in zip(places, again, strict=True):
+        found[place] = _with_better(found[place], found[place].window, decoded.words, speech, rules)
+    return tuple(found)
 
 
 def _settle(

@@ -30,21 +30,38 @@ from pipeline.intake import (
     Claim,
     IntakeOptions,
     Look,
-    SweepResult,
     complete_session,
     is_ignored,
     open_for_writing,
     prepare,
-    recover,
     reject,
     sweep,
     verify_recording,
 )
-from pipeline.journal import Failed, Processing, Published, Rejected, read_record, read_records, record_state
+from pipeline.journal import Claimed, Failed, Processing, Published, Rejected, read_record, read_records, record_state
+from pipeline.locks import exclusive
 from pipeline.types import Bilingual, Language, Notice
 
 MOVIE = b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom"
 DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+def _key(claim: Claim) -> str:
+    return f"{claim.session.id}-{claim.attempt}"
+
+
+def recover(options: IntakeOptions) -> tuple[Claim, ...]:
+    """Return the claims that the journal holds and nobody has finished, as whoever starts their runs finds them."""
+    return tuple(
+        Claim(
+            recording=record.recording,
+            session=record.session,
+            attempt=record.attempt,
+            updated=isinstance(record.state, Claimed) and record.state.updated,
+        )
+        for record in read_records(options.work)
+        if isinstance(record.state, Claimed | Processing)
+    )
 
 
 def movie(number: int, size: int = 100) -> bytes:
@@ -205,15 +222,15 @@ def test_a_claim_holds_the_recording_whole_in_the_work_area(options: IntakeOptio
     assert claim.session.week == 2
     assert claim.session.languages == ("fr", "en")
     assert not (options.inbox / "Week 2_Éthique_fr.mp4").exists()
-    assert claim.key == f"{claim.session.id}-1"
+    assert claim.attempt == 1
 
 
-def test_a_claim_is_given_once_and_again_on_recovery_until_it_is_finished(options: IntakeOptions) -> None:
+def test_a_claim_is_given_once_and_held_by_the_journal_until_it_is_finished(options: IntakeOptions) -> None:
     claim = take(options)
     assert sweep(options, {}).claims == ()
     assert recover(options) == (claim,)
     record_state(options.work, claim.session.id, 1, Processing(stage="speech", share=0.5))
-    assert [each.key for each in recover(options)] == [claim.key]
+    assert [_key(each) for each in recover(options)] == [_key(claim)]
     publish(options, claim)
     assert recover(options) == ()
 
@@ -284,30 +301,6 @@ def test_completing_an_unknown_session_says_so(options: IntakeOptions) -> None:
         complete_session(options, "0" * 16, ())
     with pytest.raises(KeyError):
         reject(options, "0" * 16, RecordingRejected("intake.empty"))
-
-
-def test_inspection_completes_or_rejects_the_claimed_copy(options: IntakeOptions) -> None:
-    def inspect(path: Path) -> tuple[tuple[str, str], ...]:
-        assert path.is_relative_to(options.work)
-        if path.read_bytes() == movie(2):
-            raise RecordingRejected("intake.unknown", {"name": "b.mp4", "extensions": ".mp4"})
-        return (("title", "From the tag"),)
-
-    drop(options, "a.mp4", movie(1))
-    drop(options, "b.mp4", movie(2))
-    drop(options, "b.toml", "week = 1")
-    result = sweep(options, {}, inspect=inspect)
-    assert [claim.session.title.get("en") for claim in result.claims] == ["From the tag"]
-    assert [each.path.name for each in result.rejected] == ["b.mp4"]
-    assert sorted(path.name for path in options.rejected.iterdir()) == ["b.mp4", "b.mp4.reason.txt", "b.toml"]
-
-
-def test_an_inspection_that_cannot_be_made_now_gives_the_claim_on(options: IntakeOptions) -> None:
-    def inspect(path: Path) -> tuple[tuple[str, str], ...]:
-        raise SetUpError("intake.no_inbox", {"inbox": "x"})
-
-    drop(options, "a.mp4", movie(1))
-    assert len(sweep(options, {}, inspect=inspect).claims) == 1
 
 
 def test_a_recording_written_to_after_its_claim_is_found_out(options: IntakeOptions) -> None:
@@ -723,7 +716,7 @@ def sweep_often(inbox: Path, work: Path) -> list[str]:
     keys: list[str] = []
     for _ in range(5):
         result = sweep(options, {})
-        keys += [claim.key for claim in result.claims]
+        keys += [_key(claim) for claim in result.claims]
         time.sleep(0.01 if result.busy else 0)
     return keys
 
@@ -734,20 +727,16 @@ def test_of_two_watchers_exactly_one_claims_each_recording(options: IntakeOption
     context = get_context("spawn")
     with context.Pool(3) as pool:
         found = pool.starmap(sweep_often, [(options.inbox, options.work)] * 3)
-    keys = [key for each in found for key in each] + [claim.key for claim in sweep(options, {}).claims]
+    keys = [key for each in found for key in each] + [_key(claim) for claim in sweep(options, {}).claims]
     assert len(keys) == len(set(keys)) == 30
 
 
 def test_a_watcher_that_finds_another_sweeping_does_nothing(options: IntakeOptions) -> None:
     drop(options, "talk.mp4", movie(1))
-    inner: list[SweepResult] = []
-
-    def inspect(path: Path) -> tuple[tuple[str, str], ...]:
-        inner.append(sweep(options, {}))
-        return ()
-
-    sweep(options, {}, inspect=inspect)
-    assert [each.busy for each in inner] == [True]
+    with exclusive(options.work / ".sweep.lock", wait=False):
+        held = sweep(options, {})
+    assert (held.busy, held.claims) == (True, ())
+    assert len(sweep(options, {}).claims) == 1
 
 
 CONTACTS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.scandir", "ctypes.dlopen"}
@@ -893,12 +882,12 @@ class Facilitators(RuleBasedStateMachine):
     @rule()
     def sweep(self) -> None:
         for claim in sweep(self.options, {}).claims:
-            assert claim.key not in self.claims
-            self.claims[claim.key] = claim
+            assert _key(claim) not in self.claims
+            self.claims[_key(claim)] = claim
 
     @rule()
     def restart(self) -> None:
-        self.claims |= {claim.key: claim for claim in recover(self.options)}
+        self.claims |= {_key(claim): claim for claim in recover(self.options)}
 
     @precondition(lambda self: self.claims)
     @rule(data=st.data(), end=st.sampled_from(["published", "failed", "rejected"]))

@@ -110,10 +110,11 @@ class Scripted:
                 yield self._decode(window, language, self.deaf, "no" if self.loop else "w{}")
 
     def decode_careful(
-        self, waveform: Waveform, span: Span, *, language: str, hotwords: str | None
-    ) -> Iterator[Decoded]:
-        self.careful.append(span)
-        yield self._decode(span, language, self.deaf, "c{}")
+        self, waveform: Waveform, spans: Sequence[Span], *, language: str, hotwords: str | None
+    ) -> Iterator[tuple[Decoded, ...]]:
+        for span in spans:
+            self.careful.append(span)
+            yield (self._decode(span, language, self.deaf, "c{}"),)
 
     def to_cpu(self) -> Self:
         return replace(self, model=replace(self.model, device="cpu"), windows_at_once=None)

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import RecordingRejected
-from pipeline.intake import IntakeOptions, SweepResult, Waiting, prepare, recover, reject, sweep
+from pipeline.intake import IntakeOptions, SweepResult, Waiting, prepare, reject, sweep
 from pipeline.journal import (
     Claimed,
     Failed,
@@ -138,7 +138,7 @@ def test_pages_point_at_each_other_and_are_written_only_when_something_changed(o
     before = (options.inbox / "status.html").stat()
     assert not write_status(options, result, read_records(options.work))
     assert (options.inbox / "status.html").stat().st_ino == before.st_ino
-    (claim,) = recover(options)
+    (claim,) = result.claims
     record_state(options.work, claim.session.id, 1, Processing(stage="media"))
     assert write_status(options, result, read_records(options.work))
     assert sweep(options, {}).claims == ()

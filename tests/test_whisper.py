@@ -112,7 +112,8 @@ def test_careful_decoding_gives_the_same_words_each_time(recognizer: WhisperReco
     runs = [
         [
             word
-            for part in recognizer.decode_careful(noisy, whole(noisy), language="en", hotwords=None)
+            for parts in recognizer.decode_careful(noisy, [whole(noisy)] * 2, language="en", hotwords=None)
+            for part in parts
             for word in part.words
         ]
         for _ in range(2)

@@ -155,29 +155,33 @@ class Remembering:
         self, waveform: Waveform, spans: Sequence[Span], *, language: str, hotwords: str | None, batch_size: int
     ) -> Iterator[Decoded]:
         """Decode stretches; what is decoded together is remembered together, for it decides what comes out."""
-
-        def decode(batch: Sequence[Span]) -> tuple[Decoded, ...]:
-            found = self._recognizer.decode_batch(
-                waveform, batch, language=language, hotwords=hotwords, batch_size=batch_size
-            )
-            return tuple(found)
-
-        for first in range(0, len(spans), batch_size):
-            batch = spans[first : first + batch_size]
-            yield from self._once((_places(batch), language, hotwords), partial(decode, batch))
+        yield from self._once(
+            (_places(spans), language, hotwords, batch_size),
+            lambda: tuple(
+                self._recognizer.decode_batch(
+                    waveform, spans, language=language, hotwords=hotwords, batch_size=batch_size
+                )
+            ),
+        )
 
     def decode_careful(
-        self, waveform: Waveform, span: Span, *, language: str, hotwords: str | None
-    ) -> Iterator[Decoded]:
-        """Decode one stretch alone."""
-        yield from self._once(
-            ("careful", _places([span]), language, hotwords),
-            lambda: tuple(self._recognizer.decode_careful(waveform, span, language=language, hotwords=hotwords)),
-        )
+        self, waveform: Waveform, spans: Sequence[Span], *, language: str, hotwords: str | None
+    ) -> Iterator[tuple[Decoded, ...]]:
+        """Decode each stretch by itself."""
+        for span in spans:
+            yield from self._once(
+                ("careful", _places([span]), language, hotwords),
+                partial(self._careful, waveform, span, language, hotwords),
+            )
 
     def to_cpu(self) -> Recognizer:
         """Return the same model on the CPU."""
         return self._recognizer.to_cpu()
+
+    def _careful(
+        self, waveform: Waveform, span: Span, language: str, hotwords: str | None
+    ) -> tuple[tuple[Decoded, ...], ...]:
+        return tuple(self._recognizer.decode_careful(waveform, [span], language=language, hotwords=hotwords))
 
     def _once(self, key: Hashable, work: Callable[[], Result]) -> Result:
         if key in self._known:
