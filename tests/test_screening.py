@@ -131,6 +131,8 @@ def test_a_word_of_which_but_the_edge_is_heard_after_a_pause_is_not_cut_to_that(
 def test_a_word_that_lasts_unusually_long_begins_later_and_ends_as_it_did() -> None:
     (long,) = tighten([Word(text="And,", start_ms=0, end_ms=1_000, probability=0.9, language="en")], RULES)
     assert (long.start_ms, long.end_ms) == (1_000 - RULES.usual_ms - 3 * RULES.usual_letter_ms, 1_000)
+    read_out = Word(text="105%.", start_ms=0, end_ms=1_200, probability=0.9, language="en")
+    assert tighten([read_out], RULES) == (read_out,)
     usual = say("bonjour", each_ms=400)
     assert tighten(usual, RULES) == usual
 
