@@ -1,6 +1,6 @@
 """The guards: what a recogniser claims, held against where a voice was heard.
 
-What was decoded and where speech was detected go in; doubts, holes, ghosts and scores come out. Whisper writes words
+What was decoded and where speech was detected go in; doubts, holes and scores come out. Whisper writes words
 where nobody speaks, repeats itself, and leaves out speech; batches run without any of the checks that would notice.
 These pure functions notice, whatever the engine, so that ``pipeline.speech`` can have the few suspicious stretches
 decoded again. They stand alone so that each can be tested, and its gain measured, without a model.
@@ -12,18 +12,17 @@ import math
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Final, Literal
 from unicodedata import category
 
 from pipeline.ports import Decoded
 from pipeline.types import Span, Word
 
-Doubt = Literal["repetitive", "unsure", "rushed", "hole", "silence"]
+Doubt = Literal["repetitive", "unsure", "hole", "silence"]
 """Why a stretch is suspicious.
 
-``repetitive``: the text loops. ``unsure``: the model hardly believes it. ``rushed``: more words than anyone can say.
-``hole``: a voice was heard where there is no word. ``silence``: the model itself says that nobody spoke.
+``repetitive``: the text loops. ``unsure``: the model hardly believes it. ``hole``: a voice was heard where there is no
+word. ``silence``: the model itself says that nobody spoke.
 """
 
 _FIGURE: Final = 6
@@ -45,7 +44,6 @@ class ScreeningRules:
         least_log_probability: Mean log-probability of a token under which a text is not believed.
         most_no_speech: Probability of silence over which a text that is not believed is dropped.
         least_word_probability: Mean over the words of a stretch under which it is not believed.
-        most_words_a_second: Over the speech of a stretch; nobody speaks faster for long.
         most_repeats: A phrase may come this often in a row.
         shortest_hole_ms: Detected speech without text that matters.
         margin_ms: Word times may be off by this much against detected speech.
@@ -57,7 +55,6 @@ class ScreeningRules:
     least_log_probability: float = -1.0
     most_no_speech: float = 0.6
     least_word_probability: float = 0.4
-    most_words_a_second: float = 7.0
     most_repeats: int = 4
     shortest_hole_ms: int = 900
     margin_ms: int = 300
@@ -91,8 +88,6 @@ def find_doubts(decoded: Decoded, speech: Sequence[Span], rules: ScreeningRules)
         doubts.add("repetitive")
     if is_unsure(decoded, rules):
         doubts.add("unsure")
-    if is_rushed(decoded.words, heard, rules):
-        doubts.add("rushed")
     if is_silence(decoded, rules):
         doubts.add("silence")
     if find_holes(decoded.words, heard, rules):
@@ -109,12 +104,6 @@ def is_unsure(decoded: Decoded, rules: ScreeningRules) -> bool:
     """Say whether the model hardly believes its own words."""
     low = decoded.average_log_probability < rules.least_log_probability
     return bool(decoded.words) and (low or belief(decoded.words) < math.log(rules.least_word_probability))
-
-
-def is_rushed(words: Sequence[Word], heard: Sequence[Span], rules: ScreeningRules) -> bool:
-    """Say whether there are more words than the speech has room for."""
-    room_s = sum(span.duration_ms + rules.margin_ms for span in heard) / 1000
-    return len(words) > 2 + rules.most_words_a_second * room_s
 
 
 def is_silence(decoded: Decoded, rules: ScreeningRules) -> bool:
@@ -231,24 +220,6 @@ def find_holes(words: Sequence[Word], speech: Sequence[Span], rules: ScreeningRu
     return tuple(span for span in subtract(speech, taken) if span.duration_ms >= rules.shortest_hole_ms)
 
 
-def drop_ghosts(words: Sequence[Word], speech: Sequence[Span], rules: ScreeningRules) -> tuple[Word, ...]:
-    """Return the words that are near detected speech: those in silence, music or noise go.
-
-    Args:
-        words: In order of start.
-        speech: Where a voice was heard, in order, apart.
-        rules: How near.
-    """
-    kept: list[Word] = []
-    first = 0
-    for word in words:
-        while first < len(speech) and speech[first].end_ms + rules.margin_ms <= word.start_ms:
-            first += 1
-        if first < len(speech) and speech[first].start_ms - rules.margin_ms < max(word.end_ms, word.start_ms + 1):
-            kept.append(word)
-    return tuple(kept)
-
-
 def stretched_holes(words: Sequence[Word], speech: Sequence[Span], rules: ScreeningRules) -> tuple[Span, ...]:
     """Return the holes, each with the whole of the words that reach into it: what was left out may be under those."""
     return tuple(
@@ -340,13 +311,11 @@ def score(words: Sequence[Word], heard: Sequence[Span], rules: ScreeningRules) -
     """Return how good a text is for some speech; of two, the one with the higher score is kept.
 
     It is the mean log-probability of the words (where there are none: the point where belief stops), less the share of
-    the speech that is left without text, less 1 where it loops and 1 where it has more words than the speech has room
-    for.
+    the speech that is left without text, less 2 where it loops: then no text at all is better.
     """
     total = sum(span.duration_ms for span in heard)
     missing = sum(span.duration_ms for span in find_holes(words, heard, rules))
-    value = belief(words) - (missing / total if total else 0.0)
-    return value - is_repetitive(words, rules) - is_rushed(words, heard, rules)
+    return belief(words) - (missing / total if total else 0.0) - 2 * is_repetitive(words, rules)
 
 
 def join(parts: Sequence[Decoded], window: Span) -> Decoded:
@@ -370,15 +339,3 @@ def join(parts: Sequence[Decoded], window: Span) -> Decoded:
         no_speech_probability=mean(part.no_speech_probability for part in parts) if parts else 1.0,
         compression_ratio=max((part.compression_ratio for part in parts), default=1.0),
     )
-
-
-def find_echoes(passages: Sequence[Decoded], shortest: int = 3) -> frozenset[int]:
-    """Return the positions of stretches that say nothing but what the stretch before them said.
-
-    Args:
-        passages: In order.
-        shortest: Words from which the same text twice is strange.
-    """
-    texts = [" ".join(bare(word.text) for word in passage.words) for passage in passages]
-    pairs = enumerate(pairwise(texts), start=1)
-    return frozenset(at for at, (before, text) in pairs if text and text == before and text.count(" ") + 1 >= shortest)

@@ -27,9 +27,7 @@ from pipeline.screening import (
     ScreeningRules,
     belief,
     clip,
-    drop_ghosts,
     find_doubts,
-    find_echoes,
     find_holes,
     join,
     score,
@@ -483,15 +481,9 @@ def _first_pass(
 ) -> tuple[_Passage, ...]:
     """Decode every window once, many at a time, and doubt each."""
     results = engine.decode(windows, progress)
-    echoes = find_echoes(results)
     return tuple(
-        _Passage(
-            window=window,
-            decoded=decoded,
-            doubts=find_doubts(decoded, speech, rules)
-            | (frozenset({"repetitive"}) if place in echoes else frozenset()),
-        )
-        for place, (window, decoded) in enumerate(zip(windows, results, strict=True))
+        _Passage(window=window, decoded=decoded, doubts=find_doubts(decoded, speech, rules))
+        for window, decoded in zip(windows, results, strict=True)
     )
 
 
@@ -583,10 +575,10 @@ def _alone(
 def _settle(
     passages: Sequence[_Passage], speech: Sequence[Span], length_ms: int, rules: ScreeningRules
 ) -> tuple[tuple[Word, ...], tuple[Notice, ...]]:
-    """Drop what nobody said and flag what stays in doubt."""
+    """Leave out what the model itself takes for silence, place the words, and flag what stays in doubt."""
     believed = [passage for passage in passages if "silence" not in passage.doubts]
     said = sorted((word for passage in believed for word in passage.decoded.words), key=lambda word: word.start_ms)
-    words = tidy(snap(tighten(drop_ghosts(said, speech, rules), rules), speech, rules), length_ms)
+    words = tidy(snap(tighten(said, rules), speech, rules), length_ms)
     notices = [
         Notice(code="speech.doubtful", span=_span(passage.window)) for passage in believed if passage.doubts - {"hole"}
     ]

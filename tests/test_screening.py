@@ -10,9 +10,7 @@ from pipeline.ports import Decoded
 from pipeline.screening import (
     ScreeningRules,
     clip,
-    drop_ghosts,
     find_doubts,
-    find_echoes,
     find_holes,
     is_silence,
     join,
@@ -79,10 +77,6 @@ def test_a_text_that_the_model_does_not_believe_is_unsure() -> None:
     assert "unsure" in find_doubts(decode(say("you", probability=0.1)), [span(0, 400)], RULES)
 
 
-def test_more_words_than_anyone_can_say_are_rushed() -> None:
-    assert "rushed" in find_doubts(GOOD, [span(0, 900)], RULES)
-
-
 def test_a_voice_without_a_word_is_a_hole() -> None:
     assert "hole" in find_doubts(GOOD, [span(0, 9_900)], RULES)
     assert find_holes((), [span(100, 2_000)], RULES) == (span(100, 2_000),)
@@ -101,15 +95,6 @@ def test_silence_needs_both_the_model_s_word_and_its_disbelief() -> None:
     assert is_silence(decode(say("you"), belief=-1.6, silence=0.8), RULES)
     assert not is_silence(decode(say("yes"), belief=-0.4, silence=0.8), RULES)
     assert not is_silence(decode(say("yes"), belief=-1.6, silence=0.1), RULES)
-
-
-def test_words_far_from_any_voice_are_dropped_and_others_kept() -> None:
-    words = (*say("thank you"), *say("bye now", start_ms=5_000))
-    assert [word.text for word in drop_ghosts(words, [span(4_900, 5_900)], RULES)] == ["bye", "now"]
-
-
-def test_a_word_at_the_edge_of_speech_is_kept() -> None:
-    assert drop_ghosts(say("oui"), [span(500, 900)], RULES)
 
 
 def test_words_next_to_a_pause_start_and_end_with_the_voice() -> None:
@@ -171,13 +156,6 @@ def test_parts_join_into_one_result_weighted_by_their_words() -> None:
 
 def test_nothing_joins_into_an_empty_result() -> None:
     assert join((), span(0, 10)).words == ()
-
-
-def test_the_same_sentence_twice_in_a_row_is_an_echo() -> None:
-    once = decode(say("thank you for watching"))
-    assert find_echoes([once, GOOD, once]) == frozenset()
-    assert find_echoes([GOOD, once, once]) == {2}
-    assert find_echoes([decode(say("yes")), decode(say("yes"))]) == frozenset()
 
 
 @pytest.mark.parametrize("bad", [{"most_repeats": 0}, {"shortest_hole_ms": -1}, {"margin_ms": -1}])

@@ -5,7 +5,7 @@ once with each lever pulled, in one process: what a lever does not change is dec
 processor time that it took. So all levers together take a few times as long as one, what is compared is never two runs
 of the same, and other work on the machine does not decide what anything costs.
 
-Run it with ``python -m tests.benchmarks.ablation [--only REGEX] [--levers no-hole,no-echoes]``.
+Run it with ``python -m tests.benchmarks.ablation [--only REGEX] [--levers no-hole,no-alone]``.
 """
 
 from __future__ import annotations
@@ -90,11 +90,8 @@ LEVERS: Final[Mapping[str, Lever]] = {
     "no-unsure": Lever(
         what="low belief not doubted", screening={"least_log_probability": -_NEVER, "least_word_probability": 1e-9}
     ),
-    "no-rushed": Lever(what="haste not doubted", screening={"most_words_a_second": _NEVER}),
     "no-silence": Lever(what="silence not doubted", screening={"most_no_speech": 1.0}),
     "no-hole": Lever(what="holes not doubted nor flagged", screening={"shortest_hole_ms": int(_NEVER)}),
-    "no-echoes": Lever(what="echoes not doubted", steps={"find_echoes": lambda *_: frozenset()}),
-    "no-ghosts": Lever(what="words in silence kept", steps={"drop_ghosts": _first}),
     "no-snap": Lever(what="edges of phrases not moved", steps={"snap": _first}),
     "no-tighten": Lever(what="long words left to begin early", steps={"tighten": _first}),
     "no-hysteresis": Lever(what="a change of language costs nothing", speech={"switch_cost": 0.0}),
