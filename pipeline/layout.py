@@ -53,6 +53,8 @@ _PAUSE: Final = 0.08
 _TOO_SHORT: Final = 60.0
 _TOO_SHORT_MS: Final = 0.15
 _UNREAD: Final = 1.2
+_PRESSED_MS: Final = 0.3
+"""A name that its words leave no time for: dearer than any break but one that parts a pair."""
 _OPEN_GAP: Final = 150.0
 _TOO_LONG: Final = 20_000.0
 _SHARED: Final = 45.0
@@ -73,6 +75,7 @@ class Run:
             out then leaves nothing behind that could be taken for the speaker's before.
         same_speaker: Whether the run before it is of the same speaker, so that no dash parts the two.
         dashed: Whether its label is only a dash, which never has a line for itself.
+        pressed: Whether its words are to be divided, or share a block, so that there is time to read its label.
     """
 
     words: Sequence[Word]
@@ -82,6 +85,7 @@ class Run:
     answered: bool = False
     same_speaker: bool = False
     dashed: bool = False
+    pressed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,4 +280,12 @@ class _Words:
         if next_start is not None and rules.gap_ms < next_start - end < rules.closed_gap_ms:
             cost += _OPEN_GAP
         unread = rules.reading_ms(characters, last - first) - (end - start)
+        if unread > 0 and self._pressed(first, last):
+            name_ms = rules.reading_ms(characters, last - first) - rules.reading_ms(self.width(first, last), last - first)
+            cost += min(unread, name_ms) * _PRESSED_MS
         return cost + max(0, unread) * rules.characters_per_second / 1000 * _UNREAD
+
+    def _pressed(self, first: int, last: int) -> bool:
+        """Say whether words have a label before them, or among them, that there is to be time for."""
+        numbers = range(self.run_of[first], self.run_of[last - 1] + 1)
+        return any(self.runs[number].pressed and first <= self.begins[number] for number in numbers)

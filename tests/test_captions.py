@@ -546,6 +546,17 @@ def test_lint_says_nothing_of_good_captions() -> None:
     assert lint([cue("Go on."), cue("Now", start_ms=2083, end_ms=4000, at="2")], RULES) == ()
 
 
+def test_lint_tells_what_of_a_speed_is_the_name_and_what_is_speech() -> None:
+    named = cue("extraordinarily well", end_ms=1000)
+    named = replace(named, lines=(replace(named.lines[0], label="Anne Roy"),))
+    [finding] = lint([named], RULES)
+    assert (finding.rule, finding.measured, finding.lead, finding.words_measured) == ("speed", 30, 10, 20)
+    assert "10 of its characters only tell who speaks; its words alone would be read at 20." in finding.explain("en")
+    assert "10 de ses caractères ne servent qu’à dire qui parle" in finding.explain("fr")
+    [unnamed] = lint([cue("extraordinarily extraordinary", end_ms=1000)], RULES)
+    assert (unnamed.lead, unnamed.words_measured) == (0, None)
+
+
 def test_french_findings_have_a_decimal_comma() -> None:
     [finding] = lint([cue("extraordinarily extraordinary words", end_ms=1300)], CaptionRules())
     assert "26,9 caractères" in finding.explain("fr")
