@@ -121,8 +121,9 @@ def _drafts(runs: tuple[_Run, ...], language: Language) -> tuple[_Draft, ...]:
     """Divide runs into cues, and find time for the names that cannot be read beside their words.
 
     Such a name waits for the next cue of its speaker; a dash says meanwhile that somebody else speaks, so that nobody's
-    words pass for another's. Where the next cue cannot bear it either, or there is none, the words are divided otherwise
-    or share a cue with a neighbour's that has time to spare. Where nobody has, the name comes at once: it outweighs speed.
+    words pass for another's. Where the next cue cannot bear it either, or there is none, the words are divided
+    otherwise, share a cue with a neighbour's that has time to spare, or let the cue before announce the name. Where
+    nobody has time, the name comes at once: it outweighs speed.
     """
     drafts = tuple(_laid(runs, language))
     waiting = frozenset(_unread_labels(drafts))
@@ -137,10 +138,8 @@ def _drafts(runs: tuple[_Run, ...], language: Language) -> tuple[_Draft, ...]:
     return _with_time_for_names(runs, drafts, language)
 
 
-def _with_time_for_names(
-    runs: tuple[_Run, ...], drafts: tuple[_Draft, ...], language: Language
-) -> tuple[_Draft, ...]:
-    """Return cues, as far as that helps divided so that there is time for names that make them too fast."""
+def _with_time_for_names(runs: tuple[_Run, ...], drafts: tuple[_Draft, ...], language: Language) -> tuple[_Draft, ...]:
+    """Return cues divided so that there is time for the names that make them too fast, as far as there can be."""
     fast = frozenset(_unread_for_names(drafts))
     pressed = fast
     while pressed:
@@ -191,7 +190,7 @@ def _unread_labels(drafts: Sequence[_Draft]) -> Iterator[int]:
     """Yield after how many words a label should come that is in a cue with too little time, where its run goes on."""
     spoken = 0
     following = (*drafts[1:], None)
-    for draft, after, unread in zip(drafts, following, _unread(drafts), strict=True):
+    for draft, after, unread in zip(drafts, following, _unread(drafts), strict=False):
         spoken += _word_count(draft)
         first = draft.lines[0]
         goes_on = after is not None and after.lines[0].label is None and _whose(after.lines[0]) == _whose(first)

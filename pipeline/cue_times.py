@@ -8,7 +8,6 @@ programming. It stands alone because it knows nothing of text: times in, times o
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -63,8 +62,8 @@ def start_times(cues: Sequence[Shown], shots_ms: Sequence[int] = ()) -> list[int
         shots_ms: When the picture goes to another shot, in order.
 
     Returns:
-        Starts in order, within ``start_tolerance_ms`` of the first words; farther off only where several people speak at
-        the same moment.
+        Starts in order, within ``start_tolerance_ms`` of the first words; farther off only where several people speak
+        at the same moment.
     """
     usual = _usual(cues)
     choices = [tuple(sorted(set(each))) for each in _choices(cues, usual, shots_ms)]
@@ -128,7 +127,8 @@ def _choices_of(
     exact = [usual[at + 1] - cues[at].rules.gap_ms - cues[at].reading_ms] if at + 1 < len(cues) else []
     if at > 0:
         before = cues[at - 1]
-        exact += [before.rules.gap_ms + end for end in (usual[at - 1] + before.reading_ms, before.spoken_until_ms)]
+        read = [usual[at - 1] + moved + before.reading_ms for moved in (-before.rules.start_tolerance_ms, 0)]
+        exact += [end + before.rules.gap_ms for end in (*read, before.spoken_until_ms)]
     yield from (min(max(moment, low), high) for moment in exact)
 
 
@@ -150,9 +150,7 @@ def _cheapest(
             sources.append(source)
         least = costs
         came_from.append(sources)
-    last = [
-        so_far + _cost(cues[-1], start, None, None) for so_far, start in zip(least, choices[-1], strict=True)
-    ]
+    last = [so_far + _cost(cues[-1], start, None, None) for so_far, start in zip(least, choices[-1], strict=True)]
     chosen = [min(range(len(last)), key=last.__getitem__)]
     for sources in reversed(came_from):
         chosen.append(sources[chosen[-1]])

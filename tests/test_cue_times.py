@@ -58,7 +58,7 @@ def test_starts_stay_close_to_their_words_and_nothing_is_read_worse_by_them(cues
     before, after = ([late for late in unread_ms(cues, each) if late > 0] for each in (usual, starts))
     assert 100 * len(after) + sum(after) <= 100 * len(before) + sum(before)
     ends = end_times(cues, starts, (), cues[-1].spoken_until_ms + 3000)
-    assert all(after - end >= RULES.gap_ms for end, after in zip(ends, starts[1:], strict=False))
+    assert all(start - end >= RULES.gap_ms for end, start in zip(ends, starts[1:], strict=False))
     # Only silence is taken from a cue for the sake of the next one.
-    for cue, end, after in zip(cues, ends, usual[1:], strict=False):
-        assert end >= min(cue.spoken_until_ms, after - RULES.gap_ms)
+    for cue, end, next_usual in zip(cues, ends, usual[1:], strict=False):
+        assert end >= min(cue.spoken_until_ms, next_usual - RULES.gap_ms)
