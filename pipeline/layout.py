@@ -117,7 +117,8 @@ Block = tuple[Row, ...]
 def lay_out(runs: Sequence[Run]) -> tuple[Block, ...]:
     """Divide runs of words into cues of one or two lines.
 
-    A block holds words of one run, or of two that follow each other, a line each, where both have too little time.
+    A block holds words of one run, or of two that follow each other, a line each, where both have too little time. The
+    label of a pressed run may be the last line of the block before it.
 
     Returns:
         Blocks that hold every word once, in order.
