@@ -45,7 +45,8 @@ def lint_file(
     if main.partition("-")[0] not in rules:
         raise CaptionsInvalid("captions.no_rules", {"language": main, "known": ", ".join(LANGUAGES)})
     captions = as_shown(opened.read, main)
-    findings = lint(captions.cues, rules, language=captions.typography)
+    told = as_interpreted(opened.read, main).cues
+    findings = lint(captions.cues, rules, language=captions.typography, told=told)
     _show(findings)
     data = {
         "good": len(captions.cues) - len({finding.cue_id for finding in findings}),

@@ -8,7 +8,7 @@ so that captions from elsewhere can be checked too.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 
 from pipeline.breaking import Break, rank_breaks
@@ -16,6 +16,7 @@ from pipeline.caption_rules import CaptionRules, Rules, rules_for
 from pipeline.captions import shown_lines
 from pipeline.messages import message
 from pipeline.types import Cue, Language
+from pipeline.visible import visible_word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,8 @@ class Finding:
         start_ms: When that cue comes.
         measured: What it has, in the rule's unit: characters, lines, ms, characters a second, words a minute.
         limit: What it should have.
+        lead: Of the rule ``speed``, how many of the characters only tell who speaks: dashes and labels.
+        words_measured: … and at how many characters a second the words alone would be read.
     """
 
     rule: str
@@ -36,31 +39,46 @@ class Finding:
     start_ms: int
     measured: float
     limit: float
+    lead: int = 0
+    words_measured: float | None = None
+
+    @property
+    def for_name(self) -> bool:
+        """Whether the words alone could be read: what is too fast is only that somebody is named beside them."""
+        return self.words_measured is not None and self.words_measured <= self.limit
 
     def explain(self, language: Language) -> str:
         """Say what is wrong, for a person."""
-        data = {"measured": f"{self.measured:g}", "limit": f"{self.limit:g}"}
+        figures = {"measured": self.measured, "limit": self.limit}
+        key = f"render.lint_{self.rule}"
+        if self.words_measured is not None:
+            figures |= {"lead": self.lead, "words": self.words_measured}
+            key += "_named"
+        data = {name: f"{figure:g}" for name, figure in figures.items()}
         if language == "fr":
             data = {name: figure.replace(".", ",") for name, figure in data.items()}
-        return message(f"render.lint_{self.rule}", language, cue=self.cue_id, **data)
+        return message(key, language, cue=self.cue_id, **data)
 
 
-def lint(cues: Sequence[Cue], rules: Rules, *, language: Language = "en") -> tuple[Finding, ...]:
+def lint(
+    cues: Sequence[Cue], rules: Rules, *, language: Language = "en", told: Sequence[Cue] | None = None
+) -> tuple[Finding, ...]:
     """Check every cue against every rule.
 
     Args:
         cues: In order.
         rules: Of every language, or by language.
         language: The session's, for the labels' punctuation.
+        told: The same cues with labels told from words, where ``cues`` hold all that is seen as words.
 
     Returns:
         Findings in order of cue; empty where all is well. What only fast speech causes is here too: rule ``speed``.
     """
     found: list[Finding] = []
     following = (*cues[1:], None)
-    for cue, after in zip(cues, following, strict=False):
+    for cue, after, apart in zip(cues, following, told or cues, strict=False):
         own = rules_for(rules, cue.language)
-        found += _text(cue, own, language)
+        found += _text(cue, apart, own, language)
         found += _time(cue, own)
         found += _neighbours(cue, after, own)
     found += _pairs(cues, rules)
@@ -72,7 +90,7 @@ def _finding(cue: Cue, rule: str, measured: float, limit: float) -> Finding:
     return Finding(rule=rule, cue_id=cue.id, start_ms=cue.start_ms, measured=measured, limit=limit)
 
 
-def _text(cue: Cue, rules: CaptionRules, language: Language) -> Iterator[Finding]:
+def _text(cue: Cue, told: Cue, rules: CaptionRules, language: Language) -> Iterator[Finding]:
     lines = shown_lines(cue, language)
     longest = max(len(line) for line in lines)
     if longest > rules.line_characters:
@@ -84,7 +102,10 @@ def _text(cue: Cue, rules: CaptionRules, language: Language) -> Iterator[Finding
     if cue.duration_ms < min(rules.most_ms, rules.reading_ms(characters, 0)) and cue.duration_ms > 0:
         speed = characters * 1000 / cue.duration_ms
         if speed > rules.characters_per_second:
-            yield _finding(cue, "speed", round(speed, 1), rules.characters_per_second)
+            words = len(" ".join(visible_word(word) for word in told.words))
+            alone = round(words * 1000 / cue.duration_ms, 1) if words < characters else None
+            finding = _finding(cue, "speed", round(speed, 1), rules.characters_per_second)
+            yield replace(finding, lead=characters - words, words_measured=alone)
     pace = len(cue.words) * 60_000 / max(1, cue.duration_ms)
     if rules.words_per_minute is not None and pace > rules.words_per_minute:
         yield _finding(cue, "words_speed", round(pace), rules.words_per_minute)

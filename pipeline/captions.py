@@ -8,7 +8,6 @@ because layout, times and labels must be right together, whatever file they are 
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
@@ -16,14 +15,12 @@ from itertools import groupby, pairwise
 from typing import Final
 
 from pipeline.caption_rules import CaptionRules, Rules, rules_for
+from pipeline.cue_times import Shown, end_times, start_times, unread_ms
 from pipeline.layout import Run, lay_out
 from pipeline.messages import message
 from pipeline.speakers import speaker_label
 from pipeline.types import Cue, Language, Line, Transcript, Word
 from pipeline.visible import visible, visible_word
-
-_LEAST_SHOWN_MS: Final = 200
-"""A cue is on screen at least so long, even when people speak at the same moment and its start must give way."""
 
 _CUT: Final = "…"
 
@@ -38,6 +35,7 @@ class _Run:
     label: str | None
     rules: CaptionRules
     dashed: bool = False
+    pressed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,20 +43,9 @@ class _Draft:
     """A cue that has its lines and not yet its times."""
 
     lines: tuple[Line, ...]
-    rules: CaptionRules
-    reading_ms: int
-
-    @property
-    def words(self) -> Iterator[Word]:
-        return (word for line in self.lines for word in line.words)
-
-    @property
-    def start_ms(self) -> int:
-        return next(self.words).start_ms
-
-    @property
-    def spoken_until_ms(self) -> int:
-        return max(word.end_ms for word in self.words)
+    shown: Shown
+    lead_ms: int
+    """How much of the time for reading goes into who speaks, rather than what is said."""
 
 
 def make_cues(transcript: Transcript, rules: Rules, shots_ms: Sequence[int] = ()) -> tuple[Cue, ...]:
@@ -77,8 +64,9 @@ def make_cues(transcript: Transcript, rules: Rules, shots_ms: Sequence[int] = ()
         Cues in order, apart, with every word of the transcript once, set by the typography of its rules.
     """
     drafts = _drafts(tuple(_runs(transcript, rules)), transcript.language)
-    starts = _starts(drafts, shots_ms)
-    ends = _ends(drafts, starts, shots_ms, transcript.duration_ms)
+    shown = tuple(draft.shown for draft in drafts)
+    starts = start_times(shown, shots_ms)
+    ends = end_times(shown, starts, shots_ms, transcript.duration_ms)
     return tuple(
         Cue(id=str(number), start_ms=start, end_ms=end, lines=draft.lines)
         for number, (draft, start, end) in enumerate(zip(drafts, starts, ends, strict=True), 1)
@@ -130,20 +118,55 @@ def speaker_name(transcript: Transcript, key: str | None) -> str | None:
 
 
 def _drafts(runs: tuple[_Run, ...], language: Language) -> tuple[_Draft, ...]:
-    """Divide runs into cues. A label that cannot be read beside its words waits for the next cue of its speaker.
+    """Divide runs into cues, and find time for the names that cannot be read beside their words.
 
-    A dash says meanwhile that somebody else speaks, so that nobody's words pass for another's.
+    Such a name waits for the next cue of its speaker; a dash says meanwhile that somebody else speaks, so that nobody's
+    words pass for another's. Where the next cue cannot bear it either, or there is none, the words are divided
+    otherwise, share a cue with a neighbour's that has time to spare, or let the cue before announce the name. Where
+    nobody has time, the name comes at once: it outweighs speed.
     """
     drafts = tuple(_laid(runs, language))
     waiting = frozenset(_unread_labels(drafts))
     while waiting:
-        late = tuple(_laid(tuple(_with_late_labels(runs, waiting)), language))
-        # Where the next cue cannot bear it either, the name comes at once: it outweighs speed.
-        gained = waiting & frozenset(_read_late(late))
+        late = tuple(_with_late_labels(runs, waiting))
+        tried = tuple(_laid(late, language))
+        gained = waiting & frozenset(_read_late(tried))
         if gained == waiting:
-            return late
+            runs, drafts = late, tried
+            break
         waiting = gained
+    return _with_time_for_names(runs, drafts, language)
+
+
+def _with_time_for_names(runs: tuple[_Run, ...], drafts: tuple[_Draft, ...], language: Language) -> tuple[_Draft, ...]:
+    """Return cues divided so that there is time for the names that make them too fast, as far as there can be."""
+    fast = frozenset(_unread_for_names(drafts))
+    pressed = fast
+    while pressed:
+        tried = tuple(_laid(tuple(_pressing(runs, pressed)), language))
+        still = frozenset(_unread_for_names(tried))
+        if not still & pressed:
+            return tried if len(still) < len(fast) else drafts
+        pressed -= still
     return drafts
+
+
+def _unread_for_names(drafts: Sequence[_Draft]) -> Iterator[int]:
+    """Yield after how many words a label comes that makes a cue too fast whose words alone could be read."""
+    spoken = 0
+    for draft, unread in zip(drafts, _unread(drafts), strict=True):
+        for line in draft.lines:
+            if line.label is not None and 0 < unread <= draft.lead_ms:
+                yield spoken
+            spoken += len(line.words)
+
+
+def _pressing(runs: Sequence[_Run], pressed: AbstractSet[int]) -> Iterator[_Run]:
+    """Yield runs of which those that begin after so many words of all are pressed."""
+    spoken = 0
+    for run in runs:
+        yield replace(run, pressed=spoken in pressed)
+        spoken += len(run.words)
 
 
 def _laid(runs: Sequence[_Run], language: Language) -> Iterator[_Draft]:
@@ -165,15 +188,25 @@ def _laid(runs: Sequence[_Run], language: Language) -> Iterator[_Draft]:
 
 def _unread_labels(drafts: Sequence[_Draft]) -> Iterator[int]:
     """Yield after how many words a label should come that is in a cue with too little time, where its run goes on."""
-    starts = _starts(drafts, ())
     spoken = 0
-    for at, draft in enumerate(drafts):
-        spoken += sum(1 for _ in draft.words)
-        first, after = draft.lines[0], drafts[at + 1].lines[0] if at + 1 < len(drafts) else None
-        goes_on = after is not None and after.label is None and _whose(after) == _whose(first)
+    following = (*drafts[1:], None)
+    for draft, after, unread in zip(drafts, following, _unread(drafts), strict=False):
+        spoken += _word_count(draft)
+        first = draft.lines[0]
+        goes_on = after is not None and after.lines[0].label is None and _whose(after.lines[0]) == _whose(first)
         alone = len({_whose(line) for line in draft.lines}) == 1
-        if first.label is not None and alone and goes_on and _short_ms(drafts, starts, at) > 0:
+        if first.label is not None and alone and goes_on and unread > 0:
             yield spoken
+
+
+def _unread(drafts: Sequence[_Draft]) -> list[int]:
+    """Return by how many ms each cue is too short to be read; negative where it has time to spare."""
+    shown = tuple(draft.shown for draft in drafts)
+    return unread_ms(shown, start_times(shown))
+
+
+def _word_count(draft: _Draft) -> int:
+    return sum(len(line.words) for line in draft.lines)
 
 
 def _whose(line: Line) -> tuple[str | None, str]:
@@ -195,12 +228,11 @@ def _with_late_labels(runs: Sequence[_Run], waiting: AbstractSet[int]) -> Iterat
 
 def _read_late(drafts: Sequence[_Draft]) -> Iterator[int]:
     """Yield after how many words a label comes late, where both its cue and the dashed one before can be read."""
-    starts = _starts(drafts, ())
     spoken = 0
-    for at, (draft, after) in enumerate(pairwise(drafts)):
-        spoken += sum(1 for _ in draft.words)
+    for (draft, after), unread in zip(pairwise(drafts), pairwise(_unread(drafts)), strict=False):
+        spoken += _word_count(draft)
         late = draft.lines[0].dashed and after.lines[0].label is not None
-        if late and max(_short_ms(drafts, starts, each) for each in (at, at + 1)) <= 0:
+        if late and max(unread) <= 0:
             yield spoken
 
 
@@ -216,6 +248,7 @@ def _measured(runs: Sequence[_Run], language: Language) -> Iterator[Run]:
             answered=after is None or after.label is not None or after.dashed,
             same_speaker=before is not None and before.speaker == run.speaker,
             dashed=run.dashed,
+            pressed=run.pressed,
         )
 
 
@@ -242,92 +275,14 @@ def _fitted(name: str | None, rules: CaptionRules, language: Language) -> str | 
 
 def _draft(lines: tuple[Line, ...], rules: CaptionRules, language: Language) -> _Draft:
     cue = Cue(id="", start_ms=0, end_ms=0, lines=lines)
+    words = cue.words
     # The eye takes a line break for a space.
-    characters = len(" ".join(shown_lines(cue, language)))
-    return _Draft(lines=lines, rules=rules, reading_ms=min(rules.most_ms, rules.reading_ms(characters, len(cue.words))))
-
-
-def _starts(drafts: Sequence[_Draft], shots_ms: Sequence[int]) -> list[int]:
-    """Return when each cue comes: with its first word, unless time is lent to or by a neighbour or a shot changes."""
-    starts: list[int] = []
-    for draft in drafts:
-        starts.append(max(draft.start_ms, starts[-1] if starts else 0))
-    for at, draft in enumerate(drafts):
-        if at == 0:
-            starts[0] -= max(0, min(starts[0], draft.rules.start_tolerance_ms, _short_ms(drafts, starts, 0)))
-        else:
-            starts[at] += _lent_ms(drafts, starts, at)
-        starts[at] = _start_with_shot(drafts, starts, at, shots_ms)
-    for at in range(1, len(starts)):
-        starts[at] = max(starts[at], starts[at - 1] + _LEAST_SHOWN_MS + drafts[at - 1].rules.gap_ms)
-    return starts
-
-
-def _start_with_shot(drafts: Sequence[_Draft], starts: list[int], at: int, shots_ms: Sequence[int]) -> int:
-    """Return the shot change close to a cue's start, where neither it nor the one before loses by it, or that start."""
-    draft, usual = drafts[at], starts[at]
-    reach = min(draft.rules.shot_ms, draft.rules.start_tolerance_ms)
-    shot = _nearest(shots_ms, draft.start_ms, reach)
-    if shot is None:
-        return usual
-    concerned = range(max(0, at - 1), at + 1)
-    before = [max(0, _short_ms(drafts, starts, each)) for each in concerned]
-    spoken = at > 0 and shot - drafts[at - 1].rules.gap_ms < min(
-        drafts[at - 1].spoken_until_ms, usual - drafts[at - 1].rules.gap_ms
+    seen, said = " ".join(shown_lines(cue, language)), " ".join(visible_word(word) for word in words)
+    reading_ms, saying_ms = (min(rules.most_ms, rules.reading_ms(len(text), len(words))) for text in (seen, said))
+    shown = Shown(
+        start_ms=words[0].start_ms,
+        spoken_until_ms=max(word.end_ms for word in words),
+        reading_ms=reading_ms,
+        rules=rules,
     )
-    starts[at] = shot
-    after = [max(0, _short_ms(drafts, starts, each)) for each in concerned]
-    starts[at] = usual
-    return usual if spoken or any(late > early for early, late in zip(before, after, strict=True)) else shot
-
-
-def _nearest(shots_ms: Sequence[int], moment: int, reach: int) -> int | None:
-    """Return the shot change that is nearest to a moment, if any is within reach."""
-    at = bisect_left(shots_ms, moment)
-    near = [shot for shot in shots_ms[max(0, at - 1) : at + 1] if abs(shot - moment) <= reach]
-    return min(near, key=lambda shot: abs(shot - moment), default=None)
-
-
-def _lent_ms(drafts: Sequence[_Draft], starts: Sequence[int], at: int) -> int:
-    """Return by how much a cue should start later, for its predecessor's sake, or earlier (negative) for its own."""
-    tolerance = drafts[at].rules.start_tolerance_ms
-    before, here = _short_ms(drafts, starts, at - 1), _short_ms(drafts, starts, at)
-    if before > 0 > here:
-        return min(tolerance, before, -here)
-    if here > 0 > before:
-        # Only silence is taken from the predecessor: it stays while its own words sound.
-        silence = starts[at] - drafts[at - 1].rules.gap_ms - drafts[at - 1].spoken_until_ms
-        return -max(0, min(tolerance, here, -before, silence))
-    return 0
-
-
-def _short_ms(drafts: Sequence[_Draft], starts: Sequence[int], at: int) -> int:
-    """Return how much longer a cue would have to stay to be read; negative where it has time to spare."""
-    draft = drafts[at]
-    next_start = starts[at + 1] if at + 1 < len(starts) else None
-    return draft.reading_ms - (draft.rules.end_ms(starts[at], draft.spoken_until_ms, next_start) - starts[at])
-
-
-def _ends(drafts: Sequence[_Draft], starts: Sequence[int], shots_ms: Sequence[int], duration_ms: int) -> list[int]:
-    following = (*starts[1:], None)
-    ends = [
-        _end(draft, start, next_start, shots_ms)
-        for draft, start, next_start in zip(drafts, starts, following, strict=False)
-    ]
-    if ends:
-        ends[-1] = max(starts[-1] + _LEAST_SHOWN_MS, min(ends[-1], max(duration_ms, drafts[-1].spoken_until_ms)))
-    return ends
-
-
-def _end(draft: _Draft, start: int, next_start: int | None, shots_ms: Sequence[int]) -> int:
-    """Return when a cue goes: as late as it may, or before a shot change, where it has been read and heard by then."""
-    rules = draft.rules
-    usual = rules.end_ms(start, draft.spoken_until_ms, next_start)
-    shot = _nearest(shots_ms, usual, rules.shot_ms)
-    if shot is None:
-        return usual
-    end = shot - rules.gap_ms
-    # Before the next cue there is either no gap to be seen or one that is long enough.
-    apart = next_start is None or next_start == shot or next_start - end >= rules.closed_gap_ms
-    heard = max(draft.spoken_until_ms, start + draft.reading_ms) <= end <= usual
-    return end if apart and heard else usual
+    return _Draft(lines=lines, shown=shown, lead_ms=reading_ms - saying_ms)

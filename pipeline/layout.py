@@ -10,7 +10,7 @@ and widths in, positions out.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain, pairwise
 from typing import Final
@@ -50,13 +50,22 @@ _FRAGMENT: Final = 1.4
 _STRADDLE: Final = 18.0
 _PAUSE_MS: Final = 400
 _PAUSE: Final = 0.08
-_TOO_SHORT: Final = 60.0
+_TOO_SHORT: Final = 300.0
 _TOO_SHORT_MS: Final = 0.15
 _UNREAD: Final = 1.2
+_PRESSED: Final = 280.0
+_PRESSED_MS: Final = 0.5
+"""A name that its words leave no time for: dearer than any break but one that parts a pair."""
+_ANNOUNCED: Final = 40.0
+_ANNOUNCED_PAUSE: Final = 0.5
+"""A label below the words before it, rather than beside its own; and a pause between, as a share of bridging it."""
 _OPEN_GAP: Final = 150.0
 _TOO_LONG: Final = 20_000.0
 _SHARED: Final = 45.0
 """Two runs in one block: dearer than a poor break, cheaper than a block that nobody can read in its time."""
+_EARLY_MS: Final = 1000
+_EARLY: Final = 0.08
+"""What the second of two voices says is read before it is heard: beyond so much of that it tells too much."""
 _UNNAMED: Final = 8.0
 
 
@@ -73,6 +82,7 @@ class Run:
             out then leaves nothing behind that could be taken for the speaker's before.
         same_speaker: Whether the run before it is of the same speaker, so that no dash parts the two.
         dashed: Whether its label is only a dash, which never has a line for itself.
+        pressed: Whether its words are to be divided, or share a block, so that there is time to read its label.
     """
 
     words: Sequence[Word]
@@ -82,6 +92,7 @@ class Run:
     answered: bool = False
     same_speaker: bool = False
     dashed: bool = False
+    pressed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,38 +117,41 @@ Block = tuple[Row, ...]
 def lay_out(runs: Sequence[Run]) -> tuple[Block, ...]:
     """Divide runs of words into cues of one or two lines.
 
-    A block holds words of one run, or of two that follow each other, a line each, where both have too little time.
+    A block holds words of one run, or of two that follow each other, a line each, where both have too little time. The
+    label of a pressed run may be the last line of the block before it.
 
     Returns:
         Blocks that hold every word once, in order.
     """
     words = _Words(runs)
-    best = [0.0] + [math.inf] * words.count
-    chosen: list[Block] = [()] * (words.count + 1)
+    # Beside each place, what it costs to come there with the next label shown already.
+    best = [[0.0, math.inf]] + [[math.inf, math.inf] for _ in range(words.count)]
+    chosen: list[list[tuple[Block, bool]]] = [[((), False), ((), False)] for _ in range(words.count + 1)]
     low = 0
     for last in range(1, words.count + 1):
         while last - low > 1 and not words.fits(low, last):
             low += 1
         # The longest cues first: they are mostly the cheapest, and what cannot beat them is not looked into.
-        for first in range(low, last):
+        for first, told in words.beginnings(low, last):
             if last - first > 1 and not words.fits(first, last):
                 continue
-            cost = best[first] + words.cue_cost(first, last)
-            if cost >= best[last]:
-                continue
-            rows, arranged = words.arrange(first, last)
-            if cost + arranged < best[last]:
-                best[last] = cost + arranged
-                chosen[last] = rows
+            cost = best[first][told] + words.cue_cost(first, last)
+            for telling in (False, True) if words.announces(last) else (False,):
+                if cost >= best[last][telling]:
+                    continue
+                rows, arranged = words.announce(first, last, told) if telling else words.arrange(first, last, told)
+                if cost + arranged < best[last][telling]:
+                    best[last][telling] = cost + arranged
+                    chosen[last][telling] = rows, told
     return _trace(chosen)
 
 
-def _trace(chosen: Sequence[Block]) -> tuple[Block, ...]:
+def _trace(chosen: Sequence[Sequence[tuple[Block, bool]]]) -> tuple[Block, ...]:
     blocks = []
-    block = chosen[-1]
+    block, told = chosen[-1][False]
     while block:
         blocks.append(block)
-        block = chosen[block[0].first]
+        block, told = chosen[block[0].first][told]
     return tuple(reversed(blocks))
 
 
@@ -181,34 +195,61 @@ class _Words:
         earlier = self.ends[self.begins[run] - 1] if self.run_of[first] != run else 0
         return max(self.ends[last - 1], earlier)
 
-    def arrange(self, first: int, last: int) -> tuple[Block, float]:
+    def beginnings(self, low: int, last: int) -> Iterator[tuple[int, bool]]:
+        """Yield where a cue may begin, and whether the label there was shown by the one before."""
+        for first in range(low, last):
+            yield first, False
+            if self.announces(first):
+                yield first, True
+
+    def announces(self, last: int) -> bool:
+        """Say whether the label of what comes next may be the last line of a cue."""
+        number = self.run_of[last] if last < self.count else 0
+        run = self.runs[number]
+        named = run.pressed and not run.dashed and run.label_width > 0
+        return named and number > 0 and last == self.begins[number] and not run.same_speaker and run.rules.lines == 2
+
+    def announce(self, first: int, last: int, told: bool) -> tuple[Block, float]:
+        """Put the words of one cue on a line, and below them the label of what comes next."""
+        left, right = self.runs[self.run_of[first]], self.runs[self.run_of[last]]
+        label = self._label(first, told)
+        widths = left.dash_width + label + self.width(first, last), right.dash_width + right.label_width - 1
+        if self.run_of[first] != self.run_of[last - 1] or max(widths) > left.rules.line_characters:
+            return (), math.inf
+        rows = (Row(first=first, last=last, labelled=label > 0), Row(first=last, last=last, labelled=True))
+        cost = _ANNOUNCED + (self.pauses[last] - self.pauses[last - 1]) * _ANNOUNCED_PAUSE
+        return rows, cost + self._time_cost(first, last, sum(widths) + 1, told)
+
+    def arrange(self, first: int, last: int, told: bool) -> tuple[Block, float]:
         """Return the cheapest lines for the words of one cue, and what they cost beside the break after them."""
         if self.run_of[first] != self.run_of[last - 1]:
-            return self._share(first, last)
-        label = self._label(first)
+            return self._share(first, last, told)
+        label = self._label(first, told)
         rows, cost = self._fill(first, last, label)
-        return rows, cost + self._time_cost(first, last, self.width(first, last) + label)
+        return rows, cost + self._time_cost(first, last, self.width(first, last) + label, told)
 
-    def _label(self, first: int) -> int:
+    def _label(self, first: int, told: bool = False) -> int:
         """Return how many characters of a label come before a word."""
         number = self.run_of[first]
-        return self.runs[number].label_width if first == self.begins[number] else 0
+        return self.runs[number].label_width if first == self.begins[number] and not told else 0
 
-    def _share(self, first: int, last: int) -> tuple[Block, float]:
+    def _share(self, first: int, last: int, told: bool) -> tuple[Block, float]:
         """Put the words of two runs on a line each, with the labels or, where they are too much, without."""
         middle = self.begins[self.run_of[last - 1]]
         left, right = self.runs[self.run_of[first]], self.runs[self.run_of[middle]]
         dashes = (0, 0) if right.same_speaker else (left.dash_width, right.dash_width)
-        labels = self._label(first), self._label(middle)
+        labels = self._label(first, told), self._label(middle)
         best: tuple[Block, float] = ((), math.inf)
-        for shown in (labels, (0, 0)) if any(labels) and self._clear(last) else (labels,):
+        spared = any(labels) and self._clear(last) and not self._pressed(first, last, told)
+        for shown in (labels, (0, 0)) if spared else (labels,):
             widths = (
                 dashes[0] + shown[0] + self.width(first, middle),
                 dashes[1] + shown[1] + self.width(middle, last),
             )
             cost = _SHARED + _UNNAMED * sum(had > has for had, has in zip(labels, shown, strict=True))
+            cost += max(0, self.starts[middle] - self.starts[first] - _EARLY_MS) * _EARLY
             cost += 0.0 if max(widths) <= left.rules.line_characters else _TOO_LONG
-            cost += self._time_cost(first, last, sum(widths) + 1)
+            cost += self._time_cost(first, last, sum(widths) + 1, told)
             if cost < best[1]:
                 rows = (
                     Row(first=first, last=middle, labelled=shown[0] > 0),
@@ -266,7 +307,7 @@ class _Words:
             cost += missing * _FRAGMENT
         return cost
 
-    def _time_cost(self, first: int, last: int, characters: int) -> float:
+    def _time_cost(self, first: int, last: int, characters: int, told: bool) -> float:
         """Return what it costs to show so many characters for as long as there is time."""
         rules = self.runs[self.run_of[first]].rules
         start, next_start = self.starts[first], self.next_starts[last - 1]
@@ -276,4 +317,13 @@ class _Words:
         if next_start is not None and rules.gap_ms < next_start - end < rules.closed_gap_ms:
             cost += _OPEN_GAP
         unread = rules.reading_ms(characters, last - first) - (end - start)
+        if unread > 0 and self._pressed(first, last, told):
+            said_ms = rules.reading_ms(self.width(first, last), last - first)
+            name_ms = min(unread, rules.reading_ms(characters, last - first) - said_ms)
+            cost += min(_PRESSED, name_ms * _PRESSED_MS)
         return cost + max(0, unread) * rules.characters_per_second / 1000 * _UNREAD
+
+    def _pressed(self, first: int, last: int, told: bool) -> bool:
+        """Say whether words have a label before them, or among or after them, that there is to be time for."""
+        numbers = range(self.run_of[first] + told, self.run_of[min(last, self.count - 1)] + 1)
+        return any(self.runs[number].pressed and first <= self.begins[number] <= last for number in numbers)

@@ -372,6 +372,15 @@ def test_lint_finds_nothing_in_our_own_and_takes_a_profile(tmp_path: Path) -> No
         tribune("lint", file, "--language", "es")
 
 
+@pytest.mark.usefixtures("english")
+@pytest.mark.parametrize("end", READ_BACK)
+def test_lint_tells_in_any_file_what_of_a_speed_is_the_name(tmp_path: Path, end: str) -> None:
+    spoken = transcript(("S1", "Yes, certainly, absolutely."), names={"S1": "Anne Roy"}, word_ms=150)
+    file = tmp_path / f"x{end}"
+    file.write_text(WRITERS[end](document(spoken).captions), encoding="utf-8")
+    assert "10 of its characters only tell who speaks" in tribune("lint", file)[1]
+
+
 def test_lint_measures_what_a_viewer_sees() -> None:
     line = f"-- Anne Roy : {'x' * 29}"
     captions = as_shown(opened(f"1\n00:00:01,000 --> 00:00:05,000\n{line}\n", "x.srt").read, "en")

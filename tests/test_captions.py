@@ -414,12 +414,55 @@ def test_who_speaks_behind_a_dash_is_known_from_the_next_caption_when_it_is_read
     assert [each.text for cue in read.cues for each in cue.words] == [each.text for each in spoken.words]
 
 
+def announced(pause_ms: int) -> Transcript:
+    """Return what two people say, the second so fast that nobody could read a name beside it, after a silence."""
+    begun = 4500 + pause_ms
+    spoken = of_words(
+        ("S1", said("It was made in much the same way,", 500, 2500) + said("by a similar process.", 2500, 4500)),
+        ("S2", said("This is the acoustic corpus of all we have recorded,", begun, begun + 2500)),
+        ("S1", said("So it is.", begun + 2600, begun + 4600)),
+    )
+    names = (Speaker(key="S1", name="Ada Roy"), Speaker(key="S2", name="Daniel Tremblay"))
+    return replace(spoken, speakers=names)
+
+
+def test_a_name_that_nobody_could_read_beside_its_words_is_announced_below_the_words_before() -> None:
+    spoken = announced(1500)
+    cues = make_cues(spoken, RULES)
+    assert [shown_lines(cue, "en") for cue in cues] == [
+        ("Ada Roy: It was made in much the same way,",),
+        ("-by a similar process.", "-Daniel Tremblay:"),
+        ("This is the acoustic corpus", "of all we have recorded,"),
+        ("Ada Roy: So it is.",),
+    ]
+    assert lint(cues, RULES) == ()
+    assert [word for cue in cues for word in cue.words] == list(spoken.words)
+
+
+@pytest.mark.parametrize("end", [".vtt", ".srt", ".ttml"])
+def test_whose_name_was_announced_speaks_next_when_it_is_read_again(end: str) -> None:
+    spoken = announced(1500)
+    names = tuple((each.key, each.name or "") for each in spoken.speakers)
+    written = writer(end)(CaptionFile(language="en", cues=make_cues(spoken, RULES), names=names))
+    read = as_interpreted(open_captions(written.encode(), f"x{end}").read, "en")
+    known = dict(read.names)
+    assert [known[line.speaker] for line in read.cues[2].lines] == ["Daniel Tremblay"] * 2
+    assert [each.text for cue in read.cues for each in cue.words] == [each.text for each in spoken.words]
+    assert [shown_lines(cue, "en") for cue in read.cues] == [shown_lines(cue, "en") for cue in make_cues(spoken, RULES)]
+
+
+def test_a_name_is_announced_across_no_long_silence() -> None:
+    cues = make_cues(announced(9000), RULES)
+    assert all(line.words for cue in cues for line in cue.lines if line.label == "Daniel Tremblay")
+
+
 def test_a_lone_voice_without_a_name_has_no_label() -> None:
     assert shown(("S1", "Yes.")) == ["Yes."]
 
 
 def test_a_voice_that_cannot_be_told_among_others_does_not_pass_for_the_one_before() -> None:
-    assert shown(("S1", "Yes."), (None, "No."), names={"S1": "Anne"}) == ["Anne: Yes.", "Unidentified voice: No."]
+    captions = shown(("S1", "Yes, I do."), (None, "I do not think so at all."), names={"S1": "Anne"})
+    assert captions == ["Anne: Yes, I do.", "Unidentified voice: | I do not think so at all."]
 
 
 def test_without_any_speakers_there_are_no_labels() -> None:
@@ -465,7 +508,7 @@ def test_the_last_cue_does_not_outlast_the_recording() -> None:
 
 def test_fast_speech_takes_the_free_time_before_it() -> None:
     said = tuple(
-        word(text, 1000 + at * 60, 1060 + at * 60) for at, text in enumerate(["extraordinarily", "fast", "words"])
+        word(text, 1000 + at * 160, 1160 + at * 160) for at, text in enumerate(["extraordinarily", "fast", "words"])
     )
     cue, *_ = make_cues(of_words(("S1", said)), RULES)
     assert cue.start_ms == 900
@@ -544,6 +587,17 @@ def test_lint_counts_words_for_a_profile_that_limits_them() -> None:
 
 def test_lint_says_nothing_of_good_captions() -> None:
     assert lint([cue("Go on."), cue("Now", start_ms=2083, end_ms=4000, at="2")], RULES) == ()
+
+
+def test_lint_tells_what_of_a_speed_is_the_name_and_what_is_speech() -> None:
+    named = cue("extraordinarily well", end_ms=1000)
+    named = replace(named, lines=(replace(named.lines[0], label="Anne Roy"),))
+    [finding] = lint([named], RULES)
+    assert (finding.rule, finding.measured, finding.lead, finding.words_measured) == ("speed", 30, 10, 20)
+    assert "10 of its characters only tell who speaks; its words alone would be read at 20." in finding.explain("en")
+    assert "10 de ses caractères ne servent qu’à dire qui parle" in finding.explain("fr")
+    [unnamed] = lint([cue("extraordinarily extraordinary", end_ms=1000)], RULES)
+    assert (unnamed.lead, unnamed.words_measured) == (0, None)
 
 
 def test_french_findings_have_a_decimal_comma() -> None:

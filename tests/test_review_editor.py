@@ -851,6 +851,31 @@ def test_words_are_said_to_be_in_the_other_language_and_that_is_taken_back_and_s
     assert [word.timed for word in words[:3]] == ["recognised"] * 3
 
 
+def test_what_is_typed_right_before_a_word_leaves_that_word_its_language_and_time(
+    reviewer: Reviewer, sessions: dict[Language, Desk]
+) -> None:
+    desk = sessions["en"]
+    page = reviewer.open(desk.session_id)
+    reviewer.caret_after(0, "Good morn")
+    page.keyboard.press("F9")
+    reviewer.caret_after(0, "Good ")
+    page.keyboard.type("dear ")
+    expect(page.locator("#pane .text").first.locator("span[lang=fr]").first).to_have_text("morning,")
+    # A word that a person has changed reads as nothing that was recognised.
+    reviewer.caret_after(0, "morning")
+    page.keyboard.type("s")
+    reviewer.caret_after(0, "dear ")
+    page.keyboard.type("all ")
+    reviewer.save()
+    words = desk.latest().transcript.words
+    assert [(word.text, word.language, word.timed) for word in words[:4]] == [
+        ("Good", "en", "recognised"),
+        ("dear", "en", "interpolated"),
+        ("all", "en", "interpolated"),
+        ("mornings,", "fr", "interpolated"),
+    ]
+
+
 def test_titles_that_hold_words_that_are_cut_are_named(reviewer: Reviewer, sessions: dict[Language, Desk]) -> None:
     desk = sessions["en"]
     words = desk.latest().transcript.words

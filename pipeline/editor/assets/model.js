@@ -119,19 +119,20 @@ function commonEnd(one, other, most) {
 }
 
 /** Tokens of a changed text: whoever is still there keeps the word that it was. */
-export function retokenise(tokens, text) {
+function retokenise(tokens, text, base) {
   const before = tokens.map((token) => token.text);
   const now = splitWords(text);
   const head = commonStart(before, now);
   const tail = commonEnd(before, now, Math.min(before.length, now.length) - head);
   const old = tokens.slice(head, before.length - tail);
   const changed = now.slice(head, now.length - tail);
-  return [...tokens.slice(0, head), ...matched(old, changed), ...tokens.slice(before.length - tail)];
+  return [...tokens.slice(0, head), ...matched(old, changed, base), ...tokens.slice(before.length - tail)];
 }
 
 /** As many words as before are the same words written otherwise; else only equal ones in order are. */
-function matched(old, changed) {
+function matched(old, changed, base) {
   if (old.length === changed.length) return changed.map((text, at) => rewritten(old[at], text));
+  if (old.length === 1 && changed.join("") === old[0].text) return parted(old[0], changed, base);
   let from = 0;
   return changed.map((text) => {
     const found = old.findIndex((token, at) => at >= from && token.text === text);
@@ -139,6 +140,15 @@ function matched(old, changed) {
     from = found + 1;
     return rewritten(old[found], text);
   });
+}
+
+/** A token that spaces part: what was typed right before or behind a word is none of it. The part that reads as recognised,
+    else the longest, is the word that it was, with its time and language. */
+function parted(token, parts, base) {
+  const longest = parts.reduce((most, part, at) => (part.length > parts[most].length ? at : most), 0);
+  const recognised = parts.indexOf(base.text[token.word]);
+  const kept = recognised < 0 ? longest : recognised;
+  return parts.map((text, at) => (at === kept ? rewritten(token, text) : { text, word: null }));
 }
 
 /** A token written otherwise; a language that a person gave stays. */
@@ -164,7 +174,7 @@ export function setText(document, id, text) {
   const at = indexOfBlock(document, id);
   const block = document.blocks[at];
   if (block.text === text) return document;
-  return withBlocks(document, at, 1, makeBlock(block.speaker, block.joined, retokenise(block.tokens, text), text, id));
+  return withBlocks(document, at, 1, makeBlock(block.speaker, block.joined, retokenise(block.tokens, text, document.base), text, id));
 }
 
 /** Say of the words in a stretch of a block that they are right as they stand. */
@@ -225,7 +235,7 @@ export function splitBlock(document, id, offset) {
   const [head, tail] = [block.text.slice(0, offset).trimEnd(), block.text.slice(offset).trimStart()];
   if (!head || !tail) return [document, null];
   // A place inside a word makes two words of it, before the turn is cut.
-  const tokens = retokenise(block.tokens, `${head} ${tail}`);
+  const tokens = retokenise(block.tokens, `${head} ${tail}`, document.base);
   const count = splitWords(head).length;
   const first = makeBlock(block.speaker, block.joined, tokens.slice(0, count), head, id);
   const second = makeBlock(block.speaker, false, tokens.slice(count), tail);

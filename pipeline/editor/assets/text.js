@@ -59,7 +59,7 @@ export class TextView {
     text.spellcheck = true;
     section.dataset.id = block.id;
     section.append(who, time, text);
-    const entry = { section, who, time, text, block: null, given: "", visible: false, ranges: [] };
+    const entry = { section, who, time, text, block: null, spoken: "", visible: false, ranges: [] };
     this.entries.set(block.id, entry);
     this.seen.observe(section);
     return entry;
@@ -78,11 +78,17 @@ export class TextView {
     describe(entry.who, host.say("who_button", { name: label, time: at }));
     describe(entry.time, host.say("play_from", { time: at }));
     describe(entry.text, host.say("text_label", { name: label, time: at }));
-    const given = block.tokens.map((token) => token.language ?? "").join(" ").trim();
+    const spoken = this.#spoken(block);
     if (first || entry.text.textContent !== block.text) this.#write(entry);
-    else if (entry.given !== given) this.#restate(entry);
-    entry.given = given;
+    else if (entry.spoken !== spoken) this.#restate(entry);
+    entry.spoken = spoken;
     this.#paint(entry);
+  }
+
+  /** Which languages a block is in, word for word: what is typed in a browser's text goes on in that of where it stands. */
+  #spoken(block) {
+    const [main, runs] = assignLanguages(block, this.document.base);
+    return runs.length > 1 ? runs.map(({ language, text }) => language + text.trim().split(/\s+/u).length).join(" ") : main;
   }
 
   /** Write a paragraph whose words are of other languages now; whoever is in it stays where they are. */
