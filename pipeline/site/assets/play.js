@@ -1,0 +1,81 @@
+/**
+ * The button that plays, and the player as soon as somebody wants it.
+ *
+ * The player weighs more than the rest of a page, and many who open one only read. So a page begins with its picture under
+ * one button. The player is asked for when somebody points at it, comes to it by keyboard, plays, or goes to a moment, and
+ * when they have a place to be brought back to; then it takes the button's place, which is where it stood all along. Takes
+ * the `video` element, which plays by itself without script and wherever the player cannot be had. Stands alone because the
+ * transcript, too, plays from a moment.
+ */
+
+export const video = document.getElementById("video");
+const frame = video?.parentElement;
+const button = document.getElementById("play");
+
+/** What this browser keeps; where it keeps nothing, everything works for as long as the page is open. */
+export const kept = {
+  read(name) {
+    try {
+      return localStorage.getItem(`tribune.${name}`);
+    } catch {
+      return null;
+    }
+  },
+  write(name, value) {
+    try {
+      if (value === null) localStorage.removeItem(`tribune.${name}`);
+      else localStorage.setItem(`tribune.${name}`, value);
+    } catch {
+      // Private windows and full disks refuse; the choice holds until the page is closed.
+    }
+  },
+};
+
+let asked = null;
+/** What plays when it is told to, once it is there: the player, or else the element. */
+let player = null;
+
+/** Ask for the player, the first time that somebody wants it. */
+export function wantPlayer() {
+  asked ??= bringPlayer()
+    .catch(giveBack)
+    .then((made) => (player = made));
+  return asked;
+}
+
+async function bringPlayer() {
+  // Each needs the next one; they come together.
+  const names = [`player.${document.documentElement.lang}`, "player", "video-js"];
+  const [made] = await Promise.all(names.map((name) => import(`./${name}.js`)));
+  return made.player;
+}
+
+/** Where the player cannot be had, the browser's own is there again. */
+function giveBack() {
+  const focused = document.activeElement === button;
+  button.remove();
+  video.controls = true;
+  if (focused) video.focus();
+  return video;
+}
+
+/** Play, because of a click or a key, as browsers demand; a browser that refuses leaves the button to be pressed again. */
+export async function play() {
+  if (!player) {
+    frame.classList.add("waiting");
+    // Some let an element play only while the press that asks for it is being handled; and so it begins to load.
+    video.play().catch(() => {});
+    video.pause();
+    await wantPlayer();
+  }
+  await player.play().catch(() => {});
+  frame.classList.remove("waiting");
+}
+
+if (button) {
+  video.controls = false;
+  button.hidden = false;
+  button.addEventListener("click", play);
+  for (const sign of ["pointerenter", "focusin"]) frame.addEventListener(sign, wantPlayer, { once: true });
+  if (kept.read(`position.${video.dataset.session}`)) wantPlayer();
+}
