@@ -31,8 +31,8 @@ from pipeline.locks import is_held
 from pipeline.review import Desk
 from pipeline.revisions import CorrectedTurn, Correction, Token
 from tests.browser import open_browser, until, watch
-from tests.pages import PASSAGES
 from tests.clips import cut
+from tests.pages import PASSAGES
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 WAIT_S = 240.0
@@ -261,7 +261,7 @@ def test_a_learner_plays_the_page_sees_a_caption_and_follows_a_click_in_the_tran
         start_s = page.evaluate(
             """() => { const said = [...document.querySelectorAll("#pane .said")].at(-1);
             const steps = (said.dataset.steps ?? "").split(" ").map(Number);
-            return Number(said.querySelector(".time").hash.slice(3)) + steps.reduce((sum, step) => sum + step) / 1000 }"""
+            return Number(said.querySelector(".time").hash.slice(3)) + steps.reduce((sum, ms) => sum + ms) / 1000 }"""
         )
         last.click()
         until(page, f"document.querySelector('#video').currentTime >= {start_s - 0.05}")

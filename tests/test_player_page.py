@@ -455,8 +455,16 @@ def test_nothing_moves_when_the_player_comes(page: Page) -> None:
 @pytest.fixture
 def held(page: Page) -> list[Route]:
     """Holds the player back: what asked for its library, to be let go on."""
+    return hold_back(page)
+
+
+def hold_back(page: Page) -> list[Route]:
     held: list[Route] = []
-    page.route("**/video-js.js", held.append)
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/video-js.js", hold)
     return held
 
 
@@ -537,8 +545,7 @@ def test_one_press_is_enough_where_the_browser_plays_nothing_unasked(chromium: B
     unasked.goto(embedded)
     until(unasked, "window.no === 'NotAllowedError'")
     page = strict.new_page()
-    held: list[Route] = []
-    page.route("**/video-js.js", held.append)
+    held = hold_back(page)
     page.goto(embedded, wait_until="networkidle")
     page.mouse.click(400, 200)
     let_come(page, held)

@@ -61,15 +61,19 @@ class Weight:
 
 
 def weigh(browser: Browser, url: str) -> Weight:
-    """Return the weight of all that a browser asks for, media left out, when a page is opened and nothing on it touched.
+    """Return the weight of all that a browser asks for, media left out, when a page is opened and not touched.
 
     Args:
         browser: Keeps nothing for later pages.
         url: Of the page.
     """
     answers: list[Response] = []
+
+    def note(answer: Response) -> None:
+        answers.append(answer)
+
     page = browser.new_page(viewport={"width": 1280, "height": 900})
-    page.on("response", answers.append)
+    page.on("response", note)
     page.goto(url, wait_until="networkidle")
     bodies = [answer.body() for answer in answers if not answer.headers["content-type"].startswith(MEDIA)]
     page.close()
@@ -145,7 +149,8 @@ def main() -> None:
             longest, _ = pages["session, 2 h, 30,000 words"]
             took = [_play(browser, f"{address}/{longest}") for _ in range(options.plays)]
             say(
-                f"first caption after play is pressed on a page just opened: median {statistics.median(took):.0f} ms, longest {max(took):.0f} ms, "
+                f"first caption after play, on a page just opened: median {statistics.median(took):.0f} ms, "
+                f"longest {max(took):.0f} ms, "
                 f"of {CAPTION_MS} ms"
             )
 
