@@ -73,5 +73,5 @@ def player_script(language: Language) -> bytes:
     texts = {name: message(code, language, first="{1}", second="{2}") for name, code in (_LIBRARY | _OURS).items()}
     table = json.dumps(texts, ensure_ascii=False, indent=0)
     return (
-        f'import {{ enhance }} from "./player.js";\n\nexport const player = enhance("{language}", {table});\n'.encode()
+        f'import {{ enhance }} from "./player.js";\n\nexport const ready = enhance("{language}", {table});\n'.encode()
     )

@@ -32,22 +32,21 @@ export const kept = {
 };
 
 let asked = null;
-/** What plays when it is told to, once it is there: the player, or else the element. */
-let player = null;
+let here = false;
 
-/** Ask for the player, the first time that somebody wants it. */
+/** Ask for the player, the first time that somebody wants it; wait until it is there, or is known not to come. */
 export function wantPlayer() {
   asked ??= bringPlayer()
     .catch(giveBack)
-    .then((made) => (player = made));
+    .then(() => (here = true));
   return asked;
 }
 
 async function bringPlayer() {
   // Each needs the next one; they come together.
   const names = [`player.${document.documentElement.lang}`, "player", "video-js"];
-  const [made] = await Promise.all(names.map((name) => import(`./${name}.js`)));
-  return made.player;
+  const [player] = await Promise.all(names.map((name) => import(`./${name}.js`)));
+  await player.ready;
 }
 
 /** Where the player cannot be had, the browser's own is there again. */
@@ -56,19 +55,18 @@ function giveBack() {
   button.remove();
   video.controls = true;
   if (focused) video.focus();
-  return video;
 }
 
 /** Play, because of a click or a key, as browsers demand; a browser that refuses leaves the button to be pressed again. */
 export async function play() {
-  if (!player) {
+  if (!here) {
     frame.classList.add("waiting");
     // Some let an element play only while the press that asks for it is being handled; and so it begins to load.
     video.play().catch(() => {});
     video.pause();
     await wantPlayer();
   }
-  await player.play().catch(() => {});
+  await video.play().catch(() => {});
   frame.classList.remove("waiting");
 }
 

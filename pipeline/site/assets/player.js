@@ -333,7 +333,7 @@ function handOverFocus(player) {
  *
  * @param {string} language - Of the page.
  * @param {Object<string, string>} texts - By the library's own names, and by ours.
- * @returns {Promise<object>} The player, once it can be told to play.
+ * @returns {Promise<void>} Kept once the player has taken the element over.
  */
 export function enhance(language, texts) {
   const player = makePlayer(language, texts);
@@ -343,5 +343,5 @@ export function enhance(language, texts) {
   player.on("play", () => handOverFocus(player));
   player.ready(() => showLook(player));
   rememberPosition(player);
-  return new Promise((done) => player.ready(() => done(player)));
+  return new Promise((done) => player.ready(done));
 }
