@@ -340,6 +340,13 @@ def make_long(session: Session, words: int) -> PublishedSession:
     turns = [(f"S{at % 4 + 1}", " ".join(sentences[at : at + 4])) for at in range(0, len(sentences), 4)]
     published = make_published(session=session)
     transcript = make_transcript(session, turns)
+
+    def later(word: Word) -> Word:
+        # Nobody speaks to a beat, and recognisers tell time by 20 ms.
+        return dataclasses.replace(word, start_ms=word.start_ms + dice.randrange(0, WORD_MS // 3, 20))
+
+    uneven = (dataclasses.replace(turn, words=tuple(map(later, turn.words))) for turn in transcript.turns)
+    transcript = dataclasses.replace(transcript, turns=tuple(uneven))
     return dataclasses.replace(published, transcript=transcript, cues=make_cues(transcript))
 
 
