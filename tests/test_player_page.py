@@ -380,7 +380,7 @@ def test_everything_that_the_french_player_says_is_ours_and_french(page: Page, n
     until(page, "document.querySelector('.vjs-chapters-button [role=menuitemradio]')")
     said = page.evaluate(
         """() => [document.getElementById("player"), ...document.getElementById("player").querySelectorAll("*")]
-        .filter(each => !each.closest("video, #play bdi, .vjs-text-track-display, [lang]:not(#player, html)"))
+        .filter(each => !each.closest("video, .vjs-text-track-display, [lang]:not(#player, html)"))
         .flatMap(each => [...["aria-label", "title", "aria-valuetext", "aria-roledescription"].map(name =>
           each.getAttribute(name)), ...[...each.childNodes].filter(node => node.nodeType === 3).map(node => node.data)])
         .filter(text => text?.trim()).map(text => text.trim())"""
