@@ -2,9 +2,9 @@
  * The button that plays, and the player as soon as somebody wants it.
  *
  * The player weighs more than the rest of an hour's page, and many who open one only read. So it begins with its picture
- * under one button. The player is asked for when somebody points at it, comes to it by keyboard, plays, or goes to a moment, and
- * when they have a place to be brought back to; then it takes the button's place, which is where it stood all along. Takes
- * the `video` element, which plays by itself without script and wherever the player cannot be had. Stands alone because the
+ * under one button. The player is asked for when somebody points at it, comes to it by keyboard, plays, or goes to a
+ * moment, and when they have a place to be brought back to; then it comes where the button stood all along. Takes the
+ * `video` element, which plays by itself without script and wherever the player cannot be had. Stands alone because the
  * transcript, too, plays from a moment.
  */
 
