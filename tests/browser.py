@@ -179,6 +179,12 @@ def until(page: Page, condition: str, seconds: float = 60.0) -> None:
         page.wait_for_timeout(50)
 
 
+def bring_player(page: Page) -> None:
+    """Point at the player, for which it comes, and wait until it is there."""
+    page.locator("#play").hover()
+    until(page, "document.getElementById('player')")
+
+
 class _RangeHandler(SimpleHTTPRequestHandler):
     """Serves a folder as a bucket would: with byte ranges, which players need in order to seek."""
 

@@ -8,7 +8,7 @@ import html
 import itertools
 import random
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipeline.ffmpeg import find_programs
@@ -103,6 +103,24 @@ PAGE_KINDS = {
 
 What is here is looked at in a browser, checked by a validator, read for words of the other language and photographed.
 """
+
+
+PASSAGES = "#pane .said > span:not([class], [id])"
+"""The passages of a transcript on its page, for style sheets and browsers."""
+
+
+def in_passage(elements: Sequence[tuple[str, Mapping[str, str | None]]]) -> bool:
+    """Say whether what stands within these open elements, the outermost first, is a passage of a transcript."""
+    return any(
+        outer.get("class") == "said" and tag == "span" and not {"class", "id"} & attrs.keys()
+        for (_, outer), (tag, attrs) in itertools.pairwise(elements)
+    )
+
+
+def start_of(published: PublishedSession, words: str) -> int:
+    """Return when the first passage with these words begins, in ms."""
+    laid = (phrase for turn in published.transcript.turns for part in make_paragraphs(turn) for phrase in part)
+    return next(phrase.start_ms for phrase in laid if words in phrase.text)
 
 
 def page_paths(*kinds: str) -> list[str]:
@@ -322,6 +340,13 @@ def make_long(session: Session, words: int) -> PublishedSession:
     turns = [(f"S{at % 4 + 1}", " ".join(sentences[at : at + 4])) for at in range(0, len(sentences), 4)]
     published = make_published(session=session)
     transcript = make_transcript(session, turns)
+
+    def later(word: Word) -> Word:
+        # Nobody speaks to a beat, and recognisers tell time by 20 ms.
+        return dataclasses.replace(word, start_ms=word.start_ms + dice.randrange(0, WORD_MS // 3, 20))
+
+    uneven = (dataclasses.replace(turn, words=tuple(map(later, turn.words))) for turn in transcript.turns)
+    transcript = dataclasses.replace(transcript, turns=tuple(uneven))
     return dataclasses.replace(published, transcript=transcript, cues=make_cues(transcript))
 
 

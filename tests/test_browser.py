@@ -12,17 +12,19 @@ from playwright.sync_api import Browser, Page, expect
 from pipeline.types import Bilingual, Language
 from pipeline.visible import visible
 from tests import browser as browsers
-from tests.browser import NoBrowser, find_or_install_browser, serve, until, watch
+from tests.browser import NoBrowser, bring_player, find_or_install_browser, serve, until, watch
 from tests.pages import (
     ENGLISH,
     FRENCH,
     HOSTILE,
     HOSTILE_ID,
+    PASSAGES,
     SESSION,
     make_media,
     make_published,
     make_sessions,
     moment,
+    start_of,
     write_site,
 )
 
@@ -71,7 +73,7 @@ def scrolled(page: Page) -> float:
 @pytest.mark.parametrize(("session", "interface"), [(ENGLISH, "en"), (FRENCH, "fr"), (FRENCH, "en")])
 def test_it_plays_shows_a_caption_and_marks_what_is_said(page: Page, session: str, interface: Language) -> None:
     open_session(page, session, interface)
-    page.evaluate("document.getElementById('video').play()")
+    page.locator("#play").click()
     shown = page.locator(".vjs-text-track-cue")
     expect(shown).to_have_count(1)
     marked = page.locator("#pane [aria-current]")
@@ -84,8 +86,8 @@ def test_it_plays_shows_a_caption_and_marks_what_is_said(page: Page, session: st
 
 def test_a_click_on_a_passage_plays_from_there(page: Page) -> None:
     open_session(page)
-    passage = page.locator("#pane [data-start]", has_text="We tested forty pages")
-    start_ms = int(passage.get_attribute("data-start") or "")
+    passage = page.locator(PASSAGES, has_text="We tested forty pages")
+    start_ms = start_of(make_published(), "We tested forty pages")
     passage.click()
     until(page, "!document.getElementById('video').paused")
     assert start_ms <= current_time(page) * 1000 + 1 < start_ms + 3_000
@@ -94,6 +96,7 @@ def test_a_click_on_a_passage_plays_from_there(page: Page) -> None:
 
 def test_a_chapter_is_in_the_player_and_plays_from_its_link(page: Page) -> None:
     open_session(page)
+    bring_player(page)
     expect(page.locator(".vjs-chapters-button [role=menuitemradio]")).to_have_count(1)
     link = page.locator(".chapters a").nth(1)
     start_s = float((link.get_attribute("href") or "").removeprefix("#t="))
@@ -105,7 +108,7 @@ def test_a_chapter_is_in_the_player_and_plays_from_its_link(page: Page) -> None:
 
 def test_selecting_text_does_not_seek(page: Page) -> None:
     open_session(page)
-    passage = page.locator("#pane [data-start]").nth(1)
+    passage = page.locator(PASSAGES).nth(1)
     passage.scroll_into_view_if_needed()
     box = passage.bounding_box()
     assert box is not None
@@ -132,6 +135,10 @@ def test_the_whole_page_can_be_walked_by_keyboard(page: Page) -> None:
         assert focus["box"]["width"] > 0, focus
         if not seen or seen[-1] != focus["where"]:
             seen.append(focus["where"])
+        if focus["where"] == "play":
+            # Whoever comes to the button finds the player behind it, and is still at the button.
+            until(page, "document.querySelector('.vjs-fullscreen-control')")
+            assert page.evaluate("document.activeElement.id") == "play"
         if focus["where"].startswith("t="):
             break
     assert seen[0] == "skip"
@@ -184,7 +191,7 @@ def test_a_reader_who_scrolls_is_left_alone_until_they_choose_a_moment(page: Pag
     page.mouse.wheel(0, 300)
     expect(follow).not_to_be_checked()
     page.wait_for_timeout(300)
-    page.locator("#pane [data-start]", has_text="It sounds simple").click()
+    page.locator(PASSAGES, has_text="It sounds simple").click()
     expect(follow).to_be_checked()
     page.evaluate("document.getElementById('video').pause()")
 
@@ -192,7 +199,7 @@ def test_a_reader_who_scrolls_is_left_alone_until_they_choose_a_moment(page: Pag
 def test_a_long_way_through_a_long_transcript_still_ends_at_the_passage(page: Page) -> None:
     page.emulate_media(reduced_motion="reduce")
     open_session(page, LONG)
-    last = page.locator("#pane [data-start]").last
+    last = page.locator(PASSAGES).last
     page.evaluate("document.getElementById('video').pause()")
     page.evaluate(
         """() => { const video = document.getElementById("video");
@@ -259,7 +266,7 @@ def test_hostile_text_is_text(page: Page) -> None:
     open_session(page, HOSTILE_ID)
     assert page.title().startswith(HOSTILE[0])
     assert page.locator("h1").text_content() == visible(" ".join(HOSTILE))
-    assert " ".join(page.locator("#pane [data-start]").all_text_contents()[:-1]) == visible(" ".join(HOSTILE))
+    assert " ".join(page.locator(PASSAGES).all_text_contents()[:-1]) == visible(" ".join(HOSTILE))
 
 
 def test_without_script_everything_can_be_read_and_played(chromium: Browser, address: str) -> None:
@@ -269,6 +276,7 @@ def test_without_script_everything_can_be_read_and_played(chromium: Browser, add
     expect(page.locator(".said").get_by_text("That is a point we should come back to.")).to_be_visible()
     expect(page.get_by_label("Follow the video")).to_be_hidden()
     expect(page.locator("video[controls] track[default]")).to_have_count(1)
+    expect(page.locator("#play")).to_be_hidden()
     box = page.locator("#pane").bounding_box()
     assert box is not None
     assert box["height"] > 740

@@ -32,6 +32,7 @@ from pipeline.review import Desk
 from pipeline.revisions import CorrectedTurn, Correction, Token
 from tests.browser import open_browser, until, watch
 from tests.clips import cut
+from tests.pages import PASSAGES
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 WAIT_S = 240.0
@@ -252,13 +253,16 @@ def test_a_learner_plays_the_page_sees_a_caption_and_follows_a_click_in_the_tran
         page = browser.new_page()
         faults = watch(page, address.split("/sessions/")[0])
         page.goto(address)
-        page.evaluate("document.querySelector('#video').play()")
+        page.locator("#play").click()
         until(page, "document.querySelector('#video').currentTime > 0.5")
         page.evaluate("document.querySelector('#video').currentTime = 8")
         until(page, "document.querySelector('.vjs-text-track-cue')?.textContent.trim()")
-        passages = page.locator("#pane [data-start]")
-        last = passages.nth(passages.count() - 1)
-        start_s = int(last.get_attribute("data-start") or "") / 1000
+        last = page.locator(PASSAGES).last
+        start_s = page.evaluate(
+            """() => { const said = [...document.querySelectorAll("#pane .said")].at(-1);
+            const steps = (said.dataset.steps ?? "").split(" ").map(Number);
+            return Number(said.querySelector(".time").hash.slice(3)) + steps.reduce((sum, ms) => sum + ms) / 1000 }"""
+        )
         last.click()
         until(page, f"document.querySelector('#video').currentTime >= {start_s - 0.05}")
         until(page, "document.querySelector('#pane [aria-current]')")

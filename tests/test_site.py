@@ -25,6 +25,7 @@ from tests.pages import (
     HOSTILE,
     OPTIONS,
     SESSION,
+    in_passage,
     make_cues,
     make_entry,
     make_hostile,
@@ -67,7 +68,7 @@ class Page(HTMLParser):
             return
         languages = [attrs["lang"] for _, attrs in self._open if "lang" in attrs]
         self.texts.append((data.strip(), languages[-1] if languages else None))
-        if self._open and "data-start" in self._open[-1][1]:
+        if in_passage(self._open):
             self.said.append(data)
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
@@ -121,6 +122,21 @@ def transcripts(draw: st.DrawFn) -> Transcript:
 def test_every_word_is_on_the_page_once_and_in_order(transcript: Transcript, interface: Language) -> None:
     page = open_page(interface=interface, transcript=transcript)
     assert " ".join(page.said).split() == " ".join(visible_word(word) for word in transcript.words).split()
+
+
+@settings(max_examples=40, deadline=None)
+@given(transcript=transcripts())
+def test_a_page_says_of_each_passage_when_it_begins_to_the_millisecond(transcript: Transcript) -> None:
+    elements = open_page(transcript=transcript).elements
+    told = []
+    for at, (tag, paragraph) in enumerate(elements):
+        if (tag, paragraph.get("class")) == ("p", "said"):
+            time = next(attrs for _, attrs in elements[at:] if attrs.get("class") == "time")
+            first_ms = round(float((time["href"] or "").removeprefix("#t=")) * 1000)
+            steps = map(int, (paragraph.get("data-steps") or "").split())
+            told.append(list(itertools.accumulate(steps, initial=first_ms)))
+    paragraphs = [paragraph for turn in transcript.turns for paragraph in make_paragraphs(turn)]
+    assert told == [[phrase.start_ms for phrase in paragraph] for paragraph in paragraphs]
 
 
 @given(transcript=transcripts())
@@ -366,6 +382,17 @@ def test_the_transcript_link_follows_the_player_directly() -> None:
     assert link["href"] == "#transcript"
 
 
+@pytest.mark.parametrize("interface", LANGUAGES)
+def test_the_button_says_what_it_plays_and_waits_for_the_script_that_needs_it(interface: Language) -> None:
+    published = make_published("fr")
+    for page in (open_page("fr", interface), Page(embed_page(SITE, published, interface))):
+        button = next(attrs for attrs in page.all("button") if attrs.get("id") == "play")
+        assert "hidden" in button
+        assert ({"en": "Play", "fr": "Lire"}[interface], interface) in page.texts
+        named = {attrs["id"]: tag for tag, attrs in page.elements if attrs.get("id")}
+        assert [named[each] for each in (button["aria-labelledby"] or "").split()] == ["span", "h1"]
+
+
 def test_downloads_tell_type_language_and_size_as_a_reader_writes_them() -> None:
     english, french = open_page(interface="en"), open_page(interface="fr")
     assert f"Audio (M4A) 12.3{NBSP}MB" in english.text
@@ -436,9 +463,9 @@ def test_the_same_values_give_the_same_bytes() -> None:
 def test_assets_lie_in_one_folder_that_pages_name() -> None:
     folders = {posixpath.dirname(asset.key) for asset in SITE.assets()}
     assert len(folders) == 1
-    assert f"../../{folders.pop()}/player.en.js" in SITE.session_pages(make_published())["en"]
+    assert f"../../{folders.pop()}/play.js" in SITE.session_pages(make_published())["en"]
     names = {posixpath.basename(asset.key) for asset in SITE.assets()}
-    assert {"icon.svg", "site.css", "player.js", "transcript.js", "search.js", "video-js.licence.txt"} <= names
+    assert {"icon.svg", "site.css", "player.fr.js", "transcript.js", "search.js", "video-js.licence.txt"} <= names
     assert {name.rpartition(".")[2] for name in names} == {"css", "js", "svg", "txt"}
 
 

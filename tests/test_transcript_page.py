@@ -17,7 +17,7 @@ from pipeline.formatting import format_clock, format_seconds
 from pipeline.site.model import PublishedSession, SiteOptions
 from pipeline.types import LANGUAGES, Bilingual, Language, Licence, Resource
 from tests.browser import WCAG, axe_faults, serve, until, watch
-from tests.pages import ADDRESS, HOSTILE, SESSION, make_media, make_published, make_transcript, write_site
+from tests.pages import ADDRESS, HOSTILE, PASSAGES, SESSION, make_media, make_published, make_transcript, write_site
 
 pytestmark = pytest.mark.browser
 
@@ -170,8 +170,9 @@ def test_accents_capitals_and_the_shape_of_apostrophes_make_no_difference(page: 
 def test_what_is_said_across_passages_is_found_and_across_turns_is_not(page: Page) -> None:
     open_session(page)
     passages: list[str] = page.evaluate(
-        "[...document.querySelectorAll('.said')].map((p) => [...p.querySelectorAll('[data-start]')]"
-        ".map((passage) => passage.textContent)).find((texts) => texts.length > 1)"
+        """passages => [...document.querySelectorAll(".said")].map(said => [...said.querySelectorAll(passages)]
+        .map(passage => passage.textContent)).find(texts => texts.length > 1)""",
+        PASSAGES,
     )
     across = f"{passages[0].split()[-1]} {passages[1].split()[0]}"
     seek(page, across)
@@ -210,7 +211,7 @@ def test_where_a_browser_cannot_paint_matches_they_are_marked_and_the_text_is_wh
     faults = watch(page, addresses["mail"].rpartition("/")[0])
     open_session(page)
     before = page.locator("#pane").inner_text()
-    pieces = "[...document.querySelectorAll('#pane [data-start]')].map((passage) => passage.childNodes.length)"
+    pieces = f"[...document.querySelectorAll('{PASSAGES}')].map((passage) => passage.childNodes.length)"
     once = page.evaluate(pieces)
     total = count(ENGLISH, "the answer")
     seek(page, "the answer")

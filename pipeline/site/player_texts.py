@@ -1,6 +1,6 @@
 """The player in the reader's language.
 
-Takes the messages of ``player.toml`` and returns, for each language, the script that starts the player with them. The
+Takes the messages of ``player.toml`` and returns, for each language, the module that makes the player with them. The
 player's library asks for its texts by the English ones that are in its code; the names of ours stand beside these here,
 and nowhere else. Stands alone because the player runs in the browser, where no message can be looked up.
 """
@@ -15,7 +15,6 @@ from pipeline.types import Language
 
 _LIBRARY: Final = {
     "Video Player": "player.player",
-    "Play Video": "player.play",
     "Play": "player.play",
     "Pause": "player.pause",
     "Replay": "player.replay",
@@ -69,8 +68,10 @@ _OURS: Final = {
 
 
 def player_script(language: Language) -> bytes:
-    """Return the module that a page with a player refers to, ``player.<language>.js``."""
+    """Return the module that gives ``play.js`` the player, ``player.<language>.js``."""
     # The library's own placeholders take the places of ours.
     texts = {name: message(code, language, first="{1}", second="{2}") for name, code in (_LIBRARY | _OURS).items()}
     table = json.dumps(texts, ensure_ascii=False, indent=0)
-    return f'import {{ enhance }} from "./player.js";\n\nenhance("{language}", {table});\n'.encode()
+    return (
+        f'import {{ enhance }} from "./player.js";\n\nexport const ready = enhance("{language}", {table});\n'.encode()
+    )

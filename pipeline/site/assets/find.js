@@ -6,7 +6,7 @@
  * text where the browser can do that, and else marked in it. The count is told politely; the pane alone scrolls.
  */
 
-import { bringIntoSight, letGo, pane, seek } from "./transcript.js";
+import { bringIntoSight, letGo, pane, passagesIn, seek, startOf } from "./transcript.js";
 
 const box = document.getElementById("find");
 const found = document.getElementById("found");
@@ -63,7 +63,7 @@ function makeIndex() {
   let whole = "";
   for (const turn of pane.querySelectorAll(".turn:not([hidden])")) {
     whole += "\n";
-    for (const passage of turn.querySelectorAll("[data-start]")) {
+    for (const passage of passagesIn(turn)) {
       passages.push(passage);
       starts.push(whole.length);
       whole += `${fold(passage.textContent)} `;
@@ -207,7 +207,7 @@ if (box) {
   });
   back.addEventListener("click", () => step(-1));
   on.addEventListener("click", () => step(1));
-  play?.addEventListener("click", () => seek(Number(index.passages[matches[at].from.passage].dataset.start), true));
+  play?.addEventListener("click", () => seek(startOf(index.passages[matches[at].from.passage]), true));
   pane.addEventListener("filtered", () => {
     // Marks stand in what was shown before, so they go first.
     painter.clear();

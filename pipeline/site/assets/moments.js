@@ -6,7 +6,8 @@
  * a form that the page already holds; here the moment and its words are added to it. What was copied is told politely.
  */
 
-import { pane, passageAt, video } from "./transcript.js";
+import { video } from "./play.js";
+import { pane, passageAt, passagesIn, startOf } from "./transcript.js";
 
 const told = document.getElementById("told");
 const report = document.getElementById("report");
@@ -84,17 +85,17 @@ function reportAddress(ms, text) {
 }
 
 function textOf(paragraph) {
-  return [...paragraph.querySelectorAll("[data-start]")].map((passage) => passage.textContent).join(" ");
+  return [...passagesIn(paragraph)].map((passage) => passage.textContent).join(" ");
 }
 
 /** Return when a paragraph begins, in ms. */
-function startOf(paragraph) {
-  return Number(paragraph.querySelector("[data-start]").dataset.start);
+function beginning(paragraph) {
+  return startOf(passagesIn(paragraph)[0]);
 }
 
 /** Put tools beside the time of a paragraph. */
 function equip(paragraph, made) {
-  const ms = startOf(paragraph);
+  const ms = beginning(paragraph);
   for (const tool of made.children) tool.setAttribute("aria-label", tool.dataset.label.replace("{time}", clock(ms)));
   const link = made.querySelector("a");
   if (link) link.href = reportAddress(ms, textOf(paragraph));
@@ -123,7 +124,7 @@ if (pane && template) {
   }
   pane.addEventListener("click", (event) => {
     const paragraph = event.target.closest("button.copy")?.closest(".said");
-    if (paragraph) copyMoment(startOf(paragraph));
+    if (paragraph) copyMoment(beginning(paragraph));
   });
 }
 

@@ -3,11 +3,12 @@
  * where one left off.
  *
  * Takes the `video` element of the page, which plays by itself without this, and the texts in the reader's language; the
- * element stays where it is and plays as before, so that the transcript can listen to it. What a person chose, and where
- * they stopped, is kept in this browser and sent nowhere. Stands alone so that a session's page and the player in
- * another site's frame are the same.
+ * element stays where it is, with its moment and what it has loaded, so that the transcript can listen to it. What a person
+ * chose, and where they stopped, is kept in this browser and sent nowhere. Stands alone so that a session's page and the
+ * player in another site's frame are the same, and because a page asks for it only when somebody wants it (play.js).
  */
 
+import { kept, video } from "./play.js";
 import videojs from "./video-js.js";
 
 const SPEEDS = [0.75, 1, 1.25, 1.5, 1.75, 2];
@@ -27,25 +28,6 @@ const [Button, MenuItem, CaptionsButton, ChaptersButton, PlaybackRateMenuButton]
   "ChaptersButton",
   "PlaybackRateMenuButton",
 ].map((name) => videojs.getComponent(name));
-
-/** What this browser keeps; where it keeps nothing, everything works for as long as the page is open. */
-const kept = {
-  read(name) {
-    try {
-      return localStorage.getItem(`tribune.${name}`);
-    } catch {
-      return null;
-    }
-  },
-  write(name, value) {
-    try {
-      if (value === null) localStorage.removeItem(`tribune.${name}`);
-      else localStorage.setItem(`tribune.${name}`, value);
-    } catch {
-      // Private windows and full disks refuse; the choice holds until the page is closed.
-    }
-  },
-};
 
 /** How captions look: one of the sizes, in percent, and one of the pairs of colours. */
 const look = {
@@ -184,32 +166,34 @@ for (const [name, Part] of Object.entries({ CaptionsMenu, ChaptersMenu, SpeedMen
 }
 
 /** Change between the recording and its sound alone, at the same moment. */
-function changeSource(video, source) {
+function changeSource(source) {
   const { currentTime, paused } = video;
   video.src = source.src;
   if (currentTime) video.currentTime = currentTime;
   if (!paused) video.play().catch(() => {});
 }
 
-function makePlayer(video, language, texts) {
+function makePlayer(language, texts) {
   const soundOnly = kept.read("sound-only") === "yes";
+  // By its whole address: then the library sees that it is what the element plays already, and does not begin anew.
   const { src, type } = video.querySelector("source");
   const picture = { src, type };
   // Where there is no file of the sound, the picture is hidden and nothing else changes.
   const sound = video.dataset.sound ? { src: video.dataset.sound, type: video.dataset.soundType } : picture;
+  const change = (on) => sound !== picture && changeSource(on ? sound : picture);
   const number = new Intl.NumberFormat(`${language}-CA`);
   const speeds = SPEEDS.map((speed) => [`${speed}x`, texts["speed of"].replace("{1}", number.format(speed))]);
   const { id } = video;
   const player = videojs(video, {
     language,
     languages: { [language]: { ...texts, ...Object.fromEntries(speeds) } },
-    sources: [soundOnly ? sound : picture],
+    sources: [picture],
     controls: true,
     playbackRates: SPEEDS,
     experimentalSvgIcons: true,
     userActions: { hotkeys: onKey },
     children: [
-      ...["mediaLoader", "posterImage", "textTrackDisplay", "loadingSpinner", "bigPlayButton"],
+      ...["mediaLoader", "posterImage", "textTrackDisplay", "loadingSpinner"],
       ...["controlBar", "errorDisplay", "resizeManager"],
     ],
     controlBar: {
@@ -218,7 +202,7 @@ function makePlayer(video, language, texts) {
         ...["speedMenu", "chaptersMenu", "captionsMenu", "soundOnlyButton"],
         ...["pictureInPictureToggle", "fullscreenToggle"],
       ],
-      soundOnlyButton: { change: (on) => sound !== picture && changeSource(video, on ? sound : picture) },
+      soundOnlyButton: { change },
     },
   });
   // The library gives the name of the element to its frame; on our pages it is the element's.
@@ -226,6 +210,7 @@ function makePlayer(video, language, texts) {
   video.id = id;
   player.toggleClass("sound-only", soundOnly);
   player.controlBar.soundOnlyButton.show_();
+  if (soundOnly) player.ready(() => change(true));
   // How much is loaded is drawn; inside the slider nobody could hear it, and its percentage knows one language.
   player.$(".vjs-load-progress .vjs-control-text").remove();
   return player;
@@ -282,7 +267,7 @@ function keepFocus(event) {
 }
 
 /** Keep where a session was left, and go back there when its page is opened again without a moment in its address. */
-function rememberPosition(player, video) {
+function rememberPosition(player) {
   const name = `position.${video.dataset.session}`;
   const left = Number(kept.read(name));
   let saved = left;
@@ -338,18 +323,25 @@ function tellResumed(player, seconds, restart) {
   });
 }
 
+/** The button that plays goes when it has been of use; whoever was there finds themselves at the one that pauses. */
+function handOverFocus(player) {
+  if (document.activeElement?.id === "play") player.controlBar.playToggle.focus();
+}
+
 /**
  * Make the page's player into ours.
  *
  * @param {string} language - Of the page.
  * @param {Object<string, string>} texts - By the library's own names, and by ours.
+ * @returns {Promise<void>} Kept once the player has taken the element over.
  */
 export function enhance(language, texts) {
-  const video = document.getElementById("video");
-  const player = makePlayer(video, language, texts);
+  const player = makePlayer(language, texts);
   // Another source must not lose the speed.
   video.addEventListener("ratechange", () => (video.defaultPlaybackRate = video.playbackRate));
   player.el().addEventListener("keydown", keepFocus, true);
+  player.on("play", () => handOverFocus(player));
   player.ready(() => showLook(player));
-  rememberPosition(player, video);
+  rememberPosition(player);
+  return new Promise((done) => player.ready(done));
 }

@@ -7,7 +7,8 @@
  * with the transcript (find.js, speakers.js, moments.js) goes by what this offers.
  */
 
-export const video = document.getElementById("video");
+import { play, video, wantPlayer } from "./play.js";
+
 export const pane = document.getElementById("pane");
 const follow = document.getElementById("follow");
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -17,11 +18,36 @@ const ROUNDING = 20;
 /** From this many heights of the pane away, gliding there takes longer than it helps. */
 const FAR = 2;
 
-const passages = [...(pane?.querySelectorAll("[data-start]") ?? [])]
-  .map((element) => ({ element, start: Number(element.dataset.start) }))
-  .sort((a, b) => a.start - b.start);
+/** The passages of a paragraph have nothing about them, thousands as they are, but their language where it differs. */
+const PASSAGE = ".said > span:not([class], [id])";
+const starts = readStarts();
+const passages = [...starts].map(([element, start]) => ({ element, start })).sort((a, b) => a.start - b.start);
 let current = null;
 let letGoByHand = false;
+
+/** Return when each passage begins, in ms: the first of a paragraph where its time leads, each other so much later. */
+function readStarts() {
+  const found = new Map();
+  for (const paragraph of pane?.querySelectorAll(".said") ?? []) {
+    const steps = paragraph.dataset.steps?.split(" ") ?? [];
+    let start = momentIn(paragraph.querySelector(".time").hash);
+    for (const passage of passagesIn(paragraph)) {
+      found.set(passage, start);
+      start += Number(steps.shift());
+    }
+  }
+  return found;
+}
+
+/** Return the passages of a part of the transcript, in their order. */
+export function passagesIn(part) {
+  return part.querySelectorAll(PASSAGE);
+}
+
+/** Return when a passage begins, in ms. */
+export function startOf(passage) {
+  return starts.get(passage);
+}
 
 /** Return the last passage that has begun by then, in ms, or null before the first. */
 export function passageAt(ms) {
@@ -65,12 +91,13 @@ export function bringIntoSight(target, wanted) {
   if (far) requestAnimationFrame(() => requestAnimationFrame(settle));
 }
 
-/** Go to a moment in ms; `play` where the reader asked for it by a click or a key, as browsers demand. */
-export function seek(ms, play) {
+/** Go to a moment in ms; `playing` where the reader asked for it by a click or a key. */
+export function seek(ms, playing) {
   video.currentTime = ms / 1000;
   if (letGoByHand) setFollowing(true);
   mark();
-  if (play) video.play().catch(() => {});
+  if (playing) play();
+  else wantPlayer();
 }
 
 function setFollowing(on) {
@@ -95,13 +122,13 @@ function momentIn(hash) {
 function onClick(event) {
   if (event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
   const link = event.target.closest('a[href^="#t="]');
-  const passage = event.target.closest("[data-start]");
+  const passage = event.target.closest(PASSAGE);
   if (link) {
     event.preventDefault();
     history.replaceState(null, "", link.hash);
     seek(momentIn(link.hash), true);
   } else if (passage && document.getSelection().isCollapsed) {
-    seek(Number(passage.dataset.start), true);
+    seek(startOf(passage), true);
   }
 }
 
