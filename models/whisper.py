@@ -202,7 +202,6 @@ class WhisperRecognizer:
             RecognitionFailed: The engine failed otherwise.
         """
 
-
         def decode(span: Span) -> tuple[Decoded, ...]:
             best: tuple[Decoded, ...] = ()
             with _failures():
