@@ -132,7 +132,8 @@ WRONG = [
     ({"TRIBUNE_STORE__PUBLIC_URL": "sessions.example.org"}, "sessions.example.org"),
     ({"TRIBUNE_ROOT": "/nowhere/var", "TRIBUNE_INTAKE__INBOX": "/nowhere/var/work/inbox"}, "inbox"),
     ({"TRIBUNE_MODELS__HUB": "hub.example.org"}, "hub.example.org"),
-    ({"TRIBUNE_MODELS__FOLDERS": "[not json"}, "models"),
+    ({"TRIBUNE_MODELS__FOLDERS": "[not json"}, "TRIBUNE_MODELS__FOLDERS"),
+    ({"TRIBUNE_NOTIFICATIONS__MAIL_TO": '["a@example.org"]'}, "notifications: "),
     ({"TRIBUNE_CONFIG": "/nowhere/own.toml"}, "/nowhere/own.toml"),
 ]
 
