@@ -8,11 +8,11 @@ alone at the edge: no room below reads a setting, each is given its own options.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -20,11 +20,14 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from config.setting_faults import check_file, check_lists, check_names, wrong_values
 from pipeline.types import Language
 from pipeline.web_address import is_form_address, is_mailbox
 
 _FOLDER: Final = Path(__file__).parent
 PREFIX: Final = "TRIBUNE_"
+_NO_SETTINGS: Final = ("CONFIG", "ENV", "LANGUAGE", "BROWSER")
+"""Variables that begin with our prefix and say something else: which files, whose language, which browser for tests."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -237,13 +240,29 @@ def load_settings() -> Settings:
     """Read the settings.
 
     Raises:
-        pydantic.ValidationError: A setting is unknown, missing or of the wrong kind.
-        FileNotFoundError: A file that ``TRIBUNE_CONFIG`` or ``TRIBUNE_ENV`` names is not there.
+        SetUpError: A setting is unknown or of the wrong kind, or a file that ``TRIBUNE_CONFIG`` or ``TRIBUNE_ENV``
+            names is not there or cannot be read.
     """
     for path in _files(os.environ):
-        if not path.is_file():
-            raise FileNotFoundError(path)
-    return Settings()
+        check_file(path)
+    check_names(os.environ, (*Settings.model_fields, *_NO_SETTINGS), PREFIX)
+    check_lists(os.environ, _lists())
+    try:
+        return Settings()
+    except ValidationError as wrong:
+        # Pydantic's own text repeats what was given, and that may be a secret: so does its traceback.
+        raise wrong_values(wrong) from None
+
+
+def _lists() -> Iterator[str]:
+    """Give the variables that hold JSON: whole sections, and what is a list or a table in one."""
+    for name, field in Settings.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, _Section):
+            yield f"{PREFIX}{name}".upper()
+            for inner, part in section.model_fields.items():
+                if get_origin(part.annotation) in {tuple, dict}:
+                    yield f"{PREFIX}{name}__{inner}".upper()
 
 
 def _files(environment: Mapping[str, str]) -> tuple[Path, ...]:

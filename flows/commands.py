@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -17,7 +17,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Annotated, Final
 
-import pydantic
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
@@ -49,7 +48,8 @@ from models.manifest import Model
 from pipeline.cli import exit_status, reader_language, say
 from pipeline.details import Details, session_for
 from pipeline.errors import ReviewAwaited, SetUpError, SidecarInvalid
-from pipeline.intake import DEFAULTS
+from pipeline.formatting import format_size
+from pipeline.intake import DEFAULTS, STATUS_PAGES
 from pipeline.journal import session_folder
 from pipeline.locks import Held, exclusive
 from pipeline.naming import printable
@@ -59,6 +59,17 @@ from pipeline.sidecar import SIDECAR_EXTENSIONS, read_sidecar
 from pipeline.types import LANGUAGES, Publication, Recording, TrackFile
 
 _LACKING: Final = exit_status(SetUpError("cli.settings_wrong"))
+
+_MADE: Final[tuple[tuple[str, Callable[[Settings], object]], ...]] = (
+    ("models", fetch_options),
+    ("intake", intake_options),
+    ("notifications", notification_options),
+    ("captions", process_options),
+    ("retention", retention_rule),
+    ("store", store_options),
+    ("store", s3_options),
+)
+"""What is made of each section: tried before anything is started, so that what cannot work is told then."""
 
 
 def register(app: typer.Typer) -> None:
@@ -223,7 +234,7 @@ def list_models() -> None:
         shown.add_column(say(f"models.column-{heading}") if heading else "", no_wrap=heading == "name")
     for model in manifest.load().models:
         here = installed(model, fetch_options(settings))
-        size = f"{model.size / 1e6:.0f} MB" if model.size else "?"
+        size = format_size(model.size, reader_language()) if model.size else "?"
         mark = "*" if model.name in chosen else ""
         shown.add_row(mark, model.name, size, model.licence, ", ".join(model.sources), here.text(reader_language()))
     Console().print(shown)
@@ -249,31 +260,14 @@ def _settings() -> Settings:
     Raises:
         SetUpError: One is wrong; names it.
     """
-    try:
-        settings = load_settings()
-        _check_options(settings)
-    except pydantic.ValidationError as wrong:
-        # Pydantic's own text repeats what was given, and that may be a secret: so does its traceback.
-        errors = wrong.errors(include_input=False, include_url=False, include_context=False)
-        lines = (f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in errors)
-        raise SetUpError("cli.settings_wrong", {"detail": "\n".join(lines)}) from None
-    except (OSError, ValueError) as wrong:
-        raise SetUpError("cli.settings_wrong", {"detail": str(wrong)}) from wrong
+    settings = load_settings()
+    for section, make in _MADE:
+        try:
+            make(settings)
+        except ValueError as wrong:
+            detail = f"{section}: {wrong}"
+            raise SetUpError("cli.settings_wrong", {"detail_en": detail, "detail_fr": detail}) from wrong
     return settings
-
-
-def _check_options(settings: Settings) -> None:
-    """Make every option value once, so that a wrong one is told before anything is started.
-
-    Raises:
-        ValueError: One is wrong.
-    """
-    makers = (
-        *(fetch_options, intake_options, notification_options, process_options),
-        *(retention_rule, store_options, s3_options),
-    )
-    for make in makers:
-        make(settings)
 
 
 def _bring_weights(settings: Settings, console: Console) -> None:
@@ -352,7 +346,7 @@ def _print_addresses(console: Console, settings: Settings, services: Services) -
         (say("flows.store"), f"{services.s3.endpoint_url or 'AWS'} ({services.s3.bucket})"),
         (say("flows.review"), services.review),
         (say("flows.inbox"), str(settings.inbox)),
-        (say("flows.status"), str(settings.inbox / "status.html")),
+        (say("flows.status"), str(settings.inbox / STATUS_PAGES[reader_language()])),
     ]
     for name, address in rows:
         console.print(f"  {name:<20} {address}", highlight=False, markup=False, soft_wrap=True)

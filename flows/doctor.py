@@ -28,6 +28,7 @@ from models.whisper import gpu_count
 from pipeline.cli import reader_language, say
 from pipeline.errors import TribuneError
 from pipeline.ffmpeg import find_programs
+from pipeline.formatting import format_size
 from pipeline.objectstore import find_weed
 from pipeline.s3 import open_store
 
@@ -99,7 +100,7 @@ def _weights(settings: Settings) -> Iterator[Finding]:
     for model in models:
         here = installed(model, fetch_options(settings))
         ready = here.condition in {"ready", "unchecked"}
-        found = f"{model.name}: {here.text(reader_language())}"
+        found = say("doctor.weights_are", name=model.name, state=here.text(reader_language()))
         to_do = "" if ready else say("doctor.fetch", name=model.name)
         yield Finding(what="weights", level="good" if ready else "bad", found=found, to_do=to_do)
 
@@ -121,7 +122,7 @@ def _disk(settings: Settings) -> Finding:
     free = shutil.disk_usage(_existing(settings.root)).free
     level: Level = "good" if free >= _ENOUGH_FREE else "note" if free >= _LITTLE_FREE else "bad"
     to_do = "" if level == "good" else say("doctor.disk_do", root=settings.root)
-    return Finding(what="disk", level=level, found=f"{free / 2**30:.1f} GiB", to_do=to_do)
+    return Finding(what="disk", level=level, found=format_size(free, reader_language()), to_do=to_do)
 
 
 def _places(settings: Settings) -> Finding:

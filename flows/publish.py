@@ -17,7 +17,7 @@ import typer
 from config.settings import Settings
 from flows.engines import retention_rule, running_store, site_options
 from flows.retention import withdraw_due, withdraw_session
-from pipeline.cli import exit_status, say
+from pipeline.cli import exit_status, reader_language, say
 from pipeline.details import LINE_LENGTH, clean
 from pipeline.errors import StoreError
 from pipeline.journal import read_record, record_restoration, session_folder
@@ -147,7 +147,7 @@ def _told(due: Due) -> str:
         day=due.day,
         days=due.days,
         due=due.since,
-        title=printable(due.entry.title.get("en")),
+        title=printable(due.entry.title.get(reader_language())),
     )
 
 

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 
 from config.settings import Settings
 from flows.engines import retention_rule, running_store, site_options
-from pipeline.cli import say
 from pipeline.journal import record_withdrawal
+from pipeline.messages import message
 from pipeline.ports import Store
 from pipeline.retention import Due, find_due
 from pipeline.s3 import open_store
 from pipeline.site.render import LearnerSite
+from pipeline.types import LANGUAGES
 from pipeline.withdrawal import withdraw
 
 _logger = logging.getLogger(__name__)
@@ -41,7 +42,9 @@ def withdraw_due(settings: Settings, store: Store, due: Due) -> None:
     Raises:
         StoreError: See :class:`pipeline.ports.Store`. Do it again.
     """
-    withdraw_session(settings, store, due.entry.session_id, say("publishing.retention_reason", days=due.days))
+    # One text is kept for readers of both languages.
+    reasons = (message("publishing.retention_reason", language, days=due.days) for language in LANGUAGES)
+    withdraw_session(settings, store, due.entry.session_id, " / ".join(reasons))
 
 
 @dataclass(slots=True)

@@ -93,6 +93,10 @@ HearingStage = Literal["speech", "speakers", "align"]
 
 TOOL: Final = f"tribune {version('tribune-sessions')}"
 
+_TO_LOOK_AT: Final = frozenset(
+    {"speech.none", "speech.language_heard", "speakers.failed", "speakers.count_unmet", "speakers.tracks_uneven"}
+)
+"""Notices about a whole session that a facilitator can do something about; the review pages show passages in doubt."""
 _LIBRARIES: Final = ("ctranslate2", "faster-whisper", "pyannote.audio", "torch")
 
 
@@ -695,7 +699,8 @@ def _publish(bundle: Bundle, written: Written, cuts: tuple[Cut, ...], site: Site
     )
     if cuts:
         withdraw_earlier(bundle.session.id, store)
-    return replace(done, notes=proposal_notices(bundle.transcript))
+    lowered = tuple(notice for notice in bundle.transcript.notices if notice.code in _TO_LOOK_AT)
+    return replace(done, notes=(*lowered, *proposal_notices(bundle.transcript)))
 
 
 def _expectations(session: Session) -> tuple[object, ...]:

@@ -76,10 +76,10 @@ def write_sound(path: Path, duration_ms: int) -> None:
         file.writeframes(sound.astype("<i2").tobytes())
 
 
-def write_media(path: Path, seconds: int) -> None:
+def write_media(path: Path, seconds: int, *, size: str = "320x180") -> None:
     """Write a small video that a browser plays."""
     command = [str(find_programs().ffmpeg), "-nostdin", "-y", "-loglevel", "error"]
-    command += ["-f", "lavfi", "-i", f"testsrc2=s=320x180:r=5:d={seconds}"]
+    command += ["-f", "lavfi", "-i", f"testsrc2=s={size}:r=5:d={seconds}"]
     command += ["-f", "lavfi", "-i", f"sine=300:d={seconds}"]
     command += ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac"]
     subprocess.run([*command, "-movflags", "+faststart", str(path)], check=True)

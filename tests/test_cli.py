@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+import io
 import os
 import platform
 import shutil
@@ -13,9 +14,14 @@ from pathlib import Path
 
 import pytest
 import typer
+from rich.console import Console
 from typer.testing import CliRunner
 
+from config.settings import load_settings
+from flows.commands import _print_addresses
+from flows.prefect_server import PrefectAddress
 from flows.runs import lock_path
+from flows.services import Services
 from pipeline.cli import EXIT_STATUS, build, exit_status, reader_language
 from pipeline.errors import StoreConflict, TribuneError
 from pipeline.ffmpeg import find_programs
@@ -24,6 +30,7 @@ from pipeline.locks import exclusive, is_held
 from pipeline.messages import message
 from pipeline.review import Desk
 from pipeline.revisions import Correction
+from pipeline.s3 import S3Options
 from pipeline.types import LANGUAGES, SESSION_ID_LENGTH, Language, Provenance
 from tests.test_corrections import revision, typed
 
@@ -124,6 +131,19 @@ def test_every_wrong_setting_is_named_and_no_value_is_shown(monkeypatch: pytest.
     assert "hunter2" not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(("language", "name"), [("en", "status.html"), ("fr", "etat.html")])
+def test_the_status_page_that_is_named_is_the_readers(
+    monkeypatch: pytest.MonkeyPatch, language: Language, name: str
+) -> None:
+    monkeypatch.setenv("TRIBUNE_LANGUAGE", language)
+    s3 = S3Options(bucket="tribune", endpoint_url="http://127.0.0.1:9", access_key="a", secret_key="b")
+    prefect = PrefectAddress(api="http://127.0.0.1:9/api", pages="http://127.0.0.1:9", environment={})
+    shown = Console(file=io.StringIO(), width=200)
+    _print_addresses(shown, load_settings(), Services(s3=s3, prefect=prefect, review="http://127.0.0.1:9/"))
+    assert isinstance(shown.file, io.StringIO)
+    assert shown.file.getvalue().rstrip().endswith(f"inbox/{name}")
+
+
 WRONG = [
     ({"TRIBUNE_STORE__BUCKET": "No Bucket"}, "No Bucket"),
     ({"TRIBUNE_STORE__ACCESS_KEY": "key"}, "secret key"),
@@ -132,7 +152,8 @@ WRONG = [
     ({"TRIBUNE_STORE__PUBLIC_URL": "sessions.example.org"}, "sessions.example.org"),
     ({"TRIBUNE_ROOT": "/nowhere/var", "TRIBUNE_INTAKE__INBOX": "/nowhere/var/work/inbox"}, "inbox"),
     ({"TRIBUNE_MODELS__HUB": "hub.example.org"}, "hub.example.org"),
-    ({"TRIBUNE_MODELS__FOLDERS": "[not json"}, "models"),
+    ({"TRIBUNE_MODELS__FOLDERS": "[not json"}, "TRIBUNE_MODELS__FOLDERS"),
+    ({"TRIBUNE_NOTIFICATIONS__MAIL_TO": '["a@example.org"]'}, "notifications: "),
     ({"TRIBUNE_CONFIG": "/nowhere/own.toml"}, "/nowhere/own.toml"),
 ]
 

@@ -246,6 +246,8 @@ def test_a_recording_in_which_nobody_speaks_is_published_as_such_or_set_aside(
     recording = take(path)
     publication = go(recording, tmp_path / "a", engines, store, FRENCH)
     assert read_transcript(body(store, publication, "transcript.fr.json")).words == ()
+    # A microphone that was off is for the facilitator to see.
+    assert "speech.none" in {note.code for note in publication.notes}
     assert body(store, publication, "captions.fr.vtt").startswith("WEBVTT")
     strict = replace(OPTIONS, without_speech="set_aside")
     with pytest.raises(RecordingRejected) as rejection:

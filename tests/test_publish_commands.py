@@ -132,7 +132,10 @@ def test_the_watcher_withdraws_what_is_due_when_it_may(
     keeper.apply(dt.date(2020, 1, 30))
     assert isinstance(read_records(options.work)[0].state, Published)
     keeper.apply(dt.date(2020, 1, 31))
-    assert isinstance(read_records(options.work)[0].state, Withdrawn)
+    state = read_records(options.work)[0].state
+    assert isinstance(state, Withdrawn)
+    assert "Kept for 30 days" in state.reason
+    assert "Conservée 30 jours" in state.reason
     assert verify(record.session.id, store) == ()
     assert keeper.done_on == dt.date(2020, 1, 31)
 

@@ -716,6 +716,25 @@ def test_by_keyboard_alone_a_turn_is_found_given_to_somebody_and_joined(
     assert first.text.endswith("plain ?language. Thank you for having me.") or "Thank you" in first.text
 
 
+BESIDE_ITS_PLACE = """
+[...document.querySelectorAll(".desk > *")].flatMap((part) =>
+    [...part.children].filter((each) => each.getBoundingClientRect().right > part.getBoundingClientRect().right + 1)
+        .map((each) => each.id || each.tagName))
+"""
+"""What reaches out of its column."""
+
+
+def test_a_large_picture_stays_in_its_column(reviewer: Reviewer, server: Server) -> None:
+    session, transcript = reviewable("en", id="3" * 16)
+    write_media(server.root / "large.mp4", 2, size="1920x1080")
+    lay_out(server.root / "work", session, transcript, media=server.root / "large.mp4")
+    page = reviewer.open(session.id)
+    until(page, "document.getElementById('media').videoWidth === 1920")
+    for width in (1400, 1280, 390):
+        page.set_viewport_size({"width": width, "height": 950})
+        assert page.evaluate(BESIDE_ITS_PLACE) == []
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_at_320_pixels_nothing_is_beside_the_page(
     reviewer: Reviewer, sessions: dict[Language, Desk], language: Language
@@ -726,6 +745,7 @@ def test_at_320_pixels_nothing_is_beside_the_page(
     reviewer.open(sessions[language].session_id, language)
     page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert page.evaluate(BESIDE_ITS_PLACE) == []
     page.evaluate("document.getElementById('cut-dialog').showModal()")
     assert page.evaluate("document.getElementById('cut-dialog').scrollWidth <= 320")
 

@@ -36,7 +36,7 @@ from pipeline.editor.wire import (
     view_session,
 )
 from pipeline.errors import CorrectionInvalid, MediaError, RevisionMissing
-from pipeline.journal import Claimed, Published, State, read_record, write_record
+from pipeline.journal import Claimed, Published, State, read_record, record_withdrawal, write_record
 from pipeline.messages import catalogue
 from pipeline.peaks import PEAKS_PER_SECOND, read_peaks
 from pipeline.report_files import SentReport
@@ -104,6 +104,12 @@ def draft(client: TestClient, desk: Desk, writer: str, follows: tuple[str, ...] 
         "session": untouched(client, desk),
     }
     return client.put(api(desk, "/draft"), json=sent, headers=OURS)
+
+
+def test_a_withdrawn_session_says_so_in_the_list(client: TestClient, desk: Desk, tmp_path: Path) -> None:
+    assert record_withdrawal(tmp_path / "work", desk.session_id, "why")
+    assert "Withdrawn: learners find a notice" in client.get("/en/").text
+    assert "Retirée\u00a0: le public trouve un avis" in client.get("/fr/").text
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b'{"entry": 1}', b"\xff"])

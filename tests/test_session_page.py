@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.messages import message
 from pipeline.serial import from_json, to_json
 from pipeline.site.citation import cite
 from pipeline.site.licences import show_licence
@@ -18,9 +19,9 @@ from pipeline.site.records import make_statements
 from pipeline.site.render import LearnerSite
 from pipeline.site.reports import report_address
 from pipeline.site.speaking import measure_voices
-from pipeline.types import LANGUAGES, Bilingual, Language, Licence, Person, Resource, Session, Turn
+from pipeline.types import LANGUAGES, Bilingual, Language, Licence, Notice, Person, Resource, Session, Transcript, Turn
 from pipeline.web_address import as_web_address, is_web_address
-from tests.pages import ADDRESS, HOSTILE, OPTIONS, SESSION, make_published, make_transcript, make_words
+from tests.pages import ADDRESS, ENGLISH, HOSTILE, OPTIONS, SESSION, make_published, make_transcript, make_words
 from tests.test_site import Page
 
 RESOURCES = (
@@ -200,6 +201,32 @@ def test_downloads_stand_in_groups_with_what_most_people_want_first() -> None:
     assert places == sorted(places)
     assert texts.index("Transcript (JSON)") > places[3] > texts.index("Captions (SRT)") > places[2]
     assert places[1] < texts.index("Transcript (Web page)") < texts.index("Transcript (plain text)") < places[2]
+
+
+def test_where_nobody_speaks_no_words_and_no_captions_are_promised() -> None:
+    silent = Transcript(
+        session_id=ENGLISH, language="en", duration_ms=60_000, turns=(), notices=(Notice(code="speech.none"),)
+    )
+    published = dataclasses.replace(make_published(), transcript=silent, cues=(), chapters=(), highlights=())
+    page = open_page(published)
+    texts = {text for text, _ in page.texts}
+    assert "Video (MP4)" in texts
+    assert not [text for text in texts if text.startswith(("Transcript (", "Captions (", "Chapters ("))]
+    assert "No speech was found in this recording, so it has no captions." in texts
+    assert message("site.notice_automatic", "en") not in texts
+    assert "captions" not in [track["kind"] for track in page.all("track")]
+
+
+def test_files_say_each_language_that_a_fair_part_of_them_is_in() -> None:
+    english = make_published()
+    assert "anglais·45,9\u00a0ko" in "".join(text for text, _ in open_page(english, "fr").texts)
+    turns = english.transcript.turns
+    french = tuple(dataclasses.replace(word, language="fr") for word in turns[0].words)
+    mixed = dataclasses.replace(
+        english.transcript, turns=(dataclasses.replace(turns[0], words=french), *turns[1:]), notices=()
+    )
+    shown = "".join(text for text, _ in open_page(dataclasses.replace(english, transcript=mixed), "fr").texts)
+    assert "anglais et français·45,9\u00a0ko" in shown
 
 
 def test_without_a_setting_nothing_can_be_reported() -> None:

@@ -4,11 +4,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
 from config import settings as module
 from config.settings import Settings, load_settings
 from flows.engines import process_options, site_options
+from pipeline.errors import SetUpError
 from pipeline.types import Bilingual
 
 BASE = Path(module.__file__).parent / "base.toml"
@@ -70,15 +70,47 @@ def test_the_environment_wins_over_a_file_and_a_file_over_the_defaults(
 )
 def test_a_wrong_setting_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
-    with pytest.raises(ValidationError):
+    with pytest.raises(SetUpError):
         load_settings()
 
 
 @pytest.mark.parametrize(("name", "value"), [("TRIBUNE_CONFIG", "/nowhere.toml"), ("TRIBUNE_ENV", "nowhere")])
 def test_a_settings_file_that_is_not_there_is_missed(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(SetUpError, match="nowhere"):
         load_settings()
+
+
+def test_a_settings_file_that_is_no_toml_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text("[store\n")
+    monkeypatch.setenv("TRIBUNE_CONFIG", str(own))
+    with pytest.raises(SetUpError, match=r"own\.toml"):
+        load_settings()
+
+
+WRONG_IN_BOTH_LANGUAGES = [
+    ("TRIBUNE_ENGINES__DEVICE", "abacus", "engines.device: choose one of these: auto, cpu, cuda", "choisissez parmi"),
+    ("TRIBUNE_PREFECT__PORT", "70000", "prefect.port: give 65535 or less", "65535 ou moins"),
+    ("TRIBUNE_INTAKE__SETTLE_SECONDS", "0", "intake.settle_seconds: give a number greater than 0", "supérieur à 0"),
+    ("TRIBUNE_REVIEW__REQUIRED", "perhaps", "review.required: give true or false", "true (oui)"),
+    ("TRIBUNE_STORE__PROT", "8333", "store.prot: there is no such setting", "ce réglage n’existe pas"),
+    ("TRIBUNE_STORE_PORT", "8333", "TRIBUNE_STORE_PORT: there is no such setting", "deux traits de soulignement"),
+    ("TRIBUNE_STOER__PORT", "8333", "TRIBUNE_STOER__PORT: there is no such setting", "ce réglage n’existe pas"),
+    ("TRIBUNE_INTAKE__DEFAULT_LANGUAGES", "fr", "TRIBUNE_INTAKE__DEFAULT_LANGUAGES: write lists", "en JSON"),
+    ("TRIBUNE_RETENTION__PROGRAMMES", "a=1", "TRIBUNE_RETENTION__PROGRAMMES: write lists", "en JSON"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "english", "french"), WRONG_IN_BOTH_LANGUAGES)
+def test_a_wrong_setting_is_named_with_what_to_give_in_both_languages(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, english: str, french: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SetUpError) as wrong:
+        load_settings()
+    assert english in wrong.value.message("en")
+    assert french in wrong.value.message("fr")
 
 
 def test_the_site_has_the_names_and_looks_that_were_chosen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import Final
 
 from pipeline.chapters import make_chapters
 from pipeline.corrections import changes, chapter_changes
@@ -19,7 +20,7 @@ from pipeline.editing import edit, propose_terms
 from pipeline.errors import CorrectionInvalid
 from pipeline.formatting import format_moment
 from pipeline.glossary import GlossaryTerm
-from pipeline.journal import Claimed, Failed, NeedsReview, Processing, SessionRecord
+from pipeline.journal import Claimed, Failed, NeedsReview, Processing, SessionRecord, Withdrawn
 from pipeline.matching import match
 from pipeline.messages import message
 from pipeline.redaction import Redaction, propose
@@ -27,6 +28,13 @@ from pipeline.reports import Decision, Report, ReportState, replacements, words_
 from pipeline.revisions import Change, CorrectedTurn, Correction, Cut, Entry, Proposal, Revision, Token
 from pipeline.types import LANGUAGES, Bilingual, Chapter, Language, Speaker, Transcript, Turn, Word
 from pipeline.visible import UNSHOWABLE, visible, visible_word
+
+_STATES: Final = (
+    (Claimed | Processing, "editor.state_working"),
+    (Failed, "editor.state_failed"),
+    (Withdrawn, "editor.state_withdrawn"),
+)
+"""What is said of a recording whatever its revisions are."""
 
 Run = str | tuple[int, int] | tuple[int, str] | tuple[int | None, str | None, Language]
 """A word typed anew, untouched words from the first index up to the second, or a word that reads otherwise now; one
@@ -490,12 +498,11 @@ def read_correction(sent: Sent, transcript: Transcript) -> Correction:
 
 
 def _say_state(record: SessionRecord, latest: Entry, language: Language, zone: dt.tzinfo) -> str:
-    if isinstance(record.state, Claimed | Processing):
-        return message("editor.state_working", language)
+    for state, code in _STATES:
+        if isinstance(record.state, state):
+            return message(code, language)
     if isinstance(record.state, NeedsReview) and latest.origin == "recognition":
         return message("editor.state_awaited", language)
-    if isinstance(record.state, Failed):
-        return message("editor.state_failed", language)
     if latest.approval:
         data = {
             "author": latest.approval.author,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -89,6 +90,10 @@ _READ_FIRST: Final = ("pdf", "docx", "html", "vtt", "srt")
 """Formats that most people open, in their order; the others follow by name."""
 _FORMATS: Final = {"md": "Markdown", "vtt": "WebVTT", "mp4": "MP4", "m4a": "M4A", "jpg": "JPEG"}
 """Names of formats that are the same in both languages and are not their extension in capitals."""
+_OF_WORDS: Final = frozenset({"transcript", "comparison", "captions", "chapters", "schema"})
+"""Roles of files that hold what was said."""
+_FAIR_PART: Final = 0.05
+"""Share of the words from which on a language is told of beside a file: a word or two may have been misheard."""
 _WORKINGS: Final = frozenset({"speech.smaller_batch", "speech.moved_to_cpu", "speakers.moved_to_cpu"})
 """Notices that change nothing for a reader; told with what made the session."""
 
@@ -340,11 +345,11 @@ class LearnerSite:
             video=published.file("video"),
             audio=published.file("audio"),
             poster=published.file("poster"),
-            tracks=_make_tracks(published),
+            tracks=_make_tracks(published) if published.transcript.turns else (),
             chapters_file=published.file("chapters"),
             quotations=_make_quotations(published, language),
             turns=_lay_out(published.transcript, language, _linked_moments(published)),
-            downloads=_make_downloads(published.files, language),
+            downloads=_make_downloads(published, language),
             voices=measure_voices(published.transcript, language),
             licence=show_licence(published.session.licence, language) if published.session.licence else None,
             citation=cite(published, language, self._options),
@@ -455,8 +460,12 @@ def _language_name(spoken: str, language: Language) -> str:
     return message(f"site.language_{spoken}", language)
 
 
+def _name_languages(spoken: Sequence[Language], language: Language) -> str:
+    return formatting.join_names([_language_name(each, language) for each in spoken], language)
+
+
 def _list_languages(spoken: Sequence[Language], language: Language) -> str:
-    names = formatting.join_names([_language_name(each, language) for each in spoken], language)
+    names = _name_languages(spoken, language)
     return names[0].upper() + names[1:]
 
 
@@ -509,20 +518,32 @@ class _Download:
     language: str | None
 
 
-def _make_downloads(
-    published: Sequence[PublishedFile], language: Language
-) -> tuple[tuple[str, tuple[_Download, ...]], ...]:
-    """Return the downloads in groups with their titles, what most people come for first."""
+def _make_downloads(published: PublishedSession, language: Language) -> tuple[tuple[str, tuple[_Download, ...]], ...]:
+    """Return the downloads in groups with their titles, what most people come for first.
+
+    Where nobody speaks, files of words hold none and are not offered.
+    """
+    words = bool(published.transcript.turns)
+    offered = [file for file in published.files if words or file.role not in _OF_WORDS]
+    spoken = _name_languages(_main_languages(published.transcript), language)
     groups: dict[str, list[_Download]] = {key: [] for key in (*_SHELVED, _DATA)}
-    for file in sorted(published, key=lambda file: (*_places(file), file.name)):
+    for file in sorted(offered, key=lambda file: (*_places(file), file.name)):
         groups[_shelved(file)].append(
             _Download(
                 file=file,
-                label=_download_label(file, language),
-                language=_language_name(file.language, language) if file.language else None,
+                label=_download_label(file, language, words=words),
+                language=spoken if file.language and words else None,
             )
         )
     return tuple((message(f"session_page.{key}", language), tuple(own)) for key, own in groups.items() if own)
+
+
+def _main_languages(transcript: Transcript) -> tuple[Language, ...]:
+    """Return the languages that a fair part of the words is in, that of the session first."""
+    counted = Counter(word.language for turn in transcript.turns for word in turn.words)
+    least = max(1, _FAIR_PART * counted.total())
+    others = (each for each in LANGUAGES if each != transcript.language and counted[each] >= least)
+    return (transcript.language, *others)
 
 
 def _shelved(file: PublishedFile) -> str:
@@ -540,8 +561,10 @@ def _places(file: PublishedFile) -> tuple[int, int]:
     )
 
 
-def _download_label(file: PublishedFile, language: Language) -> str:
-    role = message(f"site.download_{file.role if file.role in _ROLES else 'other'}", language)
+def _download_label(file: PublishedFile, language: Language, *, words: bool = True) -> str:
+    kind = file.role if file.role in _ROLES else "other"
+    # Where nobody speaks, the video has no captions that its name could promise.
+    role = message(f"site.download_{kind if words or kind != 'video' else 'video_plain'}", language)
     name = file.name.lower()
     extension = "wet" if name.endswith(".wet.html") else name.rpartition(".")[2]
     own = f"site.format_{extension}"

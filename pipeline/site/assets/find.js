@@ -1,9 +1,10 @@
 /**
  * Finds words in the transcript: counts them, shows them all, walks from one to the next.
  *
- * Capitals, accents and the shapes of quotes make no difference, and a phrase is found also where the page breaks it into
- * passages; never across two people's turns. Only what the speaker filter shows is searched. Matches are painted over the
- * text where the browser can do that, and else marked in it. The count is told politely; the pane alone scrolls.
+ * Capitals, accents, hyphens and the shapes of quotes make no difference, and a phrase is found also where the page
+ * breaks it into passages; never across two people's turns. Only what the speaker filter shows is searched. Matches are
+ * painted over the text where the browser can do that, and else marked in it. The count is told politely; the pane alone
+ * scrolls.
  */
 
 import { bringIntoSight, letGo, pane, passagesIn, seek, startOf } from "./transcript.js";
@@ -20,8 +21,9 @@ const SHORTEST = 2;
 const PAUSE = 200;
 
 const SAME = new Map(Object.entries({ œ: "oe", æ: "ae", ß: "ss", "’": "'", "‘": "'", "ʼ": "'", "“": '"', "”": '"' }));
-for (const dash of "‐‑‒–—") SAME.set(dash, "-");
-for (const space of "\u00a0\u2009\u202f") SAME.set(space, " ");
+for (const dash of "‒–—") SAME.set(dash, "-");
+// Whoever looks for "etats unis" means "États-Unis".
+for (const space of "-‐‑\u00a0\u2009\u202f") SAME.set(space, " ");
 
 let index = null;
 let matches = [];
@@ -31,7 +33,7 @@ let pending = null;
 
 /** Return one character as it is compared; nothing for an accent that stands alone. */
 function foldOne(character) {
-  if (character >= " " && character <= "~") return character.toLowerCase();
+  if (character >= " " && character <= "~" && character !== "-") return character.toLowerCase();
   const bare = character.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
   return [...bare].map((each) => SAME.get(each) ?? each).join("");
 }
