@@ -67,7 +67,8 @@ def said(
 
 
 def flat(lines: tuple[str, ...]) -> str:
-    return " ".join(re.sub(" +", " ", line).strip() for line in lines)
+    # Beside an ordinary space any other one shows nothing more.
+    return " ".join(re.sub(r"\s* \s*", " ", line).strip() for line in lines)
 
 
 # What is written is read back
