@@ -45,6 +45,9 @@ FLAGS = (
 WCAG = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa")
 """What axe calls the rules of WCAG 2.1 AA."""
 
+LOOKS = ("color-contrast", "link-in-text-block", "scrollable-region-focusable")
+"""The rules of axe that style sheets decide; of a page in other colours the others say the same again."""
+
 
 class NoBrowser(RuntimeError):
     """No Chrome or Chromium is installed, and none could be brought."""
@@ -237,13 +240,22 @@ def serve(folder: Path) -> Iterator[str]:
             thread.join()
 
 
-def axe_faults(page: Page, tags: Sequence[str] = WCAG, part: str = "html") -> list[tuple[str, list[str]]]:
-    """Return what axe finds in a part of a page as it is now: each rule with the elements that break it."""
+def axe_faults(
+    page: Page, tags: Sequence[str] = WCAG, part: str = "html", *, rules: Sequence[str] = ()
+) -> list[tuple[str, list[str]]]:
+    """Return what axe finds in a part of a page as it is now: each rule with the elements that break it.
+
+    Args:
+        page: As it is now.
+        tags: Of the rules to hold it to.
+        part: Selector of what is looked at.
+        rules: The only rules to hold it to, instead of those with the tags.
+    """
     if page.evaluate("typeof axe") == "undefined":
         page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
     found: list[dict[str, Any]] = page.evaluate(
-        """([tags, part]) => axe.run(part, {runOnly: {type: "tag", values: tags}, resultTypes: ["violations"]})
+        """([type, values, part]) => axe.run(part, {runOnly: {type, values}, resultTypes: ["violations"]})
         .then(found => found.violations)""",
-        [list(tags), part],
+        ["rule" if rules else "tag", list(rules or tags), part],
     )
     return [(fault["id"], [str(node["target"]) for node in fault["nodes"]]) for fault in found]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from config.settings import load_settings
-from flows.doctor import Finding, _address, diagnose
+from flows.doctor import Finding, _address, _prefect, _store
 from flows.engines import process_options
 from pipeline.messages import catalogue
 from pipeline.s3 import S3Options
@@ -26,10 +26,6 @@ def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TRIBUNE_ROOT", str(tmp_path / "var"))
     monkeypatch.setenv("TRIBUNE_ENV", "test")
     monkeypatch.setenv("TRIBUNE_LANGUAGE", "en")
-
-
-def found(what: str) -> Finding:
-    return next(finding for finding in diagnose(load_settings()) if finding.what == what)
 
 
 @contextmanager
@@ -72,14 +68,14 @@ def guarded(request: BaseHTTPRequestHandler) -> int:
 
 
 def test_the_prefect_that_comes_along_is_good_once_its_server_loads() -> None:
-    assert found("prefect").level == "good"
+    assert _prefect(load_settings()).level == "good"
 
 
 def test_a_prefect_whose_server_does_not_load_is_bad(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "fastapi.py").write_text("raise ImportError('half an upgrade')\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "broken"))
-    finding = found("prefect")
+    finding = _prefect(load_settings())
     assert finding.level == "bad"
     assert "half an upgrade" in finding.to_do
 
@@ -88,7 +84,7 @@ def test_a_prefect_whose_server_does_not_load_is_bad(monkeypatch: pytest.MonkeyP
 def test_a_prefect_api_that_answers_with_an_error_is_bad(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
     with answering(lambda _: status) as address:
         monkeypatch.setenv("TRIBUNE_PREFECT__API_URL", f"{address}/api")
-        finding = found("prefect")
+        finding = _prefect(load_settings())
     assert finding.level == "bad"
     assert str(status) in finding.to_do
 
@@ -98,7 +94,7 @@ def test_a_prefect_api_that_refuses_the_credentials_is_bad(monkeypatch: pytest.M
     monkeypatch.setenv("TRIBUNE_PREFECT__AUTH", auth)
     with answering(guarded) as address:
         monkeypatch.setenv("TRIBUNE_PREFECT__API_URL", f"{address}/api")
-        finding = found("prefect")
+        finding = _prefect(load_settings())
     assert finding.level == "bad"
     assert finding.to_do == catalogue()["doctor.prefect_refuses"]["en"]
 
@@ -107,14 +103,14 @@ def test_a_prefect_api_that_takes_the_credentials_is_good(monkeypatch: pytest.Mo
     monkeypatch.setenv("TRIBUNE_PREFECT__AUTH", CREDENTIALS)
     with answering(guarded) as address:
         monkeypatch.setenv("TRIBUNE_PREFECT__API_URL", f"{address}/api")
-        assert found("prefect").level == "good"
+        assert _prefect(load_settings()).level == "good"
 
 
 @pytest.mark.parametrize("address", [None, "prefect.example.org"])
 def test_a_prefect_api_that_is_nowhere_is_bad(monkeypatch: pytest.MonkeyPatch, address: str | None) -> None:
     address = address or closed_address()
     monkeypatch.setenv("TRIBUNE_PREFECT__API_URL", address)
-    finding = found("prefect")
+    finding = _prefect(load_settings())
     assert finding.level == "bad"
     assert finding.found == address
 
@@ -132,19 +128,19 @@ def use(monkeypatch: pytest.MonkeyPatch, options: S3Options, *, bucket: str = ""
 
 def test_a_store_that_takes_the_keys_is_good(monkeypatch: pytest.MonkeyPatch, bucket: S3Options) -> None:
     use(monkeypatch, bucket)
-    assert found("store").level == "good"
+    assert _store(load_settings()).level == "good"
 
 
 def test_a_store_that_refuses_the_keys_is_bad(monkeypatch: pytest.MonkeyPatch, bucket: S3Options) -> None:
     use(monkeypatch, bucket, secret_key="wrong")
-    finding = found("store")
+    finding = _store(load_settings())
     assert finding.level == "bad"
     assert "Check the access key" in finding.to_do
 
 
 def test_a_store_without_the_bucket_is_bad(monkeypatch: pytest.MonkeyPatch, bucket: S3Options) -> None:
     use(monkeypatch, bucket, bucket="not-made-yet")
-    finding = found("store")
+    finding = _store(load_settings())
     assert finding.level == "bad"
     assert "not-made-yet" in finding.to_do
 
@@ -152,7 +148,7 @@ def test_a_store_without_the_bucket_is_bad(monkeypatch: pytest.MonkeyPatch, buck
 def test_a_store_that_is_overloaded_is_bad(monkeypatch: pytest.MonkeyPatch) -> None:
     with answering(lambda _: 503) as address:
         use(monkeypatch, S3Options(bucket="tribune", endpoint_url=address, access_key="key", secret_key="secret"))
-        finding = found("store")
+        finding = _store(load_settings())
     assert finding.level == "bad"
     assert "overloaded" in finding.to_do
 
@@ -160,13 +156,13 @@ def test_a_store_that_is_overloaded_is_bad(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_store_that_is_nowhere_is_bad(monkeypatch: pytest.MonkeyPatch) -> None:
     options = S3Options(bucket="tribune", endpoint_url=closed_address(), access_key="key", secret_key="secret")
     use(monkeypatch, options)
-    finding = found("store")
+    finding = _store(load_settings())
     assert finding.level == "bad"
     assert "cannot be reached" in finding.to_do
 
 
 def test_the_store_that_comes_along_is_good_where_its_program_is() -> None:
-    assert found("store").level == "good"
+    assert _store(load_settings()).level == "good"
 
 
 def test_an_address_that_nobody_gave_is_told_with_what_it_costs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from pipeline.ffmpeg import find_programs
 from pipeline.messages import catalogue
 from pipeline.site.player_texts import player_script
 from pipeline.types import LANGUAGES, Language
-from tests.browser import FLAGS, WCAG, axe_faults, bring_player, find_or_install_browser, serve, until, watch
+from tests.browser import FLAGS, WCAG, axe_faults, bring_player, find_or_install_browser, serve, until
 from tests.pages import PASSAGES, SESSION, make_media, make_published, start_of, write_site
 
 pytestmark = pytest.mark.browser
@@ -57,23 +57,6 @@ def stamp(ms: int) -> str:
 def write_sound(path: Path) -> None:
     ffmpeg = [str(find_programs().ffmpeg), "-nostdin", "-y", "-loglevel", "error"]
     subprocess.run([*ffmpeg, "-f", "lavfi", "-i", "sine=300:d=60", "-c:a", "aac", str(path)], check=True)
-
-
-@pytest.fixture
-def context(chromium: Browser, address: str) -> Iterator[BrowserContext]:
-    """Of a reader who comes for the first time."""
-    context = chromium.new_context(base_url=f"{address}/", viewport={"width": 1280, "height": 900})
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def page(context: BrowserContext, address: str) -> Iterator[Page]:
-    """A page that must stay within its own host and raise nothing in the console, its policy included."""
-    page = context.new_page()
-    faults = watch(page, address)
-    yield page
-    assert faults == []
 
 
 def open_session(page: Page, session: str = ENGLISH, language: Language = "en", name: str = "") -> None:

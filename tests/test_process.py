@@ -7,7 +7,7 @@ import json
 import wave
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import TypeVar
@@ -138,6 +138,42 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Recording:
 FRENCH = Details(languages=("fr",), title="Deux voix")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class First:
+    """What came of the clip when it was processed for the first time.
+
+    Attributes:
+        publication: What was published.
+        folder: Where it was worked on.
+        told: Every share that was told of a stage.
+    """
+
+    publication: Publication
+    folder: Path
+    told: tuple[tuple[Stage, float], ...]
+
+
+@pytest.fixture(scope="module")
+def first(
+    clip: Recording,
+    recognizer: WhisperRecognizer,
+    diarizer: Diarizer,
+    shared_store: S3Store,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> First:
+    """Process the clip once, for tests that change nothing of what came of it."""
+    folder = tmp_path_factory.mktemp("first")
+    told: list[tuple[Stage, float]] = []
+    work = at_work(clip, folder, RealEngines(recognizer, lambda: diarizer), shared_store)
+    run = checkpointed(folder / "finished", lambda stage, share: told.append((stage, share)))
+    publication = process(
+        replace(work, run=run),
+        session_for(clip, FRENCH),
+        complete=lambda tags: session_for(clip, FRENCH, tags),
+    )
+    return First(publication=publication, folder=folder, told=tuple(told))
+
+
 class _Words(HTMLParser):
     """Reads the words of a page's transcript."""
 
@@ -166,9 +202,9 @@ def body(store: S3Store, publication: Publication, name: str) -> str:
 
 
 def test_a_recording_is_published_whole_and_every_word_is_everywhere_once_and_in_order(
-    clip: Recording, tmp_path: Path, engines: RealEngines, store: S3Store
+    first: First, shared_store: S3Store
 ) -> None:
-    publication = go(clip, tmp_path / "a", engines, store, FRENCH)
+    publication, store = first.publication, shared_store
     assert verify(publication.session_id, store, thorough=True) == ()
     transcript = read_transcript(body(store, publication, "transcript.fr.json"))
     words = [word.text for word in transcript.words]
@@ -194,14 +230,13 @@ def without_labels(text: str, labels: set[str]) -> list[str]:
 
 
 def test_a_rerun_writes_nothing_and_another_machine_makes_the_same_bytes(
-    clip: Recording, tmp_path: Path, engines: RealEngines, store: S3Store
+    clip: Recording, first: First, tmp_path: Path, engines: RealEngines, shared_store: S3Store
 ) -> None:
-    first = go(clip, tmp_path / "a", engines, store, FRENCH)
-    again = go(clip, tmp_path / "a", engines, store, FRENCH)
-    elsewhere = go(clip, tmp_path / "b", engines, store, FRENCH)
-    assert first.written > 0
+    again = go(clip, first.folder, engines, shared_store, FRENCH)
+    elsewhere = go(clip, tmp_path / "elsewhere", engines, shared_store, FRENCH)
+    assert first.publication.written > 0
     assert again.written == elsewhere.written == 0
-    assert first.revision == again.revision == elsewhere.revision
+    assert first.publication.revision == again.revision == elsewhere.revision
 
 
 def test_new_details_make_a_new_revision_without_listening_again(
@@ -255,30 +290,18 @@ def test_a_recording_in_which_nobody_speaks_is_published_as_such_or_set_aside(
     assert rejection.value.message("fr") != rejection.value.message("en")
 
 
-def test_session_json_says_what_made_it(clip: Recording, tmp_path: Path, engines: RealEngines, store: S3Store) -> None:
-    publication = go(clip, tmp_path / "a", engines, store, FRENCH)
-    told = json.loads(body(store, publication, "session.json"))
+def test_session_json_says_what_made_it(first: First, shared_store: S3Store) -> None:
+    told = json.loads(body(shared_store, first.publication, "session.json"))
     assert told["provenance"]["tool"].startswith("tribune ")
     assert {model["name"] for model in told["provenance"]["models"]} == {"whisper-base", "segmentation-3.0", "campplus"}
     assert {timing["stage"] for timing in told["timings"]} == {"media", "speech", "speakers", "captions", "video"}
     assert dict(told["provenance"]["engines"])["ffmpeg"]
 
 
-def test_progress_is_told_for_every_stage_in_order(
-    clip: Recording, tmp_path: Path, engines: RealEngines, store: S3Store
-) -> None:
-    told: list[tuple[Stage, float]] = []
-    folder = tmp_path / "a"
-    folder.mkdir()
-    run = checkpointed(folder / "finished", lambda stage, share: told.append((stage, share)))
-    process(
-        replace(at_work(clip, folder, engines, store), run=run),
-        session_for(clip, FRENCH),
-        complete=lambda tags: session_for(clip, FRENCH, tags),
-    )
-    stages = list(dict.fromkeys(stage for stage, _ in told))
+def test_progress_is_told_for_every_stage_in_order(first: First) -> None:
+    stages = list(dict.fromkeys(stage for stage, _ in first.told))
     assert stages == ["media", "speech", "speakers", "captions", "video", "publish"]
     for stage in stages:
-        shares = [share for name, share in told if name == stage]
+        shares = [share for name, share in first.told if name == stage]
         assert shares == sorted(shares)
         assert all(0 <= share <= 1 for share in shares)

@@ -24,7 +24,7 @@ from pipeline.search_text import find_keys, split_compounds, split_words
 from pipeline.site.model import PublishedSession
 from pipeline.site.render import LearnerSite
 from pipeline.types import LANGUAGES, Bilingual, Language, Session
-from tests.browser import axe_faults, serve, until, watch
+from tests.browser import axe_faults, serve, until
 from tests.memory_store import MemoryStore
 from tests.pages import HOSTILE, SESSION, make_hostile, make_published, make_transcript
 from tests.test_publishing import make_artifact, make_bundle
@@ -83,17 +83,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def address(site: Path) -> Iterator[str]:
     with serve(site) as base:
         yield base
-
-
-@pytest.fixture
-def page(chromium: Browser, address: str) -> Iterator[Page]:
-    """A page that must stay within its own host and raise nothing in the console."""
-    context = chromium.new_context(base_url=f"{address}/", viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    faults = watch(page, address)
-    yield page
-    context.close()
-    assert faults == []
 
 
 def search(page: Page, text: str, interface: Language = "en", **filters: str) -> None:
