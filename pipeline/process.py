@@ -49,7 +49,7 @@ from pipeline.shots import find_shots
 from pipeline.site.model import SiteOptions
 from pipeline.site.render import LearnerSite
 from pipeline.speakers import SpeakerOptions, attribute, without_speakers
-from pipeline.speech import SpeechOptions, main_language
+from pipeline.speech import SpeechOptions, languages_heard
 from pipeline.tracks import who_spoke
 from pipeline.types import (
     Artifact,
@@ -94,7 +94,14 @@ HearingStage = Literal["speech", "speakers", "align"]
 TOOL: Final = f"tribune {version('tribune-sessions')}"
 
 _TO_LOOK_AT: Final = frozenset(
-    {"speech.none", "speech.language_heard", "speakers.failed", "speakers.count_unmet", "speakers.tracks_uneven"}
+    {
+        "speech.none",
+        "speech.language_heard",
+        "speech.language_unnamed",
+        "speakers.failed",
+        "speakers.count_unmet",
+        "speakers.tracks_uneven",
+    }
 )
 """Notices about a whole session that a facilitator can do something about; the review pages show passages in doubt."""
 _LIBRARIES: Final = ("ctranslate2", "faster-whisper", "pyannote.audio", "torch")
@@ -386,7 +393,7 @@ def _publish_reviewed(
             turn=lambda: work.engines.turn("align"),
         )
         transcript, timings = aligned.result, (*timings, aligned.timing)
-    languages = dict.fromkeys((transcript.language, *session.languages))
+    languages = dict.fromkeys((transcript.language, *languages_heard(transcript.words, session)))
     text = Text(
         session=replace(session, languages=tuple(languages), title=approved.title or session.title),
         transcript=transcript,
@@ -555,9 +562,8 @@ def _diarize(
 
 
 def _with_languages_heard(session: Session, recognition: Recognition) -> Session:
-    """Put the language that most was said in first, where no person said which it is."""
-    main = main_language(recognition.words, session)
-    return replace(session, languages=(main, *(language for language in session.languages if language != main)))
+    """Name the languages that are heard, where no person named them or forgot one."""
+    return replace(session, languages=languages_heard(recognition.words, session))
 
 
 def _align(sound: Sound, transcript: Transcript, engines: Engines, progress: Progress) -> Transcript:

@@ -33,6 +33,7 @@ from pipeline.screening import (
     score,
     snap,
     stretched_holes,
+    subtract,
     tighten,
 )
 from pipeline.types import LANGUAGES, Language, Notice, Recognition, Session, Span, Word
@@ -43,6 +44,9 @@ T = TypeVar("T")
 
 SAMPLE_RATE: Final = 16_000
 """Hz, of every waveform."""
+
+FAIR_PART: Final = 0.05
+"""Share of the words from which a session is in a language, too."""
 
 SHORTEST_WORD_MS: Final = 20
 """The aligner's own step: no word is shorter."""
@@ -153,20 +157,25 @@ def recognize(
     return Recognition(words=words, speech=speech, notices=notices, model=engine.recognizer.model)
 
 
-def main_language(words: Sequence[Word], session: Session) -> Language:
-    """Return the language that most words are in; the session's own where a person named it or nothing was said.
+def languages_heard(words: Sequence[Word], session: Session) -> tuple[Language, ...]:
+    """Return the languages of a session now that it has been heard, the main one first.
+
+    Those that a fair part of the words is in; what a person named stays first, unless hardly anything is in it.
 
     Example:
         >>> from pipeline.types import Bilingual
-        >>> session = Session(id="0" * 16, title=Bilingual(en="A talk"), languages=("en",))
-        >>> main_language([Word(text="Bonjour", start_ms=0, end_ms=400, probability=0.9, language="fr")], session)
-        'fr'
+        >>> session = Session(id="0" * 16, title=Bilingual(en="A talk"), languages=("en", "fr"))
+        >>> languages_heard([Word(text="Bonjour", start_ms=0, end_ms=400, probability=0.9, language="fr")], session)
+        ('fr',)
     """
     counts = Counter(word.language for word in words)
-    if session.languages_given or not counts:
-        return session.language
-    first = session.language
-    return max(LANGUAGES, key=lambda language: (counts[language], language == first))
+    if not counts:
+        return session.languages
+    fair = [language for language in LANGUAGES if counts[language] >= FAIR_PART * counts.total()]
+    fair.sort(key=lambda language: (-counts[language], language != session.language))
+    named = session.languages if session.languages_given else ()
+    kept = named if any(language in named for language in fair) else ()
+    return tuple(dict.fromkeys((*kept, *fair)))
 
 
 def choose_hotwords(session: Session, longest: int) -> str | None:
@@ -430,21 +439,48 @@ def _hear_languages(
     engine: _Engine, speech: Sequence[Span], session: Session, options: SpeechOptions
 ) -> tuple[tuple[Stretch, ...], tuple[Notice, ...]]:
     """Give each stretch its language among those of the session, or of the house where nobody named any."""
-    candidates = session.languages if session.languages_given else (session.language, *LANGUAGES)
-    languages = tuple(dict.fromkeys(candidates))
-    if len(languages) == 1:
-        whole = cut_long(engine.waveform, speech, options.window_ms - 2 * options.margin_ms)
-        return _in_languages(whole, languages * len(whole)), ()
+    languages = tuple(dict.fromkeys((*session.languages, *LANGUAGES)))
+    only = languages[:1] if session.languages_given and len(session.languages) == 1 else ()
+    taken = _foreign(engine, speech, languages, options) if only else speech
     # Shorter than a window needs, for the language may change where nobody pauses.
-    speech = cut_long(engine.waveform, speech, options.piece_ms)
+    asked = cut_long(engine.waveform, taken, options.piece_ms)
     heard = [
-        engine.languages(_start_of(span, options.language_ms), (*languages, *options.other_languages))
-        for span in speech
+        engine.languages(_start_of(span, options.language_ms), (*languages, *options.other_languages)) for span in asked
     ]
-    weights = [min(1.0, span.duration_ms / max(1, options.sure_after_ms)) for span in speech]
-    evidence = [_among(probabilities, languages) for probabilities in heard]
-    chosen = choose_languages(evidence, weights, languages, options.switch_cost)
-    return _in_languages(speech, chosen), _strangers(speech, heard, options)
+    known = cut_long(engine.waveform, subtract(speech, taken), options.window_ms - 2 * options.margin_ms)
+    evidence = [(span, _among(probabilities, languages)) for span, probabilities in zip(asked, heard, strict=True)]
+    evidence += [(span, {language: float(language in only) for language in languages}) for span in known]
+    evidence.sort(key=lambda each: each[0].start_ms)
+    weights = [min(1.0, span.duration_ms / max(1, options.sure_after_ms)) for span, _ in evidence]
+    chosen = choose_languages([each for _, each in evidence], weights, languages, options.switch_cost)
+    return _in_languages([span for span, _ in evidence], chosen), _strangers(asked, heard, options)
+
+
+def _foreign(
+    engine: _Engine, speech: Sequence[Span], languages: Sequence[str], options: SpeechOptions
+) -> tuple[Span, ...]:
+    """Return the speech around which the first language is not what is heard; one look a window.
+
+    A person may name one language and overlook that part of the session, or all of it, is in another.
+    """
+    whole = cut_long(engine.waveform, speech, options.window_ms - 2 * options.margin_ms)
+    bounds = Span(start_ms=0, end_ms=whole[-1].end_ms + options.margin_ms)
+    windows = pack(_in_languages(whole, [languages[0]] * len(whole)), bounds, options.window_ms, options)
+    foreign = []
+    for window in windows:
+        longest = max(clip(speech, window), key=lambda span: span.duration_ms)
+        if longest.duration_ms < options.sure_after_ms:
+            continue
+        heard = engine.languages(_start_of(longest, options.language_ms), (*languages, *options.other_languages))
+        own = heard[languages[0]]
+        if own < max(heard.values()):
+            foreign.append(window)
+    # Where it begins and ends may lie in the windows before and after.
+    around = [
+        Span(start_ms=max(0, span.start_ms - options.window_ms), end_ms=span.end_ms + options.window_ms)
+        for span in foreign
+    ]
+    return tuple(span for span in speech if any(span.overlap_ms(each) for each in around))
 
 
 def _in_languages(speech: Sequence[Span], languages: Sequence[str]) -> tuple[Stretch, ...]:
@@ -596,7 +632,12 @@ def _position(notice: Notice) -> int:
 
 def _language_notices(words: Sequence[Word], session: Session) -> tuple[Notice, ...]:
     """Say so when what is heard is not the language that the session was thought to be in."""
-    heard = main_language(words, session)
-    if heard == session.language:
-        return ()
-    return (Notice(code="speech.language_heard", data=(("heard", heard), ("expected", session.language))),)
+    heard = languages_heard(words, session)
+    if not session.languages_given:
+        data = (("heard", heard[0]), ("expected", session.language))
+        return () if heard[0] == session.language else (Notice(code="speech.language_heard", data=data),)
+    more = [language for language in heard if language not in session.languages]
+    expected = ", ".join(session.languages)
+    return tuple(
+        Notice(code="speech.language_unnamed", data=(("heard", language), ("expected", expected))) for language in more
+    )

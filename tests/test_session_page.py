@@ -217,15 +217,11 @@ def test_where_nobody_speaks_no_words_and_no_captions_are_promised() -> None:
     assert "captions" not in [track["kind"] for track in page.all("track")]
 
 
-def test_files_say_each_language_that_a_fair_part_of_them_is_in() -> None:
+def test_files_say_each_language_of_the_session() -> None:
     english = make_published()
     assert "anglais·45,9\u00a0ko" in "".join(text for text, _ in open_page(english, "fr").texts)
-    turns = english.transcript.turns
-    french = tuple(dataclasses.replace(word, language="fr") for word in turns[0].words)
-    mixed = dataclasses.replace(
-        english.transcript, turns=(dataclasses.replace(turns[0], words=french), *turns[1:]), notices=()
-    )
-    shown = "".join(text for text, _ in open_page(dataclasses.replace(english, transcript=mixed), "fr").texts)
+    both = dataclasses.replace(english, session=dataclasses.replace(english.session, languages=("en", "fr")))
+    shown = "".join(text for text, _ in open_page(both, "fr").texts)
     assert "anglais et français·45,9\u00a0ko" in shown
 
 

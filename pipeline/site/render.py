@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import datetime as dt
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -92,8 +91,6 @@ _FORMATS: Final = {"md": "Markdown", "vtt": "WebVTT", "mp4": "MP4", "m4a": "M4A"
 """Names of formats that are the same in both languages and are not their extension in capitals."""
 _OF_WORDS: Final = frozenset({"transcript", "comparison", "captions", "chapters", "schema"})
 """Roles of files that hold what was said."""
-_FAIR_PART: Final = 0.05
-"""Share of the words from which on a language is told of beside a file: a word or two may have been misheard."""
 _WORKINGS: Final = frozenset({"speech.smaller_batch", "speech.moved_to_cpu", "speakers.moved_to_cpu"})
 """Notices that change nothing for a reader; told with what made the session."""
 
@@ -525,7 +522,7 @@ def _make_downloads(published: PublishedSession, language: Language) -> tuple[tu
     """
     words = bool(published.transcript.turns)
     offered = [file for file in published.files if words or file.role not in _OF_WORDS]
-    spoken = _name_languages(_main_languages(published.transcript), language)
+    spoken = _name_languages(published.session.languages, language)
     groups: dict[str, list[_Download]] = {key: [] for key in (*_SHELVED, _DATA)}
     for file in sorted(offered, key=lambda file: (*_places(file), file.name)):
         groups[_shelved(file)].append(
@@ -536,14 +533,6 @@ def _make_downloads(published: PublishedSession, language: Language) -> tuple[tu
             )
         )
     return tuple((message(f"session_page.{key}", language), tuple(own)) for key, own in groups.items() if own)
-
-
-def _main_languages(transcript: Transcript) -> tuple[Language, ...]:
-    """Return the languages that a fair part of the words is in, that of the session first."""
-    counted = Counter(word.language for turn in transcript.turns for word in turn.words)
-    least = max(1, _FAIR_PART * counted.total())
-    others = (each for each in LANGUAGES if each != transcript.language and counted[each] >= least)
-    return (transcript.language, *others)
 
 
 def _shelved(file: PublishedFile) -> str:
