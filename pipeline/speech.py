@@ -68,7 +68,7 @@ class SpeechOptions:
         switch_cost: What a change of language costs, in units of log-probability: one word alone does not flip it.
         sure_after_ms: Speech from which a stretch's language counts in full.
         other_languages: Heard for, beside those of the house, so that they are flagged rather than forced into English.
-        other_probability: From which one of these is flagged.
+        other_probability: From which one of these is flagged, and a language that the details do not name is looked for.
         screening: Where suspicion starts.
     """
 
@@ -472,8 +472,7 @@ def _foreign(
         if longest.duration_ms < options.sure_after_ms:
             continue
         heard = engine.languages(_start_of(longest, options.language_ms), (*languages, *options.other_languages))
-        own = heard[languages[0]]
-        if own < max(heard.values()):
+        if max(heard[other] for other in heard if other != languages[0]) >= options.other_probability:
             foreign.append(window)
     # Where it begins and ends may lie in the windows before and after.
     around = [
