@@ -68,7 +68,7 @@ class SpeechOptions:
         switch_cost: What a change of language costs, in units of log-probability: one word alone does not flip it.
         sure_after_ms: Speech from which a stretch's language counts in full.
         other_languages: Heard for, beside those of the house, so that they are flagged rather than forced into English.
-        other_probability: From which one of these is flagged, and a language that the details do not name is looked for.
+        other_probability: From which one of these is flagged, or a language that nobody named is looked for.
         screening: Where suspicion starts.
     """
 
