@@ -52,6 +52,7 @@ from pipeline.formatting import format_size
 from pipeline.intake import DEFAULTS, STATUS_PAGES
 from pipeline.journal import session_folder
 from pipeline.locks import Held, exclusive
+from pipeline.media import probe
 from pipeline.naming import printable
 from pipeline.process import STAGES, Stage, Work, checkpointed, process
 from pipeline.s3 import S3Options, open_store
@@ -167,14 +168,16 @@ def _process(settings: Settings, s3: S3Options, recording: Recording, given: Det
                 progress.update(bars[before], completed=1.0)
             progress.update(bars[stage], completed=share)
 
-        engines = MachineEngines(settings)
+        options, engines = process_options(settings), MachineEngines(settings)
+        # What is no recording is told at once; the engines, once they have begun to open, are waited for.
+        probe(recording.path, options.media)
         with engines.warming_up():
             work = Work(
                 recording=recording,
                 folder=folder,
                 engines=engines,
                 open_store=partial(open_store, s3),
-                options=process_options(settings),
+                options=options,
                 run=checkpointed(folder / "finished", tell),
             )
             publication = process(

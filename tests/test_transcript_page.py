@@ -158,7 +158,7 @@ def test_accents_capitals_and_the_shape_of_apostrophes_make_no_difference(page: 
 
 def test_a_hyphen_is_as_good_as_a_space(page: Page) -> None:
     open_session(page)
-    page.evaluate("document.querySelector('[data-start]').textContent = 'Aux États-Unis, peut\u2011être.'")
+    page.evaluate(f"document.querySelector('{PASSAGES}').textContent = 'Aux États-Unis, peut\u2011être.'")
     for typed in ("etats unis", "états-unis", "peut être", "peut-etre"):
         seek(page, typed)
         expect(page.locator("#found")).to_have_text("1 of 1")
