@@ -24,9 +24,9 @@ from pipeline.search_text import find_keys, split_compounds, split_words
 from pipeline.site.model import PublishedSession
 from pipeline.site.render import LearnerSite
 from pipeline.types import LANGUAGES, Bilingual, Language, Session
-from tests.browser import axe_faults, serve, until
+from tests.browser import axe_faults, bring_player, serve, until
 from tests.memory_store import MemoryStore
-from tests.pages import HOSTILE, SESSION, make_hostile, make_published, make_transcript
+from tests.pages import HOSTILE, SESSION, make_hostile, make_media, make_published, make_transcript
 from tests.test_publishing import make_artifact, make_bundle
 
 pytestmark = pytest.mark.browser
@@ -46,12 +46,16 @@ def lay_out(root: Path) -> None:
         made.append(replace(make_published(session=session), transcript=transcript, cues=()))
     for published in made:
         put(published, store, root.parent)
+    # A page that is opened at a moment brings its player, which wants something to play.
+    video, poster = root.parent / "played.mp4", root.parent / "shown.jpg"
+    make_media(video, poster)
+    media = {".mp4": video.read_bytes(), ".jpg": poster.read_bytes()}
     for found in store.list(""):
         path = root / found.key
         path.parent.mkdir(parents=True, exist_ok=True)
         read = store.read(found.key)
         assert read is not None
-        path.write_bytes(read[0])
+        path.write_bytes(media.get(path.suffix, read[0]))
 
 
 def put(published: PublishedSession, store: MemoryStore, folder: Path) -> None:
@@ -153,6 +157,7 @@ def test_a_moment_opens_the_session_where_the_word_is_said(page: Page) -> None:
     page.goto(href)
     expect(page.locator("html")).to_have_attribute("lang", "fr")
     assert page.url.endswith(href.partition("/sessions/")[2])
+    bring_player(page)
 
 
 def test_the_address_says_all_and_going_back_goes_back(page: Page) -> None:
