@@ -45,7 +45,7 @@ T = TypeVar("T")
 SAMPLE_RATE: Final = 16_000
 """Hz, of every waveform."""
 
-FAIR_PART: Final = 0.05
+_FAIR_PART: Final = 0.05
 """Share of the words from which a session is in a language, too."""
 
 SHORTEST_WORD_MS: Final = 20
@@ -171,7 +171,7 @@ def languages_heard(words: Sequence[Word], session: Session) -> tuple[Language, 
     counts = Counter(word.language for word in words)
     if not counts:
         return session.languages
-    fair = [language for language in LANGUAGES if counts[language] >= FAIR_PART * counts.total()]
+    fair = [language for language in LANGUAGES if counts[language] >= _FAIR_PART * counts.total()]
     fair.sort(key=lambda language: (-counts[language], language != session.language))
     named = session.languages if session.languages_given else ()
     kept = named if any(language in named for language in fair) else ()
@@ -438,7 +438,10 @@ def _may_share(first: Stretch, second: Stretch, last: Stretch, longest_ms: int, 
 def _hear_languages(
     engine: _Engine, speech: Sequence[Span], session: Session, options: SpeechOptions
 ) -> tuple[tuple[Stretch, ...], tuple[Notice, ...]]:
-    """Give each stretch its language among those of the session, or of the house where nobody named any."""
+    """Give each stretch its language among those of the house, the session's own first.
+
+    Where a person named one only, it is taken for granted wherever no other is surely heard.
+    """
     languages = tuple(dict.fromkeys((*session.languages, *LANGUAGES)))
     only = languages[:1] if session.languages_given and len(session.languages) == 1 else ()
     taken = _foreign(engine, speech, languages, options) if only else speech

@@ -87,8 +87,6 @@ def wider_than_they_may(page: Page) -> list[str]:
         """() => [...document.querySelectorAll("body *")].filter(at => {
             const box = at.getBoundingClientRect(), style = getComputedStyle(at);
             if (!box.width || style.clipPath !== "none" || at.closest(".skip")) return false;
-            // The player puts its captions in their place a moment after the window has changed.
-            if (at.closest(".vjs-text-track-display")) return false;
             const scrolls = ["auto", "scroll"].includes(style.overflowX) && at.scrollWidth > at.clientWidth + 1;
             return scrolls || box.right > innerWidth + 1 || box.left < -1 })
         .map(at => `${at.tagName}.${at.className}: ${at.textContent.trim().slice(0, 40)}`)"""
@@ -99,7 +97,7 @@ def wider_than_they_may(page: Page) -> list[str]:
 def lines_too_long(page: Page) -> list[str]:
     """Return the paragraphs of more than a line whose lines are longer than eyes like to go back."""
     found: list[str] = page.evaluate(
-        """longest => [...document.querySelectorAll("main p, main blockquote, main dd")].filter(at => {
+        """longest => [...document.querySelectorAll("main p, main blockquote, main dd, main li")].filter(at => {
             if (at.querySelector("ul")) return false;
             const text = at.textContent.trim();
             const em = parseFloat(getComputedStyle(at).fontSize);

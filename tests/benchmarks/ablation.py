@@ -113,7 +113,7 @@ _FAMILIES: Final[Mapping[str, Callable[[str], bool]]] = {
 
 
 class Remembering:
-    """A recogniser that works everything out once, one batch after the other, and keeps account of what it took.
+    """A recogniser that works everything out once, and keeps account of what it took.
 
     Args:
         recognizer: Does the work.
