@@ -97,7 +97,7 @@ def wider_than_they_may(page: Page) -> list[str]:
 def lines_too_long(page: Page) -> list[str]:
     """Return the paragraphs of more than a line whose lines are longer than eyes like to go back."""
     found: list[str] = page.evaluate(
-        """longest => [...document.querySelectorAll("main p, main blockquote, main dd, main dd li")].filter(at => {
+        """longest => [...document.querySelectorAll("main p, main blockquote, main dd")].filter(at => {
             if (at.querySelector("ul")) return false;
             const text = at.textContent.trim();
             const em = parseFloat(getComputedStyle(at).fontSize);
