@@ -37,9 +37,13 @@ _KINDS: Final = {
     "greater_than": "above",
     "greater_than_equal": "at_least",
     "less_than_equal": "at_most",
-    "value_error": "address",
+    "address": "address",
+    "bucket": "bucket",
+    "folders": "folders",
+    "key_pair": "key_pair",
+    "mail": "mail",
 }
-"""Message ``cli.setting_<kind>`` for each of pydantic's kinds of error; ``other`` for any other."""
+"""Message ``cli.setting_<kind>`` for each of pydantic's kinds of error and of our own; ``other`` for any other."""
 
 
 def wrong_values(found: pydantic.ValidationError) -> SetUpError:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Final, Literal, get_origin
+from typing import Annotated, Final, Literal, Self, TypeVar, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -22,7 +23,7 @@ from pydantic_settings import (
 
 from config.setting_faults import check_file, check_lists, check_names, wrong_values
 from pipeline.types import Language
-from pipeline.web_address import is_form_address, is_mailbox
+from pipeline.web_address import is_bucket_name, is_correspondent, is_form_address, is_mailbox, is_web_address
 
 _FOLDER: Final = Path(__file__).parent
 PREFIX: Final = "TRIBUNE_"
@@ -36,15 +37,27 @@ Name = Annotated[str, Field(pattern=r"\S")]
 AbsolutePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
 
 
-def _or_empty(holds: Callable[[str], bool]) -> Callable[[str], str]:
-    """Return a check that lets through what holds, and nothing at all."""
+T = TypeVar("T", str, SecretStr)
 
-    def check(text: str) -> str:
-        if text and not holds(text):
-            raise ValueError(f"not such an address: {text!r}")
-        return text
+
+def _told_as(kind: str, holds: Callable[[str], bool]) -> Callable[[T], T]:
+    """Return a check that lets through what holds; the rest is told by the message ``cli.setting_<kind>``."""
+
+    def check(given: T) -> T:
+        if not holds(given.get_secret_value() if isinstance(given, SecretStr) else given):
+            raise PydanticCustomError(kind, kind)
+        return given
 
     return check
+
+
+def _or_empty(holds: Callable[[str], bool]) -> AfterValidator:
+    """Return a check that lets through addresses for which this holds, and nothing at all."""
+    return AfterValidator(_told_as("address", lambda text: not text or holds(text)))
+
+
+WebAddress = Annotated[str, _or_empty(is_web_address)]
+Correspondent = Annotated[str, _or_empty(is_correspondent)]
 
 
 class _Section(BaseModel):
@@ -73,7 +86,7 @@ class ModelSettings(_Section):
     whisper: str
     diarization: str
     folders: tuple[AbsolutePath, ...]
-    hub: str
+    hub: WebAddress
     token: SecretStr
     offline: bool
 
@@ -103,8 +116,8 @@ class PublishingSettings(_Section):
     """What is published."""
 
     without_speech: Literal["publish", "set_aside"]
-    report_mail: Annotated[str, AfterValidator(_or_empty(is_mailbox))]
-    report_form: Annotated[str, AfterValidator(_or_empty(is_form_address))]
+    report_mail: Annotated[str, _or_empty(is_mailbox)]
+    report_form: Annotated[str, _or_empty(is_form_address)]
 
 
 class ReviewSettings(_Section):
@@ -133,27 +146,39 @@ class SiteSettings(_Section):
 class StoreSettings(_Section):
     """Which object store."""
 
-    endpoint: str
-    bucket: str
+    endpoint: WebAddress
+    bucket: Annotated[str, AfterValidator(_told_as("bucket", is_bucket_name))]
     region: str
     access_key: str
     secret_key: SecretStr
-    public_url: str
+    public_url: WebAddress
     port: Port
+
+    @model_validator(mode="after")
+    def _check_keys(self) -> Self:
+        if bool(self.access_key) != bool(self.secret_key.get_secret_value()):
+            raise PydanticCustomError("key_pair", "key_pair")
+        return self
 
 
 class NotificationSettings(_Section):
     """Who is told what becomes of a recording, and how."""
 
-    mail_to: tuple[str, ...]
-    mail_from: str
+    mail_to: tuple[Correspondent, ...]
+    mail_from: Correspondent
     smtp_host: str
     smtp_port: Port
     smtp_security: Literal["starttls", "tls", "none"]
     smtp_user: str
     smtp_password: SecretStr
-    webhook: SecretStr
+    webhook: Annotated[SecretStr, _or_empty(is_web_address)]
     webhook_form: Literal["slack", "teams"]
+
+    @model_validator(mode="after")
+    def _check_mail(self) -> Self:
+        if self.mail_to and not (self.mail_from and self.smtp_host):
+            raise PydanticCustomError("mail", "mail")
+        return self
 
 
 class PrefectSettings(_Section):
@@ -186,6 +211,12 @@ class Settings(BaseSettings):
     store: StoreSettings
     notifications: NotificationSettings
     prefect: PrefectSettings
+
+    @model_validator(mode="after")
+    def _check_folders(self) -> Self:
+        if self.inbox == self.work or self.inbox in self.work.parents or self.work in self.inbox.parents:
+            raise PydanticCustomError("folders", "folders")
+        return self
 
     @property
     def inbox(self) -> Path:

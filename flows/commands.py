@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
+from config.caption_rules import load_all
 from config.settings import Settings, load_settings
 from flows.caption_commands import caption_commands
 from flows.demo import publish_samples
@@ -30,13 +31,8 @@ from flows.engines import (
     MachineEngines,
     chosen_models,
     fetch_options,
-    intake_options,
-    notification_options,
     process_options,
-    retention_rule,
     running_store,
-    s3_options,
-    store_options,
 )
 from flows.publish import publish_commands
 from flows.revisions import revision_commands
@@ -60,17 +56,6 @@ from pipeline.sidecar import SIDECAR_EXTENSIONS, read_sidecar
 from pipeline.types import LANGUAGES, Publication, Recording, TrackFile
 
 _LACKING: Final = exit_status(SetUpError("cli.settings_wrong"))
-
-_MADE: Final[tuple[tuple[str, Callable[[Settings], object]], ...]] = (
-    ("models", fetch_options),
-    ("intake", intake_options),
-    ("notifications", notification_options),
-    ("captions", process_options),
-    ("retention", retention_rule),
-    ("store", store_options),
-    ("store", s3_options),
-)
-"""What is made of each section: tried before anything is started, so that what cannot work is told then."""
 
 
 def register(app: typer.Typer) -> None:
@@ -258,18 +243,13 @@ def verify_models(
 
 
 def _settings() -> Settings:
-    """Read the settings and check all that is made of them.
+    """Read the settings, and the captions' rules that they name, before anything is started.
 
     Raises:
         SetUpError: One is wrong; names it.
     """
     settings = load_settings()
-    for section, make in _MADE:
-        try:
-            make(settings)
-        except ValueError as wrong:
-            detail = f"{section}: {wrong}"
-            raise SetUpError("cli.settings_wrong", {"detail_en": detail, "detail_fr": detail}) from wrong
+    load_all(settings.captions.profile or None)
     return settings
 
 

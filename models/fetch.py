@@ -38,6 +38,7 @@ from models.sources import Failure, FolderSource, PackageSource, Source, SourceF
 from pipeline.errors import SetUpError, WeightsCorrupt, WeightsUnavailable
 from pipeline.messages import message
 from pipeline.types import LANGUAGES, Language, ModelUse
+from pipeline.web_address import is_web_address
 
 _logger = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ class FetchOptions:
     def __post_init__(self) -> None:
         if not self.sources or len(set(self.sources)) < len(self.sources) or not set(self.sources) <= set(SOURCE_KINDS):
             raise ValueError(f"sources must be some of {', '.join(SOURCE_KINDS)}, each once: {self.sources}")
-        if self.hub_endpoint is not None and not self.hub_endpoint.startswith(("https://", "http://")):
+        if self.hub_endpoint is not None and not is_web_address(self.hub_endpoint):
             raise ValueError(f"not an address: {self.hub_endpoint!r}")
         if self.timeout_s <= 0 or self.retry_wait_s < 0:
             raise ValueError("waiting times must be positive")

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from email.utils import parseaddr
 from typing import Final, Literal
 
 from pipeline.journal import Failed, NeedsReview, Published, Rejected, SessionRecord
 from pipeline.messages import message
 from pipeline.types import LANGUAGES, Language, Notice
 from pipeline.visible import visible
+from pipeline.web_address import is_correspondent, is_web_address
 
 Kind = Literal["published", "set_aside", "failed", "needs_review"]
 
@@ -47,7 +47,7 @@ class MailOptions:
 
     def __post_init__(self) -> None:
         for address in (*self.to, self.sender):
-            if "@" not in parseaddr(address)[1] or not address.isprintable():
+            if not is_correspondent(address):
                 raise ValueError(f"not an address for mail: {address!r}")
         if not self.host:
             raise ValueError("mail needs the name of an SMTP server")
@@ -66,7 +66,7 @@ class WebhookOptions:
     form: Literal["slack", "teams"] = "slack"
 
     def __post_init__(self) -> None:
-        if not self.url.startswith(("https://", "http://")) or "{{" in self.url:
+        if not is_web_address(self.url):
             raise ValueError("not a web address for notifications")
 
 

@@ -26,7 +26,6 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, Final, Self
-from urllib.parse import urlsplit
 
 from pipeline.errors import ProgramMissing, SetUpError, StoreError, StoreUnavailable, TribuneError
 from pipeline.guarded import guarded
@@ -36,6 +35,7 @@ from pipeline.s3 import MIB, S3Options, open_store, prepare_bucket
 from pipeline.serial import from_json, to_json
 from pipeline.tcp import free_port, listens
 from pipeline.types import Notice
+from pipeline.web_address import is_web_address
 
 PUBLIC: Final = (
     *("sessions/*", "assets/*", "en/*", "fr/*", "index.html", "catalogue.json", "catalogue/*"),
@@ -93,7 +93,7 @@ class ObjectStoreOptions:
     def __post_init__(self) -> None:
         if self.port is not None and not 1 <= self.port <= 65_535:
             raise ValueError(f"not a port: {self.port}")
-        if self.public_url is not None and urlsplit(self.public_url).scheme not in {"http", "https"}:
+        if self.public_url is not None and not is_web_address(self.public_url):
             raise ValueError(f"not a web address: {self.public_url!r}")
         if min(self.memory_bytes, self.volume_mib, self.ready_seconds) <= 0 or self.grace_seconds < 0:
             raise ValueError("memory, volume size and time limits are above zero")

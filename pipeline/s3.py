@@ -14,7 +14,6 @@ import gzip
 import hashlib
 import io
 import json
-import re
 import secrets
 import threading
 import unicodedata
@@ -42,6 +41,7 @@ from botocore.exceptions import (
 
 from pipeline.errors import StoreConflict, StoreCorrupt, StoreError, StoreRefused, StoreUnavailable
 from pipeline.ports import ObjectHeaders, StoredObject
+from pipeline.web_address import is_bucket_name, is_web_address
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -59,7 +59,6 @@ SMALLEST_PART: Final = 5 * MIB
 MOST_PARTS: Final = 10_000
 DELETED_AT_ONCE: Final = 1000
 
-_BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\Z")
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _GZIP: Final = "gzip"
 _GZIP_LEVEL: Final = 9
@@ -107,7 +106,7 @@ class S3Options:
     part_bytes: int = 16 * MIB
 
     def __post_init__(self) -> None:
-        if not _BUCKET.match(self.bucket):
+        if not is_bucket_name(self.bucket):
             raise ValueError(f"not a bucket's name: {self.bucket!r}")
         if (self.access_key is None) != (self.secret_key is None):
             raise ValueError("give both the access key and the secret key, or neither")
@@ -116,7 +115,7 @@ class S3Options:
         if self.attempts < 1 or self.connect_seconds <= 0 or self.read_seconds <= 0:
             raise ValueError("attempts and time limits are above zero")
         for address in (self.endpoint_url, self.public_base_url):
-            if address is not None and urlsplit(address).scheme not in {"http", "https"}:
+            if address is not None and not is_web_address(address):
                 raise ValueError(f"not a web address: {address!r}")
 
     @property

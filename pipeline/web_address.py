@@ -1,4 +1,4 @@
-"""What may stand in a link: the address of a page, a form or a mailbox, as far as it can be told without asking for it.
+"""What may stand in a link: the address of a page, a form, a mailbox or a bucket, as far as it can be told unasked.
 
 In goes what a person wrote, out comes an address that any format can hold, or nothing. Only ``http`` and ``https``
 count, for any other scheme could run something where it is opened. Stands alone because details files, settings and
@@ -8,6 +8,7 @@ pages must agree on it.
 from __future__ import annotations
 
 import re
+from email.utils import parseaddr
 from typing import Final
 from urllib.parse import quote
 
@@ -18,6 +19,7 @@ _ADDRESS: Final = re.compile(
 """A host without a name and a password before it, and no white space, quotes or angle brackets anywhere."""
 _MAILBOX: Final = re.compile(r"[a-z0-9._+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)+\Z", re.IGNORECASE)
 """A plain address: no name before it, and nothing that means something in a link."""
+_BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\Z")
 _ASCII: Final = "".join(map(chr, range(0x21, 0x7F)))
 
 
@@ -50,6 +52,26 @@ def is_mailbox(text: str) -> bool:
         (True, False)
     """
     return _MAILBOX.match(text) is not None
+
+
+def is_correspondent(text: str) -> bool:
+    """Say whether a text is whom mail is from or to: a mailbox, with or without a name before it, on one line.
+
+    Example:
+        >>> is_correspondent("Desk <desk@example.org>"), is_correspondent("Desk")
+        (True, False)
+    """
+    return "@" in parseaddr(text)[1] and text.isprintable()
+
+
+def is_bucket_name(text: str) -> bool:
+    """Say whether a text can be the name of a bucket.
+
+    Example:
+        >>> is_bucket_name("tribune.example.org"), is_bucket_name("Our_Bucket")
+        (True, False)
+    """
+    return _BUCKET.match(text) is not None
 
 
 def as_web_address(text: str) -> str | None:

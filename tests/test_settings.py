@@ -99,6 +99,15 @@ WRONG_IN_BOTH_LANGUAGES = [
     ("TRIBUNE_STOER__PORT", "8333", "TRIBUNE_STOER__PORT: there is no such setting", "ce réglage n’existe pas"),
     ("TRIBUNE_INTAKE__DEFAULT_LANGUAGES", "fr", "TRIBUNE_INTAKE__DEFAULT_LANGUAGES: write lists", "en JSON"),
     ("TRIBUNE_RETENTION__PROGRAMMES", "a=1", "TRIBUNE_RETENTION__PROGRAMMES: write lists", "en JSON"),
+    ("TRIBUNE_MODELS__HUB", "mirror", "models.hub: this is not an address", "cette adresse"),
+    ("TRIBUNE_STORE__ENDPOINT", "minio:9000", "store.endpoint: this is not an address", "cette adresse"),
+    ("TRIBUNE_STORE__PUBLIC_URL", "learn.example.org", "store.public_url: this is not an address", "cette adresse"),
+    ("TRIBUNE_STORE__BUCKET", "Our_Bucket", "store.bucket: the name of a bucket", "lettres minuscules"),
+    ("TRIBUNE_STORE__ACCESS_KEY", "tribune", "store: give both access_key and secret_key", "ou aucun des deux"),
+    ("TRIBUNE_NOTIFICATIONS__MAIL_TO", '["desk"]', "notifications.mail_to.0: this is not", "cette adresse"),
+    ("TRIBUNE_NOTIFICATIONS__MAIL_TO", '["desk@example.org"]', "notifications: to send mail", "mail_from et smtp_host"),
+    ("TRIBUNE_NOTIFICATIONS__WEBHOOK", "https://{{host}}/", "notifications.webhook: this is not", "cette adresse"),
+    ("TRIBUNE_INTAKE__INBOX", "var/work/inbox", "intake.inbox: the inbox and the folder work", "doivent être séparés"),
 ]
 
 
@@ -123,6 +132,7 @@ def test_the_site_has_the_names_and_looks_that_were_chosen(monkeypatch: pytest.M
 
 def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRIBUNE_MODELS__TOKEN", "hf_secret")
+    monkeypatch.setenv("TRIBUNE_STORE__ACCESS_KEY", "tribune")
     monkeypatch.setenv("TRIBUNE_STORE__SECRET_KEY", "s3_secret")
     assert "hf_secret" not in repr(load_settings())
     assert "s3_secret" not in repr(load_settings())
