@@ -6,14 +6,19 @@ import dataclasses
 import datetime as dt
 import io
 import re
+import unittest
+import warnings
 import zipfile
+from importlib import import_module
+from pathlib import Path
 
+import pytest
 from lxml import etree
 
 from pipeline.site.cartridge import make_cartridge
 from pipeline.site.model import CatalogueEntry, Shelf
 from pipeline.site.render import LearnerSite
-from pipeline.types import Language
+from pipeline.types import LANGUAGES, Language
 from tests.pages import ADDRESS, OPTIONS, make_entry, make_hostile, make_published, renumbered, shown_hostile
 
 NAMESPACES = {
@@ -102,6 +107,40 @@ def modules(body: bytes) -> dict[str, list[str]]:
         item.findtext("cc:title", "", NAMESPACES): [str(title) for title in item.xpath("*/*[1]/text()")]
         for item in root
     }
+
+
+def profile_faults(body: bytes, folder: Path) -> list[str]:
+    """Return what pyslet finds against the profile of Common Cartridge: links, their files and their folders."""
+    path = folder / "course.imscc"
+    path.write_bytes(body)
+    with warnings.catch_warnings():
+        # Written for Python 2 and 3 at once, it warns where later versions frown.
+        warnings.simplefilter("ignore")
+        rules = import_module("pyslet.imscc_profilev1p0")
+        package = import_module("pyslet.imscc_profilev1p1").CommonCartridge(str(path))
+        assert package.laoTable
+        result = unittest.TestResult()
+        rules.CCTestSuite(package).run(result)
+        package.close()
+    assert result.testsRun == 8
+    return [f"{case.id()}: {said}" for case, said in (*result.failures, *result.errors)]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_validator_finds_nothing_in_any_course(language: Language, tmp_path: Path) -> None:
+    hostile = make_entry(make_hostile())
+    for entries in ((LATER, ENGLISH, FRENCH), (ENGLISH,), (LATER,), (hostile, renumbered(hostile, "2" * 16))):
+        assert profile_faults(cartridge(*entries, language=language), tmp_path) == []
+
+
+def test_the_validator_finds_links_that_share_a_folder(tmp_path: Path) -> None:
+    shared = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(cartridge(ENGLISH, FRENCH))) as made, zipfile.ZipFile(shared, "w") as other:
+        for name in made.namelist():
+            body = re.sub(rb'href="link-(\w+)/link.xml"', rb'href="links/\1.xml"', made.read(name))
+            other.writestr(re.sub(r"link-(\w+)/link.xml", r"links/\1.xml", name), body)
+    (said,) = profile_faults(shared.getvalue(), tmp_path)
+    assert "associated_content_1" in said
 
 
 def test_a_course_is_the_programme_week_by_week() -> None:
