@@ -39,7 +39,7 @@ RESOURCE_TYPES = {"multimedia_resource", "sound_recording", "transcript", "still
 FORMATS = {"AAC", "DOCX", "HTML", "JPG", "JSON", "PDF", "TXT", "other"}
 
 
-class Beside(etree.Resolver):
+class Beside(etree.Resolver):  # type: ignore[misc]  # lxml says nothing of its types
     """Finds what a schema imports in the folder of the tests' data, as none of it is fetched."""
 
     def resolve(self, system_url: str, public_id: str | None, context: object) -> object:
