@@ -14,7 +14,7 @@ from typing import Final, Literal
 from pipeline.journal import Failed, NeedsReview, Published, Rejected, SessionRecord
 from pipeline.messages import message
 from pipeline.types import LANGUAGES, Language, Notice
-from pipeline.visible import visible
+from pipeline.visible import shorten, visible
 from pipeline.web_address import is_correspondent, is_web_address
 
 Kind = Literal["published", "set_aside", "failed", "needs_review"]
@@ -192,5 +192,4 @@ def _tell(event: Event, language: Language, title: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    shown = " ".join(visible(text).split())
-    return shown if len(shown) <= _TITLE_LENGTH else f"{shown[: _TITLE_LENGTH - 1]}…"
+    return shorten(" ".join(visible(text).split()), _TITLE_LENGTH)

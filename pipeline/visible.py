@@ -49,6 +49,21 @@ def visible(text: str) -> str:
     return _SPACES.sub(" ", _SURROGATES.sub(UNSHOWABLE, text)).strip()
 
 
+def shorten(text: str, longest: int) -> str:
+    """Return what may be shown of a text, its end replaced by an ellipsis where it is too long.
+
+    Args:
+        text: Anything.
+        longest: How many characters there may be, the ellipsis included.
+
+    Example:
+        >>> shorten("Plain language in public services", 15)
+        'Plain language…'
+    """
+    shown = visible(text)
+    return shown if len(shown) <= longest else f"{shown[: longest - 1].rstrip()}…"
+
+
 def visible_word(word: Word) -> str:
     """Return what may be shown of a word: never empty."""
     return visible(word.text) or UNSHOWABLE

@@ -95,10 +95,10 @@ def wider_than_they_may(page: Page) -> list[str]:
 
 
 def lines_too_long(page: Page) -> list[str]:
-    """Return the paragraphs of more than a line whose lines are longer than eyes like to go back."""
+    """Return the paragraphs and items of more than a line whose lines are longer than eyes like to go back."""
     found: list[str] = page.evaluate(
-        """longest => [...document.querySelectorAll("main p, main blockquote, main dd")].filter(at => {
-            if (at.querySelector("ul")) return false;
+        """longest => [...document.querySelectorAll("main p, main blockquote, main dd, main li")].filter(at => {
+            if (at.querySelector("p, ul, ol, dl")) return false;
             const text = at.textContent.trim();
             const em = parseFloat(getComputedStyle(at).fontSize);
             return text.length > 120 && at.getBoundingClientRect().width / em > longest })

@@ -1,33 +1,35 @@
 """A programme as a course that learning management systems import.
 
-In go the sessions of a programme, out comes an IMS Common Cartridge 1.3
-(https://www.imsglobal.org/cc/ccv1p3/imscc_Overview-v1p3.html): a zip with a manifest that orders the sessions by week,
-and a web link to each session's page. Links rather than copies, so that a course shows what is published now. The bytes
-are the same for the same sessions: nothing is compressed, since that differs between versions of zlib, and every member
-has the same date. Stands alone because only such systems read it.
+In go the sessions of a programme, out comes an IMS Common Cartridge 1.1
+(https://www.imsglobal.org/cc/ccv1p1/imscc_profilev1p1-Overview.html): a zip with a manifest that orders the sessions by
+week, and a web link to each session's page. It is the version that every system reads: Moodle knows none that is later.
+Links rather than copies, so that a course shows what is published now. The bytes are the same for the same sessions:
+nothing is compressed, since that differs between versions of zlib, and every member has the same date. Stands alone
+because only such systems read it.
 """
 
 from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Sequence
 from typing import Final
 from xml.etree.ElementTree import Element
 
-from pipeline.messages import message
 from pipeline.site.catalogue import group_entries, programme_key
+from pipeline.site.list_pages import Section, by_week
 from pipeline.site.model import CatalogueEntry, MachineFile, SiteOptions
-from pipeline.site.writing import node, write_xml
+from pipeline.site.writing import XSI, node, write_xml
 from pipeline.types import Bilingual, Language
+from pipeline.visible import shorten
 
-CARTRIDGE: Final = "application/vnd.ims.imsccv1p3"
+CARTRIDGE: Final = "application/vnd.ims.imsccv1p1"
 
-_CC: Final = "http://www.imsglobal.org/xsd/imsccv1p3"
-_LOM: Final = "http://ltsc.ieee.org/xsd/imsccv1p3/LOM/manifest"
-_PROFILE: Final = "http://www.imsglobal.org/profile/cc/ccv1p3"
-_XSI: Final = "http://www.w3.org/2001/XMLSchema-instance"
+_CC: Final = "http://www.imsglobal.org/xsd/imsccv1p1"
+_LOM: Final = "http://ltsc.ieee.org/xsd/imsccv1p1/LOM/manifest"
+_PROFILE: Final = "http://www.imsglobal.org/profile/cc/ccv1p1"
+_TITLE_LENGTH: Final = 254
+"""The longest name of a course that Moodle's database holds; of a link it holds one character more."""
 _OLDEST: Final = (1980, 1, 1, 0, 0, 0)
 _UNIX: Final = 3
 _FILE_MODE: Final = 0o100644 << 16
@@ -68,69 +70,75 @@ def _pack(programme: Bilingual, entries: Sequence[CatalogueEntry], language: Lan
 
 
 def _manifest(programme: Bilingual, entries: Sequence[CatalogueEntry], language: Language) -> Element:
-    title = node("lomimscc:string", programme.get(language), language=language)
+    title = node("lomimscc:string", _title(programme, language), language=language)
     return node(
         "manifest",
         node(
             "metadata",
             node("schema", "IMS Common Cartridge"),
-            node("schemaversion", "1.3.0"),
+            node("schemaversion", "1.1.0"),
             node("lomimscc:lom", node("lomimscc:general", node("lomimscc:title", title))),
         ),
         node(
             "organizations",
             node(
                 "organization",
-                node("item", *_weeks(entries, language), identifier="root"),
+                node("item", *(_module(week, language) for week in by_week(entries, language)), identifier="root"),
                 identifier="course",
                 structure="rooted-hierarchy",
             ),
         ),
         node("resources", *map(_resource, entries)),
-        identifier=f"tribune-{programme_key(programme)}-{language}",
+        # First: Moodle knows a cartridge by this among the first 500 bytes.
         xmlns=f"{_CC}/imscp_v1p1",
+        identifier=f"tribune-{programme_key(programme)}-{language}",
         xmlns__lomimscc=_LOM,
-        xmlns__xsi=_XSI,
+        xmlns__xsi=XSI,
         xsi__schemaLocation=(
-            f"{_CC}/imscp_v1p1 {_PROFILE}/ccv1p3_imscp_v1p2_v1p0.xsd {_LOM} {_PROFILE}/LOM/ccv1p3_lommanifest_v1p0.xsd"
+            f"{_CC}/imscp_v1p1 {_PROFILE}/ccv1p1_imscp_v1p2_v1p0.xsd {_LOM} {_PROFILE}/LOM/ccv1p1_lommanifest_v1p0.xsd"
         ),
     )
 
 
-def _weeks(entries: Sequence[CatalogueEntry], language: Language) -> Iterator[Element]:
-    """Yield a module for each week, then the sessions outside the weeks; entries are in that order."""
-    for week, held in groupby(entries, key=lambda entry: entry.week):
-        items = [
-            node(
-                "item",
-                node("title", entry.title.get(language)),
-                identifier=f"item-{entry.session_id}",
-                identifierref=f"link-{entry.session_id}",
-            )
-            for entry in held
-        ]
-        if week is None:
-            yield from items
-        else:
-            yield node("item", node("title", message("site.week", language, week=week)), *items, identifier=f"w{week}")
+def _module(week: Section, language: Language) -> Element:
+    """Return a week with its sessions, or what holds the sessions outside the weeks.
+
+    Each session is in one of them, since systems make an unnamed module of each that is not. Only our own words name
+    them: Moodle takes their names for markup.
+    """
+    items = [
+        node(
+            "item",
+            node("title", _title(entry.title, language)),
+            identifier=f"item-{entry.session_id}",
+            identifierref=f"link-{entry.session_id}",
+        )
+        for entry in week.entries
+    ]
+    return node("item", node("title", week.title.get(language)), *items, identifier=week.id)
 
 
 def _resource(entry: CatalogueEntry) -> Element:
     return node(
-        "resource", node("file", href=_link_name(entry)), identifier=f"link-{entry.session_id}", type="imswl_xmlv1p3"
+        "resource", node("file", href=_link_name(entry)), identifier=f"link-{entry.session_id}", type="imswl_xmlv1p1"
     )
 
 
 def _link(entry: CatalogueEntry, language: Language, site: SiteOptions) -> Element:
     return node(
         "webLink",
-        node("title", entry.title.get(language)),
+        node("title", _title(entry.title, language)),
         node("url", href=f"{site.address}/{entry.page(language)}", target="_blank"),
-        xmlns=f"{_CC}/imswl_v1p3",
-        xmlns__xsi=_XSI,
-        xsi__schemaLocation=f"{_CC}/imswl_v1p3 {_PROFILE}/ccv1p3_imswl_v1p3.xsd",
+        xmlns=f"{_CC}/imswl_v1p1",
+        xmlns__xsi=XSI,
+        xsi__schemaLocation=f"{_CC}/imswl_v1p1 {_PROFILE}/ccv1p1_imswl_v1p1.xsd",
     )
 
 
 def _link_name(entry: CatalogueEntry) -> str:
-    return f"links/{entry.session_id}.xml"
+    """Return where a link lies: in a folder of its own, of which all that is in it belongs to the link."""
+    return f"link-{entry.session_id}/link.xml"
+
+
+def _title(text: Bilingual, language: Language) -> str:
+    return shorten(text.get(language), _TITLE_LENGTH)

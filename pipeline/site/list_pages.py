@@ -135,7 +135,7 @@ def divide(shelf: Shelf, entries: Sequence[CatalogueEntry], around: Around, lang
     if around.parts:
         return latest(entries, language)
     if shelf.programme is not None:
-        return _by_week(group_entries(entries)[0].entries, language)
+        return by_week(group_entries(entries)[0].entries, language)
     if shelf.about is not None:
         title = Bilingual.same(message("site.catalogue_title", language))
         return (Section(id="sessions", title=title, entries=tuple(entries)),)
@@ -162,7 +162,8 @@ def by_programme(entries: Iterable[CatalogueEntry], language: Language) -> tuple
     )
 
 
-def _by_week(entries: Sequence[CatalogueEntry], language: Language) -> tuple[Section, ...]:
+def by_week(entries: Sequence[CatalogueEntry], language: Language) -> tuple[Section, ...]:
+    """Return the sessions of a programme by week, those outside the weeks together; they come in that order."""
     weeks = [(week, tuple(members)) for week, members in groupby(entries, key=lambda entry: entry.week)]
     outside = "site.catalogue_title" if len(weeks) == 1 else "site.catalogue_other"
     return tuple(

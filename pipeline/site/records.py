@@ -17,7 +17,7 @@ from typing import Final
 from pipeline.messages import message
 from pipeline.site.licences import show_licence
 from pipeline.site.model import MachineFile, PublishedFile, PublishedSession, SiteOptions
-from pipeline.site.writing import JSON, XML, node, write_json, write_xml
+from pipeline.site.writing import JSON, XML, XSI, node, write_json, write_xml
 from pipeline.types import LANGUAGES, Bilingual, Language, Licence, Person
 
 Label = Callable[[PublishedFile, Language], str]
@@ -26,6 +26,7 @@ DUBLIN_CORE: Final = "dublin-core.xml"
 OPEN_DATA: Final = "open-data.json"
 CHAPTERS: Final = "chapters.json"
 
+_OAI_DC: Final = "http://www.openarchives.org/OAI/2.0/oai_dc/"
 _PORTAL: Final = uuid.UUID("5a0ddb86-5a2d-5b4c-8d6a-0f7a3a3f5c11")
 """Names made in it are the same for the same session, wherever it is published."""
 _RESOURCE_TYPES: Final = {
@@ -125,8 +126,11 @@ def make_dublin_core(published: PublishedSession, site: SiteOptions) -> MachineF
     root = node(
         "oai_dc:dc",
         *elements,
-        xmlns__oai_dc="http://www.openarchives.org/OAI/2.0/oai_dc/",
+        xmlns__oai_dc=_OAI_DC,
         xmlns__dc="http://purl.org/dc/elements/1.1/",
+        xmlns__xsi=XSI,
+        # The protocol asks for it, so that a repository can hand the record on as it is.
+        xsi__schemaLocation=f"{_OAI_DC} http://www.openarchives.org/OAI/2.0/oai_dc.xsd",
     )
     return MachineFile(key=published.folder + DUBLIN_CORE, body=write_xml(root), content_type=XML)
 

@@ -17,6 +17,8 @@ from pipeline.visible import visible
 
 XML: Final = "application/xml; charset=utf-8"
 JSON: Final = "application/json; charset=utf-8"
+XSI: Final = "http://www.w3.org/2001/XMLSchema-instance"
+"""Namespace in which a document says where its schemas are."""
 
 
 def node(tag: str, *content: Element | str, **attributes: str) -> Element:
