@@ -95,8 +95,8 @@ export function proposalItem({ name, quote, start_ms: start }, accept, say, refu
   );
 }
 
-/** Ask for a cut. Gives the cut, or null. */
-export async function askCut(start, { say, cuts, total, now }) {
+/** Ask for a cut; show(cut) is told what it would be, preview(cut) lets it be heard and seen. Gives the cut, or null. */
+export async function askCut(start, { say, cuts, total, now, show, preview }) {
   const dialog = byId("cut-dialog");
   const fields = { from: byId("cut-from"), to: byId("cut-to"), sound: byId("cut-sound"), picture: byId("cut-picture") };
   const kinds = [...dialog.querySelectorAll("input[name=cut-kind]")];
@@ -111,17 +111,31 @@ export async function askCut(start, { say, cuts, total, now }) {
   };
   for (const kind of kinds) kind.onchange = showMask;
   showMask();
-  byId("cut-from-now").onclick = () => (fields.from.value = exactClock(now()));
-  byId("cut-to-now").onclick = () => (fields.to.value = exactClock(now()));
-  let made = null;
-  const accept = () => {
+  /** The cut as the fields have it; null, and the reason is said, where it cannot be. */
+  const read = () => {
     const [from, to] = [readClock(fields.from.value), readClock(fields.to.value)];
     const wrong = from === null || to === null ? "cut_not_a_time" : wrongCut(from, to, cuts, total);
     byId("cut-error").textContent = wrong ? say(wrong) : "";
-    if (wrong) return;
+    if (wrong) return null;
     const kind = kinds.find((each) => each.checked).value;
-    made = { start_ms: from, end_ms: Math.min(to, total), kind, sound: fields.sound.value, picture: fields.picture.value };
-    dialog.close("ok");
+    const cut = { start_ms: from, end_ms: Math.min(to, total), kind, sound: fields.sound.value, picture: fields.picture.value };
+    show(cut);
+    return cut;
+  };
+  const moments = { "cut-from-start": () => 0, "cut-from-now": now, "cut-to-now": now, "cut-to-end": () => total };
+  for (const [id, moment] of Object.entries(moments)) {
+    byId(id).onclick = () => {
+      (id.startsWith("cut-from") ? fields.from : fields.to).value = exactClock(moment());
+    };
+  }
+  byId("cut-preview").onclick = () => {
+    const cut = read();
+    if (cut) preview(cut);
+  };
+  let made = null;
+  const accept = () => {
+    made = read();
+    if (made) dialog.close("ok");
   };
   byId("cut-ok").onclick = accept;
   for (const field of [fields.from, fields.to]) onEnter(field, accept);

@@ -8,9 +8,10 @@ export function clock(ms) {
   return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${tail}` : `${minutes}:${tail}`;
 }
 
-/** A moment with tenths, as it can be typed in. */
+/** A moment to the millisecond, as it can be typed in: a cut that ended a tenth earlier would leave the end of a word. */
 export function exactClock(ms) {
-  return `${clock(ms)}.${Math.floor((ms % 1000) / 100)}`;
+  const rest = String(ms % 1000).padStart(3, "0");
+  return `${clock(ms)}.${rest.replace(/00$/u, "")}`;
 }
 
 /** Milliseconds of what somebody typed: 75, 1:15, 1:15.5 or 1:02:03; null for anything else. */
