@@ -189,7 +189,7 @@ def test_found_words_are_replaced_everywhere_at_once(reviewer: Reviewer, session
     expect(page.locator("#find-count")).to_have_text("Found: 3")
     page.get_by_label("Replace with").fill("reply")
     page.get_by_role("button", name="Replace all").click()
-    expect(page.locator("#find-count")).to_have_text("Found: 0")
+    expect(page.locator("#find-count")).to_have_text("Replaced: 3")
     reviewer.save()
     assert " ".join(said(desk)).count("reply") == 3
 
@@ -938,3 +938,28 @@ def test_whoever_only_looks_is_not_asked_for_a_name_and_what_they_type_is_kept_u
     assert desk.latest().entry.author == "Anna"
     assert desk.draft("Anna") is None
     one.context.close()
+
+
+def test_an_earlier_revision_is_brought_back_and_saved_as_the_next(
+    reviewer: Reviewer, sessions: dict[Language, Desk]
+) -> None:
+    desk = sessions["en"]
+    first = desk.latest().transcript
+    page = reviewer.open(desk.session_id)
+    reviewer.caret_after(0, "Good")
+    page.keyboard.type(" old")
+    reviewer.caret_after(1, "Thank you for having me.")
+    page.keyboard.press("Control+Shift+ArrowLeft")
+    page.keyboard.press("Delete")
+    page.keyboard.press("Alt+3")
+    reviewer.save()
+    page.locator("#history-part summary").click()
+    page.get_by_role("button", name="Bring revision 1 back").click()
+    expect(page.locator("#notices")).to_contain_text("as in revision 1 again")
+    reviewer.save()
+    again = desk.latest().transcript
+    assert [(turn.speaker, turn.text) for turn in again.turns] == [(turn.speaker, turn.text) for turn in first.turns]
+    assert [word.language for word in again.words] == [word.language for word in first.words]
+    moved = [word.text for word, was in zip(again.words, first.words, strict=True) if word.start_ms != was.start_ms]
+    assert moved in ([], ["me."])
+    assert [entry.number for entry in desk.history()] == [1, 2, 3]

@@ -75,6 +75,12 @@ export async function askWho({ speakers, current, label, proposals, say }) {
     }),
     make("li", {}, button(say("somebody_else"), () => choose({ added: true }))),
   );
+  dialog.onkeydown = (event) => {
+    const number = /^Digit([1-9])$/u.exec(event.code)?.[1];
+    if (!event.altKey || !number || number > speakers.length) return;
+    event.preventDefault();
+    choose({ key: speakers[number - 1].key });
+  };
   byId("who-naming").hidden = current === null;
   const field = byId("who-name");
   field.value = speakers.find(({ key }) => key === current)?.name ?? "";
@@ -89,7 +95,7 @@ export function proposalItem({ name, quote, start_ms: start }, accept, say, refu
   return make(
     "li",
     {},
-    make("p", {}, make("strong", {}, make("bdi", {}, name)), " ", say("proposal", { quote, time: clock(start) })),
+    make("p", {}, make("strong", {}, make("bdi", {}, name)), say("proposal", { quote: quote.replace(/[\s,;:]+$/u, ""), time: clock(start) })),
     button(say("accept_name", { name }), accept),
     refuse && button(say("refuse_name", { name }), refuse),
   );

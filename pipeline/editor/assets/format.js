@@ -22,6 +22,12 @@ export function readClock(text) {
   return ((hours * 60 + minutes) * 60 + seconds) * 1000 + Number((found[4] ?? "0").padEnd(3, "0"));
 }
 
+/** What is typed, pasted or dropped, on one line: a paragraph has no lines, Enter alone begins a turn. */
+export function broughtBy(event) {
+  const text = event.data ?? event.dataTransfer?.getData("text/plain") ?? "";
+  return text.replace(/\s*[\r\n]+\s*/gu, " ");
+}
+
 /** The language that most of a block is in, and its text as runs of one language each. */
 export function assignLanguages(block, base) {
   let now = base.main;

@@ -6,7 +6,7 @@ import { Drafts } from "./drafts.js";
 import { FindBar } from "./find.js";
 import { assignLanguages, clock, languageAt } from "./format.js";
 import { History } from "./history.js";
-import { rebase } from "./merge.js";
+import { broughtBack, rebase } from "./merge.js";
 import * as model from "./model.js";
 import { Player } from "./player.js";
 import { ReportList } from "./reports.js";
@@ -63,6 +63,7 @@ class Editor {
     this.view = new TextView(byId("pane"), this);
     this.player = new Player(byId("media"), byId("wave"), { say, tick: (ms) => this.#tick(ms) });
     this.refused = new Refused(id);
+    this.place = `tribune.place.${id}`;
     this.say = say;
     this.find = new FindBar(this.#findHost());
     this.chapters = new ChapterList(this.#chapterHost());
@@ -90,6 +91,7 @@ class Editor {
     this.#showAuthor();
     await this.#lookForProposal();
     await this.#findDraft();
+    this.#findPlace();
     document.body.dataset.ready = "all";
     this.#look();
     setInterval(() => this.#look(), LOOK_EVERY_MS);
@@ -154,6 +156,28 @@ class Editor {
     this.#take(old);
     this.history.apply(model.fromPayload(draft.session, this.opened));
     await this.#conflict(newest);
+  }
+
+  /** Go on where this person left off: nobody looks for that in three hours. */
+  #findPlace() {
+    const at = Number(localStorage.getItem(this.place));
+    const place = at > 0 ? model.spokenAt(this.document, at) : null;
+    if (!place) return;
+    const block = this.document.blocks[place.block];
+    const [from] = model.tokenSpans(block)[place.token];
+    this.lastPlace = { id: block.id, from, to: from };
+    this.view.revealBlock(block.id);
+    this.player.seek(at);
+  }
+
+  /** Remember where the person is: where they type, else what they hear. */
+  #keepPlace() {
+    const typed = this.view.selection() ? this.#caretMs() : this.player.now;
+    try {
+      localStorage.setItem(this.place, String(typed));
+    } catch {
+      // Full, or forbidden here: next time it opens at the beginning.
+    }
   }
 
   #dropDraft() {
@@ -692,6 +716,7 @@ class Editor {
       this.#show();
     } else this.#take(saved);
     this.#tell("saved_now");
+    if (byId("history-part").open) this.#showHistory();
     this.#look();
   }
 
@@ -798,10 +823,27 @@ class Editor {
           shown.replaceChildren(...changeItems(changes, say));
         });
         differences.setAttribute("aria-label", say("differences_of", data));
+        const back = button(say("revision_back"), () => this.#bringBack(entry.number));
+        back.setAttribute("aria-label", say("revision_back_to", data));
         const approval = entry.approval && make("p", { className: "small" }, say("approved_by", { author: entry.approval.author }));
-        return make("li", {}, make("p", {}, say("history_item", data)), approval, entry.based_on && differences, shown);
+        const actions = [entry.based_on && differences, entry.number < this.session.revision && back].filter(Boolean);
+        return make("li", {}, make("p", {}, say("history_item", data)), approval, make("div", { className: "row" }, ...actions), shown);
       }),
     );
+  }
+
+  /** Put an earlier revision's text, names, cuts and chapters in place of what is there; it can be undone, and is to be saved. */
+  async #bringBack(number) {
+    try {
+      const { revision } = this.session;
+      const old = await this.server.get("", { revision: number });
+      const { same } = await this.server.get("/changes", { from: number, to: revision });
+      if (revision !== this.session.revision) return;
+      this.history.apply(broughtBack(model.openDocument(old, new model.Base(old)), this.opened.base, same));
+      this.#notice(say("revision_is_back", { number }));
+    } catch (refusal) {
+      await this.#onRefused(refusal);
+    }
   }
 
   /* The recording */
@@ -845,8 +887,13 @@ class Editor {
     document.addEventListener("keydown", (event) => this.#onKey(event));
     document.addEventListener("selectionchange", () => (this.lastPlace = this.view.selection() ?? this.lastPlace));
     byId("pane").addEventListener("input", () => (this.typedAt = performance.now()));
-    document.addEventListener("visibilitychange", () => document.hidden && this.drafts.flush({ last: true }));
-    addEventListener("pagehide", () => this.drafts.flush({ last: true }));
+    document.addEventListener("visibilitychange", () => document.hidden && this.#leave());
+    addEventListener("pagehide", () => this.#leave());
+  }
+
+  #leave() {
+    this.drafts.flush({ last: true });
+    this.#keepPlace();
   }
 
   #showPlaying() {

@@ -4,6 +4,7 @@
    mouse and the keys where they leave a paragraph, out come the two ends of what is chosen, painted over the text, and
    what is to be put in its place. Within one paragraph everything is left to the browser. */
 
+import { broughtBy } from "./format.js";
 import { indexOfBlock, partsOf } from "./model.js";
 
 const WORD_AHEAD = /^\s*\S+/u;
@@ -161,8 +162,7 @@ export class Stretch {
   #onInput(event) {
     // What an input method writes cannot be refused: its paragraph was made ready when it began.
     if (!this.chosen || event.inputType === "insertCompositionText" || event.inputType.startsWith("history")) return;
-    const text = event.inputType.startsWith("insert") ? (event.data ?? event.dataTransfer?.getData("text/plain") ?? "") : "";
-    this.#taken(event, () => this.#replace(text));
+    this.#taken(event, () => this.#replace(event.inputType.startsWith("insert") ? broughtBy(event) : ""));
   }
 
   #onCopy(event) {

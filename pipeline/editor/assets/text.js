@@ -4,10 +4,12 @@
    for are painted over the text as ranges, so a paragraph stays the plain text that it is and typing costs no more in
    three hours than in three minutes. */
 
-import { assignLanguages, clock } from "./format.js";
+import { assignLanguages, broughtBy, clock } from "./format.js";
 import { startOf, tokenSpans } from "./model.js";
 import { Stretch } from "./stretch.js";
 
+/** Well within the first or the last line of a paragraph. */
+const LINE_PX = 10;
 const PAINTS = ["low", "overlap", "cut", "reported", "found", "sought", "spoken", "chosen"];
 
 export class TextView {
@@ -254,7 +256,12 @@ export class TextView {
       chosen.removeAllRanges();
       chosen.addRange(range);
     }
-    this.reveal(entry.section);
+    if (!range || !this.#inSight(range.getBoundingClientRect())) this.reveal(entry.section);
+  }
+
+  #inSight(box) {
+    const pane = this.pane.getBoundingClientRect();
+    return box.height > 0 && box.top >= pane.top && box.bottom <= pane.bottom;
   }
 
   revealBlock(id) {
@@ -265,7 +272,7 @@ export class TextView {
   /** Scroll so that a paragraph is well in sight. */
   reveal(section) {
     const [box, pane] = [section.getBoundingClientRect(), this.pane.getBoundingClientRect()];
-    if (box.top >= pane.top && box.bottom <= pane.bottom) return;
+    if (this.#inSight(box)) return;
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     section.scrollIntoView({ block: box.height < pane.height ? "center" : "start", behavior: still ? "instant" : "auto" });
   }
@@ -302,9 +309,20 @@ export class TextView {
       this.host[kind === "historyUndo" ? "undo" : "redo"]();
     } else if (kind === "insertParagraph" || kind === "insertLineBreak") {
       event.preventDefault();
-      const here = this.selection();
-      if (here && here.from === here.to) this.host.split(here.id, here.from);
+      this.#splitHere();
+    } else if (kind === "insertFromPaste" || kind === "insertFromDrop") {
+      event.preventDefault();
+      document.execCommand("insertText", false, broughtBy(event));
     }
+  }
+
+  /** Begin a turn at the caret; what is selected goes, as it does in any text. */
+  #splitHere() {
+    const here = this.selection();
+    if (!here) return;
+    const { text } = this.entries.get(here.id).block;
+    if (here.to > here.from) this.host.typed(here.id, text.slice(0, here.from) + text.slice(here.to));
+    this.host.split(here.id, here.from);
   }
 
   #onKey(event) {
@@ -318,8 +336,8 @@ export class TextView {
     else if (event.key === "Delete" && atEnd && after) this.#join(event, Number(after.dataset.id));
     else if (event.key === "ArrowLeft" && atStart) to(before, true);
     else if (event.key === "ArrowRight" && atEnd) to(after, false);
-    else if (event.key === "ArrowUp" && this.#onEdgeLine(entry, "top")) to(before, true);
-    else if (event.key === "ArrowDown" && this.#onEdgeLine(entry, "bottom")) to(after, false);
+    else if (event.key === "ArrowUp" && before && this.#onEdgeLine(entry, "top")) this.#goToLine(event, before, "bottom");
+    else if (event.key === "ArrowDown" && after && this.#onEdgeLine(entry, "bottom")) this.#goToLine(event, after, "top");
   }
 
   #join(event, id) {
@@ -332,6 +350,16 @@ export class TextView {
     const { block } = this.entries.get(Number(section.dataset.id));
     const offset = end ? block.text.length : 0;
     this.select(block.id, offset);
+  }
+
+  /** Go to the nearest line of another paragraph, as far from the margin as before. */
+  #goToLine(event, section, edge) {
+    const caret = getSelection().getRangeAt(0).getClientRects()[0];
+    this.#goTo(event, section, edge === "bottom");
+    const { block, text } = this.#entryOf(section);
+    const box = text.getBoundingClientRect();
+    const place = caret && this.placeAt(text, caret.left, edge === "top" ? box.top + LINE_PX : box.bottom - LINE_PX);
+    if (place) this.select(block.id, place.offset);
   }
 
   #onEdgeLine(entry, edge) {
