@@ -425,7 +425,7 @@ class Editor {
 
   /** Play what is selected, with a little around it; without a selection, from the caret on. */
   #playHere() {
-    const time = this.#timeOf(this.#parts());
+    const time = this.player.chosen ?? this.#timeOf(this.#parts());
     if (time) this.player.playStretch(time.start_ms - LEAD_MS, time.end_ms + TAIL_MS);
     else this.seek(null);
   }
@@ -582,13 +582,15 @@ class Editor {
     });
     this.player.media.pause();
     this.player.setCuts(this.document.cuts);
-    if (made) this.history.apply(model.withCuts(this.document, [...others, made]));
+    if (!made) return;
+    this.player.choose(null);
+    this.history.apply(model.withCuts(this.document, [...others, made]));
   }
 
-  /** The time of the selected words; without any, ten seconds from what is heard now. */
+  /** What is chosen in the picture of the sound, or the time of the selected words; without any, ten seconds from now. */
   #chosenStretch() {
     const from = this.player.now;
-    return this.#timeOf(this.#parts()) ?? { start_ms: from, end_ms: Math.min(from + CUT_MS, this.session.duration_ms) };
+    return this.player.chosen ?? this.#timeOf(this.#parts()) ?? { start_ms: from, end_ms: Math.min(from + CUT_MS, this.session.duration_ms) };
   }
 
   /* Chapters */
@@ -885,10 +887,18 @@ class Editor {
     for (const event of ["play", "pause"]) byId("media").addEventListener(event, () => this.#showPlaying());
     this.#showPlaying();
     document.addEventListener("keydown", (event) => this.#onKey(event));
-    document.addEventListener("selectionchange", () => (this.lastPlace = this.view.selection() ?? this.lastPlace));
+    document.addEventListener("selectionchange", () => this.#onSelection());
     byId("pane").addEventListener("input", () => (this.typedAt = performance.now()));
     document.addEventListener("visibilitychange", () => document.hidden && this.#leave());
     addEventListener("pagehide", () => this.#leave());
+  }
+
+  /** What was done last counts: words that are selected, or a stretch of the sound. */
+  #onSelection() {
+    const here = this.view.selection();
+    if (!here) return;
+    this.lastPlace = here;
+    if (here.to > here.from) this.player.choose(null);
   }
 
   #leave() {

@@ -4,6 +4,8 @@ import { clock } from "./format.js";
 
 const SPANS_S = [15, 60, 300];
 const STEP_MS = 5000;
+/** How far a finger may slip in a click, pixels. */
+const SLIP_PX = 4;
 const AROUND_MS = 2000;
 const SHOWN_MS = 3000;
 /** As the tone that is published. */
@@ -30,6 +32,8 @@ export class Player {
     this.tried = null;
     this.veiled = null;
     this.jumps = 0;
+    this.chosen = null;
+    this.drag = null;
     for (const event of ["timeupdate", "seeked", "loadedmetadata", "pause"]) media.addEventListener(event, () => this.#tick());
     media.addEventListener("pause", () => this.#playOn());
     media.addEventListener("seeking", () => {
@@ -38,6 +42,8 @@ export class Player {
     });
     media.addEventListener("play", () => this.#follow());
     canvas.addEventListener("pointerdown", (event) => this.#point(event));
+    canvas.addEventListener("pointermove", (event) => this.#pull(event));
+    for (const event of ["pointerup", "pointercancel"]) canvas.addEventListener(event, () => this.#release());
     canvas.addEventListener("keydown", (event) => this.#onKey(event));
     new ResizeObserver(() => this.draw()).observe(canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
@@ -160,16 +166,45 @@ export class Player {
     this.host.tick(now);
   }
 
-  /** First moment shown and how long is shown, ms. */
+  /** Choose a stretch of the sound, or none. */
+  choose(stretch) {
+    if (!stretch && !this.chosen) return;
+    this.chosen = stretch;
+    this.draw();
+  }
+
+  /** First moment shown and how long is shown, ms; it stands still under somebody's hand. */
   #window() {
+    if (this.drag) return this.drag.window;
     const length = this.span < SPANS_S.length ? Math.min(SPANS_S[this.span] * 1000, this.total) : this.total;
     const from = Math.max(0, Math.min(this.now - length / 2, this.total - length));
     return [from, Math.max(length, 1)];
   }
 
   #point(event) {
+    const moment = this.#momentAt(event.offsetX);
+    this.choose(null);
+    if (event.button === 0) {
+      this.drag = { window: this.#window(), moment, x: event.offsetX };
+      this.canvas.setPointerCapture(event.pointerId);
+    }
+    this.seek(moment);
+  }
+
+  #momentAt(x) {
     const [from, length] = this.#window();
-    this.seek(from + (event.offsetX / this.canvas.clientWidth) * length);
+    return Math.round(Math.max(0, Math.min(from + (x / this.canvas.clientWidth) * length, this.total)));
+  }
+
+  #pull(event) {
+    if (!this.drag || Math.abs(event.offsetX - this.drag.x) < SLIP_PX) return;
+    const [start, end] = [this.drag.moment, this.#momentAt(event.offsetX)].sort((one, other) => one - other);
+    if (end > start) this.choose({ start_ms: start, end_ms: end });
+  }
+
+  #release() {
+    this.drag = null;
+    this.draw();
   }
 
   #onKey(event) {
@@ -201,7 +236,8 @@ export class Player {
       context.fillRect(at, (height - tall) / 2, 1, tall);
     }
     for (const cut of this.cuts) this.#shade(context, x(cut.start_ms), x(cut.end_ms), height, colour("--cut"));
-    if (this.pending) this.#shade(context, x(this.pending.start_ms), x(this.pending.end_ms), height, colour("--mark-line"));
+    const shown = this.pending ?? this.chosen;
+    if (shown) this.#shade(context, x(shown.start_ms), x(shown.end_ms), height, colour("--mark-line"));
     context.fillStyle = colour("--accent");
     context.fillRect(x(this.now) - 1, 0, 2, height);
   }
