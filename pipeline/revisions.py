@@ -202,9 +202,8 @@ class Change:
             a person's chapter; ``chapters_own`` where a person's chapters take the place of those made of the words,
             ``chapters_automatic`` for the way back; ``cut_remove`` and ``cut_mask`` for a passage that is left out,
             ``title`` for what a person calls the session.
-        before: The words, the speaker's label, the title or the passage's times before; empty where something was added.
-        after: The words, the speaker's label, the title or the passage's times after; empty where something was taken
-            away.
+        before: The words, the speaker's label, the title or the times before; empty where something was added.
+        after: The words, the speaker's label, the title or the times after; empty where something was taken away.
         start_ms: Where it starts in the recording.
     """
 

@@ -545,7 +545,8 @@ RANDOM_EDITS = """async ([session, seed]) => {
             const at = now.blocks.indexOf(block);
             const other = now.blocks[Math.min(at + 1 + dice(3), now.blocks.length - 1)];
             const end = { id: other.id, offset: dice(other.text.length + 1) };
-            if (other !== block) now = model.replaceStretch(now, { id: block.id, offset: from }, end, words[dice(8)])[0];
+            const start = { id: block.id, offset: from };
+            if (other !== block) now = model.replaceStretch(now, start, end, words[dice(8)])[0];
         }
         if (dice(20) === 0) now = model.replaceAll(now, model.findAll(now, "the"), "der");
     }
