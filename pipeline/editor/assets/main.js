@@ -23,6 +23,7 @@ const TAIL_MS = 400;
 const VOICE_MS = 8000;
 /** The parts of the page that F6 goes through. */
 const PARTS = [".tools", ".listen", ".words", ".aside"];
+const STOPS = "button:not(:disabled), input, select, summary";
 
 const texts = JSON.parse(byId("messages").textContent);
 const language = document.documentElement.lang;
@@ -917,6 +918,7 @@ class Editor {
 
   #onKey(event) {
     if (event.isComposing || document.querySelector("dialog[open]")) return;
+    if (event.key === "Tab" && !event.ctrlKey && !event.altKey && !event.metaKey) this.#tab(event);
     const act = this.#keyAction(event);
     if (!act) return;
     event.preventDefault();
@@ -968,7 +970,26 @@ class Editor {
     const at = PARTS.findIndex((part) => document.querySelector(part).contains(document.activeElement));
     const part = PARTS.at(at < 0 ? (step > 0 ? 0 : -1) : (at + step) % PARTS.length);
     if (part === ".words") this.#returnToText();
-    else [...document.querySelectorAll(`${part} :is(button:not(:disabled), summary)`)].find((each) => each.checkVisibility()).focus();
+    else this.#stopsIn(document.querySelector(part))[0].focus();
+  }
+
+  #stopsIn(part) {
+    return [...part.querySelectorAll(STOPS)].filter((each) => each.checkVisibility());
+  }
+
+  /** Into the text and out of it: a browser that looks for the next stop itself lays out every paragraph on its way. */
+  #tab(event) {
+    const { stops, pane } = this.view;
+    const before = [".listen", ".words-head", "#find"].flatMap((part) => this.#stopsIn(document.querySelector(part))).at(-1);
+    const [after] = this.#stopsIn(document.querySelector(".aside"));
+    const step = event.shiftKey ? -1 : 1;
+    const order = [before, ...stops, after];
+    const here = document.activeElement;
+    const at = order.indexOf(here);
+    const next = at >= 0 ? order[at + step] : pane.contains(here) && stops[0];
+    if (!next) return;
+    event.preventDefault();
+    next.focus();
   }
 
   #returnToText() {

@@ -64,6 +64,11 @@ export class TextView {
     this.current = entry;
   }
 
+  /** What the Tab key stops at in the text, in order. */
+  get stops() {
+    return this.current ? [this.current.who, this.current.time, this.current.text].filter((each) => !each.hidden) : [];
+  }
+
   /** Go to where the person was last, or to the beginning. */
   focus() {
     this.current?.text.focus();
