@@ -368,6 +368,7 @@ def test_where_two_people_changed_the_same_words_both_are_shown_and_all_cuts_sta
     expect(ben.page.locator("#notices")).to_contain_text("Thank you all for")
     assert ben.text(1).startswith("Thank you both for")
     ben.save()
+    expect(ben.page.locator("#notices")).to_be_empty()
     assert [cut.start_ms for cut in desk.latest().cuts] == [5000, 40000]
     assert desk.revision(2).transcript.turns[1].text.startswith("Thank you all")
     for each in (anna, ben):
@@ -1257,3 +1258,38 @@ def test_a_stretch_that_is_drawn_over_the_sound_is_masked(reviewer: Reviewer, se
     assert cut.start_ms == pytest.approx(10_000, abs=300)
     assert cut.end_ms == pytest.approx(20_000, abs=300)
     assert cut.kind == "mask"
+
+
+def test_somebody_whom_the_program_did_not_tell_apart_is_named_at_once(
+    reviewer: Reviewer, sessions: dict[Language, Desk]
+) -> None:
+    desk = sessions["en"]
+    page = reviewer.open(desk.session_id)
+    reviewer.caret_after(2, "And")
+    page.keyboard.press("F4")
+    page.get_by_role("button", name="Somebody else").click()
+    page.keyboard.type("Lucie Aubé")
+    page.keyboard.press("Enter")
+    expect(page.locator("#pane .who").nth(2)).to_have_text("Lucie Aubé")
+    reviewer.caret_after(5, "May I")
+    page.keyboard.press("F4")
+    page.keyboard.press("Alt+4")
+    expect(page.locator("#pane .who").nth(5)).to_have_text("Lucie Aubé")
+    reviewer.save()
+    transcript = desk.latest().transcript
+    called = {speaker.key: speaker.name for speaker in transcript.speakers}
+    assert [called[turn.speaker or ""] for turn in transcript.turns][2::2] == ["Lucie Aubé", "Lucie Aubé"]
+
+
+def test_whoever_scrolls_away_while_it_plays_is_left_there(reviewer: Reviewer, sessions: dict[Language, Desk]) -> None:
+    page = reviewer.open(sessions["en"].session_id)
+    page.set_viewport_size({"width": 1280, "height": 640})
+    until(page, "document.getElementById('media').readyState >= 2")
+    page.locator("#play").click()
+    until(page, "document.querySelector('.block.now')")
+    page.locator("#pane").evaluate("pane => pane.scrollTo(0, pane.scrollHeight)")
+    down = page.locator("#pane").evaluate("pane => pane.scrollTop")
+    assert down > 0
+    page.wait_for_timeout(300)
+    assert page.locator("#pane").evaluate("pane => pane.scrollTop") == down
+    page.locator("#play").click()

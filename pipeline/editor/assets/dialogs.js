@@ -57,8 +57,8 @@ export async function askAuthor(known) {
   return (await ask(dialog)) === "ok" ? field.value.trim() : "";
 }
 
-/** Ask who speaks in a turn. Gives {key}, {added: true}, {rename: name} or null. */
-export async function askWho({ speakers, current, label, proposals, say }) {
+/** Ask who speaks in a turn, or, naming, what the one who does is called. Gives {key}, {added: true}, {rename: name} or null. */
+export async function askWho({ speakers, current, label, proposals, naming, say }) {
   const dialog = byId("who-dialog");
   let chosen = null;
   const choose = (value) => {
@@ -87,7 +87,9 @@ export async function askWho({ speakers, current, label, proposals, say }) {
   byId("who-rename").onclick = () => choose({ rename: field.value });
   onEnter(field, () => choose({ rename: field.value }));
   byId("who-proposals").replaceChildren(...proposals.map((each) => proposalItem(each, () => choose({ rename: each.name }), say)));
-  await ask(dialog);
+  const answered = ask(dialog);
+  if (naming) field.focus();
+  await answered;
   return chosen;
 }
 

@@ -21,6 +21,8 @@ const IDLE_MS = 250;
 const LEAD_MS = 700;
 const TAIL_MS = 400;
 const VOICE_MS = 8000;
+const QUOTE_LEAD = 20;
+const QUOTE_LENGTH = 80;
 /** The parts of the page that F6 goes through. */
 const PARTS = [".tools", ".listen", ".words", ".aside"];
 const STOPS = "button:not(:disabled), input, select, summary";
@@ -30,6 +32,17 @@ const language = document.documentElement.lang;
 
 function say(key, data = {}) {
   return texts[key].replace(/\{(\w+)\}/gu, (_, name) => data[name]);
+}
+
+/** Two texts where they begin to differ, short enough to be read at a glance. */
+function around(one, other) {
+  let same = 0;
+  while (same < one.length && one[same] === other[same]) same += 1;
+  const from = one.lastIndexOf(" ", same - QUOTE_LEAD) + 1;
+  return [one, other].map((text) => {
+    const end = from + QUOTE_LENGTH;
+    return `${from > 0 ? "…" : ""}${text.slice(from, end)}${end < text.length ? "…" : ""}`;
+  });
 }
 
 /** What somebody said no to in a session, kept in this browser. */
@@ -101,6 +114,7 @@ class Editor {
 
   /** Show a revision, with nothing typed on it. */
   #take(session) {
+    this.#forgetNotices();
     this.session = session;
     this.opened = model.openDocument(session, new model.Base(session));
     this.history = new History(this.opened, () => this.#onChange());
@@ -301,6 +315,12 @@ class Editor {
     };
     made.append(...actions.map(([label, act, stays]) => button(label, stays ? act : close(act))), button(say("close"), close()));
     all.append(made);
+    return made;
+  }
+
+  /** What was said of the revision that was there before is no longer so. */
+  #forgetNotices() {
+    for (const each of byId("notices").querySelectorAll(".notice:not([data-stays])")) each.remove();
   }
 
   #announce(text) {
@@ -360,7 +380,7 @@ class Editor {
     this.player.playFrom(ms ?? this.#caretMs());
   }
 
-  async who(id) {
+  async who(id, { naming = false } = {}) {
     const block = this.document.blocks[model.indexOfBlock(this.document, id)];
     const label = (key) => this.labelOf(key);
     const chosen = await askWho({
@@ -368,12 +388,14 @@ class Editor {
       current: block.speaker,
       label,
       proposals: this.#proposals(block.speaker),
+      naming,
       say,
     });
     if (chosen?.key) this.#assign([id], chosen.key);
     else if (chosen?.added) {
       const [next, key] = model.addSpeaker(this.document);
       this.history.apply(model.assignTurn(next, id, key));
+      await this.who(id, { naming: true });
     } else if (chosen) this.#name(block.speaker, chosen.rename);
   }
 
@@ -553,7 +575,8 @@ class Editor {
     const proposal = await this.server.get("/proposal");
     if (!proposal) return;
     const data = { count: proposal.changes.length };
-    this.#notice(say("proposal_there", data), [say("conflict_show"), () => this.#showProposal(proposal)]);
+    const notice = this.#notice(say("proposal_there", data), [say("conflict_show"), () => this.#showProposal(proposal)]);
+    notice.dataset.stays = "";
   }
 
   async #showProposal({ changes }) {
@@ -709,6 +732,7 @@ class Editor {
   /** Go on from the saved revision; what was typed while it was being saved is still there. */
   #onSaved(saved, document) {
     this.drafts.drop();
+    this.#forgetNotices();
     const settled = model.settle(document, this.document, new model.Base(saved));
     if (settled) {
       const [opened, now] = settled;
@@ -750,7 +774,7 @@ class Editor {
 
   #clashAction({ mine, theirs, block, chapters = false }) {
     if (chapters) return [say("chapters"), () => this.#showChapters(), true];
-    const shown = `${mine.slice(0, 80)} ↔ ${theirs.slice(0, 80)}`;
+    const shown = around(mine, theirs).join(" ↔ ");
     return [shown, () => block !== null && this.view.select(block, 0), true];
   }
 
@@ -856,7 +880,12 @@ class Editor {
     const place = model.spokenAt(this.document, ms);
     const section = this.view.markSpoken(place);
     const typing = byId("pane").contains(document.activeElement) && performance.now() - (this.typedAt ?? -1e9) < 4000;
-    if (section && byId("follow").checked && !this.player.media.paused && !typing) this.view.reveal(section);
+    if (!byId("follow").checked || this.player.media.paused || typing) this.followed = null;
+    // Whoever scrolls away while it plays is left there until the next paragraph.
+    else if (section && section !== this.followed) {
+      this.view.reveal(section);
+      this.followed = section;
+    }
   }
 
   /* Keys and buttons */
