@@ -1007,6 +1007,7 @@ def test_several_turns_are_chosen_with_the_mouse_typed_over_and_each_keeps_its_s
     page.mouse.up()
     chosen = page.evaluate(CHOSEN)
     assert chosen == [reviewer.text(0).removeprefix("Good"), reviewer.text(1), "And what do"]
+    expect(page.locator("#said")).to_have_text("Paragraphs selected: 3")
     page.keyboard.type(" night")
     assert [reviewer.text(number) for number in (0, 1)] == ["Good night", " they usually find instead?"]
     assert page.evaluate(CHOSEN) == []
@@ -1293,3 +1294,21 @@ def test_whoever_scrolls_away_while_it_plays_is_left_there(reviewer: Reviewer, s
     page.wait_for_timeout(300)
     assert page.locator("#pane").evaluate("pane => pane.scrollTop") == down
     page.locator("#play").click()
+
+
+def test_where_nothing_was_recognised_words_can_be_typed(reviewer: Reviewer, server: Server) -> None:
+    session, transcript = reviewable("en", id="8" * 16)
+    silent = dataclasses.replace(transcript, turns=(), speakers=())
+    desk = lay_out(server.root / "work", session, _of(session.id, silent))
+    page = reviewer.open(session.id)
+    page.locator("#pane .text").click()
+    page.keyboard.type("A word after all.")
+    reviewer.is_kept()
+    reviewer.open(session.id)
+    reviewer.save()
+    assert said(desk) == ["A word after all."]
+    page.locator("#pane .text").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.press("Delete")
+    reviewer.save()
+    assert said(desk) == []

@@ -356,6 +356,10 @@ class Editor {
     this.view.select(id, offset);
   }
 
+  chose(count) {
+    this.#announce(say("chosen", { count }));
+  }
+
   undo() {
     this.#back(() => this.history.undo());
   }

@@ -63,6 +63,8 @@ export function openDocument(session, base) {
     const tokens = turn.words.map((word) => ({ text: word[0], word: next++ }));
     blocks.push(...paragraphs(turn.speaker, tokens));
   }
+  // Where nothing was recognised, a person may have heard something all the same.
+  if (!blocks.length) blocks.push(makeBlock(null, false, []));
   return Object.freeze({
     blocks,
     speakers: session.speakers.map(({ key, name }) => Object.freeze({ key, name })),
@@ -548,7 +550,7 @@ function toRuns(tokens, base) {
 /** The document that {@link toPayload} wrote; what is as it was opened is that very document, or its very paragraphs. */
 export function fromPayload(payload, opened) {
   const { base } = opened;
-  const known = new Map(opened.blocks.map((block) => [block.tokens[0].word, block]));
+  const known = new Map(opened.blocks.map((block) => [block.tokens[0]?.word, block]));
   const blocks = payload.turns.map(({ speaker, joined = false, words }) => {
     const made = makeBlock(speaker, joined, fromRuns(words, base));
     const was = known.get(made.tokens[0]?.word);

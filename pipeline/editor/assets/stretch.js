@@ -11,7 +11,8 @@ const WORD_AHEAD = /^\s*\S+/u;
 const WORD_BEHIND = /\S+\s*$/u;
 
 export class Stretch {
-  /** @param view The text: pane, document, mark(), select(), endsOfSelection(), placeAt(x, y); its host is told replaced(from, to, text). */
+  /** @param view The text: pane, document, mark(), select(), endsOfSelection(), placeAt(x, y); its host
+      is told replaced(from, to, text) and chose(count). */
   constructor(view) {
     this.view = view;
     this.chosen = null;
@@ -45,7 +46,9 @@ export class Stretch {
       return;
     }
     this.chosen = { anchor, head };
-    this.view.mark("chosen", partsOf(this.view.document, ...this.ends));
+    const parts = partsOf(this.view.document, ...this.ends);
+    this.view.mark("chosen", parts);
+    this.view.host.chose(parts.length);
     this.view.revealBlock(head.id);
   }
 

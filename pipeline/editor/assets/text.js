@@ -15,7 +15,7 @@ const PAINTS = ["low", "overlap", "cut", "reported", "found", "sought", "spoken"
 export class TextView {
   /**
    * @param pane Where the paragraphs are put; it scrolls.
-   * @param host What is told: typed(id, text), replaced(from, to, text), split(id, offset), merge(id), undo(), redo(), who(id), seek(ms);
+   * @param host What is told: typed(id, text), replaced(from, to, text), chose(count), split(id, offset), merge(id), undo(), redo(), who(id), seek(ms);
    *   labelOf(speaker, document) gives a name to show, say(key, data) a text.
    */
   constructor(pane, host) {
@@ -245,7 +245,7 @@ export class TextView {
     const { id, text } = entry.block;
     const box = entry.text.getBoundingClientRect();
     if (y < box.top || y > box.bottom) return { id, offset: y < box.top ? 0 : text.length };
-    const at = document.caretPositionFromPoint(Math.min(Math.max(x, box.left + 1), box.right - 1), y);
+    const at = document.caretPositionFromPoint?.(Math.min(Math.max(x, box.left + 1), box.right - 1), y);
     return at && entry.text.contains(at.offsetNode) ? { id, offset: offsetIn(entry.text, at.offsetNode, at.offset) } : null;
   }
 
