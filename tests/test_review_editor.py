@@ -1312,3 +1312,21 @@ def test_where_nothing_was_recognised_words_can_be_typed(reviewer: Reviewer, ser
     page.keyboard.press("Delete")
     reviewer.save()
     assert said(desk) == []
+
+
+def test_two_voices_that_are_given_one_name_are_one_person(reviewer: Reviewer, sessions: dict[Language, Desk]) -> None:
+    desk = sessions["en"]
+    page = reviewer.open(desk.session_id)
+    for number in (1, 3):
+        page.get_by_label(f"Name of Speaker {number}").fill("Ada Roy")
+        page.get_by_label(f"Name of Speaker {number}").press("Enter")
+    expect(page.locator("#notices")).to_contain_text("Both voices are Ada Roy")
+    expect(page.locator("#speakers-title")).to_be_focused()
+    expect(page.locator("#speakers > li")).to_have_count(2)
+    page.keyboard.press("Control+z")
+    expect(page.locator("#speakers > li")).to_have_count(3)
+    page.keyboard.press("Control+Shift+z")
+    reviewer.save()
+    transcript = desk.latest().transcript
+    assert [(each.key, each.name) for each in transcript.speakers] == [("S1", "Ada Roy"), ("S2", None)]
+    assert [turn.speaker for turn in transcript.turns][-2:] == ["S1", "S1"]

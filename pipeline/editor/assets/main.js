@@ -247,6 +247,8 @@ class Editor {
 
   #showSpeakers() {
     const { document: now } = this;
+    const names = new Set([...this.session.people, ...now.speakers.map(({ name }) => name).filter(Boolean)]);
+    byId("people").replaceChildren(...[...names].map((name) => make("option", { value: name })));
     if (byId("speakers").contains(document.activeElement)) return;
     byId("speakers").replaceChildren(...now.speakers.map(({ key, name }) => this.#speakerItem(key, name)));
   }
@@ -410,7 +412,11 @@ class Editor {
 
   #name(key, name) {
     this.history.apply(model.nameSpeaker(this.document, key, name));
-    this.#announce(say("was_named", { name: this.labelOf(key) }));
+    if (this.document.speakers.some((each) => each.key === key)) this.#announce(say("was_named", { name: this.labelOf(key) }));
+    else {
+      this.#notice(say("voices_one", { name }));
+      if (byId("speakers").contains(document.activeElement)) byId("speakers-title").focus();
+    }
     this.#showSpeakers();
   }
 
@@ -917,7 +923,6 @@ class Editor {
     byId("speed").addEventListener("change", (event) => (byId("media").playbackRate = Number(event.target.value)));
     byId("history-part").addEventListener("toggle", (event) => event.target.open && this.#showHistory());
     for (const each of ["en", "fr"]) byId(`title-${each}`).addEventListener("change", () => this.#retitle());
-    byId("people").replaceChildren(...this.session.people.map((name) => make("option", { value: name })));
     for (const event of ["play", "pause"]) byId("media").addEventListener(event, () => this.#showPlaying());
     this.#showPlaying();
     document.addEventListener("keydown", (event) => this.#onKey(event));

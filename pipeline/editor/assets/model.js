@@ -342,9 +342,15 @@ export function assignTurn(document, id, speaker) {
   return withBlocks(document, first, turn.length, ...turn.map((block) => restated(block, { speaker })));
 }
 
-/** Name somebody for the whole session; an empty name takes it away. */
+/** Name somebody for the whole session; an empty name takes it away. A voice that is called as another is that one's: one
+    person was heard as two. */
 export function nameSpeaker(document, key, name) {
   const said = name.trim() || null;
+  const same = said && document.speakers.find((each) => each.key !== key && each.name && folded(each.name) === folded(said));
+  if (same) {
+    const blocks = document.blocks.map((block) => (block.speaker === key ? restated(block, { speaker: same.key }) : block));
+    return Object.freeze({ ...document, blocks, speakers: document.speakers.filter((each) => each.key !== key) });
+  }
   const speakers = document.speakers.map((each) => (each.key === key ? Object.freeze({ key, name: said }) : each));
   return Object.freeze({ ...document, speakers });
 }
