@@ -15,6 +15,7 @@ from itertools import accumulate, chain, groupby, pairwise
 from typing import Final, Literal
 
 from pipeline.errors import CorrectionInvalid
+from pipeline.formatting import format_clock
 from pipeline.matching import fold, match, rising
 from pipeline.revisions import Change, CorrectedTurn, Correction, Revision
 from pipeline.speakers import speaker_label
@@ -86,6 +87,25 @@ def chapter_changes(before: Revision, after: Revision) -> tuple[Change, ...]:
         if gone != come:
             found.append(Change(kind="chapter", before=gone, after=come, start_ms=start_ms))
     return tuple(found)
+
+
+def cut_changes(before: Revision, after: Revision) -> tuple[Change, ...]:
+    """Return which passages only one of two revisions leaves out, in order of time."""
+    found: list[Change] = []
+    for cut in sorted(set(before.cuts) ^ set(after.cuts), key=lambda each: (each.start_ms, each in after.cuts)):
+        passage = f"{format_clock(cut.start_ms)} – {format_clock(cut.end_ms)}"
+        gone, come = (passage, "") if cut in before.cuts else ("", passage)
+        kind: Literal["cut_remove", "cut_mask"] = "cut_remove" if cut.kind == "remove" else "cut_mask"
+        found.append(Change(kind=kind, before=gone, after=come, start_ms=cut.start_ms))
+    return tuple(found)
+
+
+def title_changes(before: Revision, after: Revision) -> tuple[Change, ...]:
+    """Return how the titles that people gave a session differ between two revisions."""
+    was, now = ((each.title.en or "", each.title.fr or "") if each.title else ("", "") for each in (before, after))
+    # What is called the same in both languages is told once.
+    pairs = dict.fromkeys(zip(was, now, strict=True))
+    return tuple(Change(kind="title", before=old, after=new, start_ms=0) for old, new in pairs if old != new)
 
 
 def _typed(turns: Sequence[CorrectedTurn]) -> Iterator[_Typed]:
@@ -222,14 +242,20 @@ def _word_changes(before: Transcript, after: Transcript, pairs: Sequence[tuple[i
 
 
 def _speaker_changes(before: Transcript, after: Transcript, pairs: Sequence[tuple[int, int]]) -> Iterator[Change]:
-    was, now, words = _labels(before), _labels(after), before.words
+    was, now, words = _voices(before), _voices(after), before.words
     moves = [(was[at], now[to], words[at].start_ms) for at, to in pairs]
+    named: set[tuple[tuple[str, str], tuple[str, str]]] = set()
     for (old, new), run in groupby(moves, key=lambda move: move[:2]):
-        if old != new:
-            yield Change(kind="speaker", before=old, after=new, start_ms=next(run)[2])
+        if old[1] == new[1] or (old, new) in named:
+            continue
+        # A voice that is called otherwise is so in all that it says: it is told once.
+        if old[0] == new[0]:
+            named.add((old, new))
+        yield Change(kind="speaker", before=old[1], after=new[1], start_ms=next(run)[2])
 
 
-def _labels(transcript: Transcript) -> list[str]:
-    """Return what each word's speaker is called; nothing where nobody could be told."""
+def _voices(transcript: Transcript) -> list[tuple[str, str]]:
+    """Return the key of each word's speaker and what they are called; nothing where nobody could be told."""
     called = {speaker.key: speaker_label(speaker, transcript.language) for speaker in transcript.speakers}
-    return [called.get(turn.speaker or "", "") for turn in transcript.turns for _ in turn.words]
+    keys = [turn.speaker or "" for turn in transcript.turns for _ in turn.words]
+    return [(key, called.get(key, "")) for key in keys]

@@ -200,13 +200,16 @@ class Change:
     Attributes:
         kind: ``words`` for a passage that reads otherwise, ``speaker`` for one that somebody else says, ``chapter`` for
             a person's chapter; ``chapters_own`` where a person's chapters take the place of those made of the words,
-            ``chapters_automatic`` for the way back.
-        before: The words, the speaker's label or the chapter's title before; empty where something was added.
-        after: The words, the speaker's label or the chapter's title after; empty where something was taken away.
+            ``chapters_automatic`` for the way back; ``cut_remove`` and ``cut_mask`` for a passage that is left out,
+            ``title`` for what a person calls the session.
+        before: The words, the speaker's label, the title or the times before; empty where something was added.
+        after: The words, the speaker's label, the title or the times after; empty where something was taken away.
         start_ms: Where it starts in the recording.
     """
 
-    kind: Literal["words", "speaker", "chapter", "chapters_own", "chapters_automatic"]
+    kind: Literal[
+        "words", "speaker", "chapter", "chapters_own", "chapters_automatic", "cut_remove", "cut_mask", "title"
+    ]
     before: str
     after: str
     start_ms: int

@@ -180,6 +180,14 @@ def test_changes_tell_what_reads_otherwise_and_who_says_it() -> None:
     assert changes(after, after) == ()
 
 
+def test_a_voice_that_is_named_is_told_once_and_a_turn_that_is_given_away_each_time() -> None:
+    before = revision(("S1", "one two"), ("S2", "three"), ("S1", "four five"), ("S2", "six"), ("S1", "seven"))
+    turns = (typed("one two"), typed("three", "S2"), typed("four five"), typed("six", "S2"), typed("seven", "S2"))
+    after = revise(before, Correction(turns=turns, names=(("S1", "Ada"),)))
+    told = [(change.kind, change.before, change.after) for change in changes(before.transcript, after)]
+    assert told == [("speaker", "Speaker 1", "Ada"), ("speaker", "Speaker 1", "Speaker 2")]
+
+
 def test_added_and_removed_words_are_changes() -> None:
     before = revision(("S1", "one two three"))
     after = revise(before, Correction(turns=(typed("one three four"),)))

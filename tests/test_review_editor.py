@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import random
+import re
 import time
 from collections.abc import Iterator
 from importlib.resources import files
@@ -189,7 +190,7 @@ def test_found_words_are_replaced_everywhere_at_once(reviewer: Reviewer, session
     expect(page.locator("#find-count")).to_have_text("Found: 3")
     page.get_by_label("Replace with").fill("reply")
     page.get_by_role("button", name="Replace all").click()
-    expect(page.locator("#find-count")).to_have_text("Found: 0")
+    expect(page.locator("#find-count")).to_have_text("Replaced: 3")
     reviewer.save()
     assert " ".join(said(desk)).count("reply") == 3
 
@@ -367,6 +368,7 @@ def test_where_two_people_changed_the_same_words_both_are_shown_and_all_cuts_sta
     expect(ben.page.locator("#notices")).to_contain_text("Thank you all for")
     assert ben.text(1).startswith("Thank you both for")
     ben.save()
+    expect(ben.page.locator("#notices")).to_be_empty()
     assert [cut.start_ms for cut in desk.latest().cuts] == [5000, 40000]
     assert desk.revision(2).transcript.turns[1].text.startswith("Thank you all")
     for each in (anna, ben):
@@ -533,13 +535,20 @@ RANDOM_EDITS = """async ([session, seed]) => {
     for (let step = 0; step < 60; step += 1) {
         const block = now.blocks[dice(now.blocks.length)];
         const [from, to] = [dice(block.text.length + 1), dice(block.text.length + 1)].sort((one, other) => one - other);
-        const kind = dice(7);
+        const kind = dice(8);
         const text = block.text.slice(0, from) + words[dice(8)] + block.text.slice(to);
         if (kind < 3) now = model.setText(now, block.id, text);
         else if (kind === 3) now = model.splitBlock(now, block.id, from)[0];
         else if (kind === 4) now = model.mergeBlock(now, block.id)[0];
         else if (kind === 5) now = model.assignTurn(now, block.id, `S${1 + dice(3)}`);
-        else now = model.confirmWords(now, block.id, from, to);
+        else if (kind === 6) now = model.confirmWords(now, block.id, from, to);
+        else {
+            const at = now.blocks.indexOf(block);
+            const other = now.blocks[Math.min(at + 1 + dice(3), now.blocks.length - 1)];
+            const end = { id: other.id, offset: dice(other.text.length + 1) };
+            const start = { id: block.id, offset: from };
+            if (other !== block) now = model.replaceStretch(now, start, end, words[dice(8)])[0];
+        }
         if (dice(20) === 0) now = model.replaceAll(now, model.findAll(now, "the"), "der");
     }
     const used = now.blocks.flatMap(({ tokens }) => tokens).map(({ word }) => word).filter((word) => word !== null);
@@ -551,6 +560,7 @@ RANDOM_EDITS = """async ([session, seed]) => {
         kept: JSON.stringify(shown(again)) === JSON.stringify(shown(now)),
         same: JSON.stringify(model.toPayload(again)) === JSON.stringify(model.toPayload(now)),
         written: JSON.stringify(shown(now)) === JSON.stringify(plain(now)),
+        whole: now.blocks.every((block, at) => !block.joined || now.blocks[at - 1]?.speaker === block.speaker),
         payload: model.toPayload(now),
     };
 }"""
@@ -567,7 +577,7 @@ def test_whatever_is_edited_no_word_is_used_twice_and_what_is_sent_reads_as_what
     for seed in range(40):
         found = page.evaluate(RANDOM_EDITS, [session, seed])
         payload = found.pop("payload")
-        assert found == {"twice": 0, "kept": True, "same": True, "written": True}, seed
+        assert found == {"twice": 0, "kept": True, "same": True, "written": True, "whole": True}, seed
         correction = read_correction(from_json(Sent, json.dumps(payload)), desk.latest().transcript)
         revised = revise(desk.latest(), correction)
         shown = " ".join(token.text for turn in correction.turns for token in turn.tokens)
@@ -938,3 +948,385 @@ def test_whoever_only_looks_is_not_asked_for_a_name_and_what_they_type_is_kept_u
     assert desk.latest().entry.author == "Anna"
     assert desk.draft("Anna") is None
     one.context.close()
+
+
+def test_an_earlier_revision_is_brought_back_and_saved_as_the_next(
+    reviewer: Reviewer, sessions: dict[Language, Desk]
+) -> None:
+    desk = sessions["en"]
+    first = desk.latest().transcript
+    page = reviewer.open(desk.session_id)
+    reviewer.caret_after(0, "Good")
+    page.keyboard.type(" old")
+    reviewer.caret_after(1, "Thank you for having me.")
+    page.keyboard.press("Control+Shift+ArrowLeft")
+    page.keyboard.press("Delete")
+    page.keyboard.press("Alt+3")
+    reviewer.save()
+    page.locator("#history-part summary").click()
+    page.get_by_role("button", name="Bring revision 1 back").click()
+    expect(page.locator("#notices")).to_contain_text("as in revision 1 again")
+    reviewer.save()
+    again = desk.latest().transcript
+    assert [(turn.speaker, turn.text) for turn in again.turns] == [(turn.speaker, turn.text) for turn in first.turns]
+    assert [word.language for word in again.words] == [word.language for word in first.words]
+    moved = [word.text for word, was in zip(again.words, first.words, strict=True) if word.start_ms != was.start_ms]
+    assert moved in ([], ["me."])
+    assert [entry.number for entry in desk.history()] == [1, 2, 3]
+
+
+def point(page: Page, number: int, words: str) -> tuple[float, float]:
+    """Return where some words of a paragraph end on the screen."""
+    x, y = page.evaluate(
+        """([number, words]) => {
+            const text = document.querySelectorAll("#pane .text")[number];
+            const range = new Range();
+            const end = text.firstChild.textContent.indexOf(words) + words.length;
+            range.setStart(text.firstChild, end - 1);
+            range.setEnd(text.firstChild, end);
+            const box = range.getBoundingClientRect();
+            return [box.right, box.top + box.height / 2];
+        }""",
+        [number, words],
+    )
+    return x, y
+
+
+CHOSEN = "[...CSS.highlights.get('chosen')].map(String)"
+
+
+def test_several_turns_are_chosen_with_the_mouse_typed_over_and_each_keeps_its_speaker(
+    reviewer: Reviewer, sessions: dict[Language, Desk]
+) -> None:
+    desk = sessions["en"]
+    page = reviewer.open(desk.session_id)
+    page.mouse.move(*point(page, 0, "Good"))
+    page.mouse.down()
+    page.mouse.move(*point(page, 1, "Thank"))
+    page.mouse.move(*point(page, 2, "And what do"))
+    page.mouse.up()
+    chosen = page.evaluate(CHOSEN)
+    assert chosen == [reviewer.text(0).removeprefix("Good"), reviewer.text(1), "And what do"]
+    expect(page.locator("#said")).to_have_text("Paragraphs selected: 3")
+    page.keyboard.type(" night")
+    assert [reviewer.text(number) for number in (0, 1)] == ["Good night", " they usually find instead?"]
+    assert page.evaluate(CHOSEN) == []
+    page.keyboard.press("Control+z")
+    page.keyboard.press("Control+z")
+    assert reviewer.text(1).startswith("Thank you for")
+    page.keyboard.press("Control+Shift+z")
+    assert reviewer.text(1) == " they usually find instead?"
+    reviewer.save()
+    turns = desk.latest().transcript.turns
+    assert [(turn.speaker, turn.text[:9]) for turn in turns[:3]] == [
+        ("S1", "Good"),
+        ("S1", "they usua"),
+        ("S2", "They find"),
+    ]
+
+
+def test_several_turns_are_chosen_by_key_copied_given_to_somebody_found_right_and_masked(
+    reviewer: Reviewer, sessions: dict[Language, Desk]
+) -> None:
+    desk = sessions["en"]
+    words = desk.latest().transcript.words
+    reviewer.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = reviewer.open(desk.session_id)
+    reviewer.caret_after(0, "Today we talk about plain langu")
+    page.keyboard.press("Shift+ArrowDown")
+    page.keyboard.press("Shift+ArrowDown")
+    page.keyboard.press("Shift+Control+ArrowLeft")
+    last, second = reviewer.text(0).split()[-1].removeprefix("langu"), reviewer.text(1)
+    assert page.evaluate(CHOSEN) == [last, second.removesuffix("now?")]
+    page.keyboard.press("Control+c")
+    assert page.evaluate("navigator.clipboard.readText()") == f"{last}\n{second.removesuffix('now?')}"
+    page.keyboard.press("Alt+3")
+    assert page.locator("#pane .who").all_text_contents()[:2] == ["Speaker 3", "Speaker 3"]
+    page.keyboard.press("Control+z")
+    page.keyboard.press("Control+a")
+    page.keyboard.press("Control+a")
+    assert len(page.evaluate(CHOSEN)) == page.locator("#pane .block").count()
+    page.keyboard.press("Control+Shift+X")
+    expect(page.get_by_label("From", exact=True)).to_have_value(re.compile(r"0:00\.5"))
+    page.keyboard.press("Escape")
+    page.keyboard.press("Alt+Enter")
+    expect(page.locator("#doubts")).to_have_text("Passages in doubt: 0")
+    reviewer.save()
+    assert [word.text for word in desk.latest().transcript.words] == [word.text for word in words]
+
+
+def test_a_replacement_goes_on_from_where_one_looks_also_after_somebody_has_typed(
+    reviewer: Reviewer, sessions: dict[Language, Desk]
+) -> None:
+    page = reviewer.open(sessions["en"].session_id)
+    before = reviewer.text(3)
+    page.keyboard.press("Control+f")
+    page.get_by_label("Find", exact=True).fill("answer")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    expect(page.locator("#find-count")).to_have_text("2 of 3")
+    assert page.evaluate("document.activeElement.id") == "find-what"
+    reviewer.caret_after(3, "They")
+    page.keyboard.type(" always")
+    page.get_by_label("Replace with").fill("reply")
+    page.get_by_role("button", name="Replace", exact=True).click()
+    page.get_by_role("button", name="Replace", exact=True).click()
+    first, *others = before.replace("They find", "They always find", 1).split("answer")
+    assert reviewer.text(3) == f"{first}answer{'reply'.join(others)}"
+    page.get_by_label("Find", exact=True).fill("L'ANSWER")
+    expect(page.locator("#find-count")).to_have_text("Found: 0")
+    page.get_by_label("Find", exact=True).fill("third  week")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    assert page.evaluate("getSelection().toString()") == "third week"
+    assert page.evaluate("document.activeElement.classList.contains('text')")
+
+
+def test_one_apostrophe_finds_the_other(reviewer: Reviewer, sessions: dict[Language, Desk]) -> None:
+    page = reviewer.open(sessions["fr"].session_id, "fr")
+    page.keyboard.press("Control+f")
+    page.locator("#find-what").fill("aujourd'hui")
+    expect(page.locator("#find-count")).to_have_text("Résultats\u00a0: 1")
+
+
+def test_who_takes_something_back_is_where_it_was(reviewer: Reviewer, server: Server) -> None:
+    page = reviewer.open(LONG)
+    reviewer.caret_after(0, "Good")
+    page.keyboard.type(" old")
+    reviewer.caret_after(300, reviewer.text(300).split()[0])
+    page.keyboard.press("Control+z")
+    assert page.evaluate("getSelection().anchorNode.parentElement === document.querySelector('#pane .text')")
+    assert page.evaluate("getSelection().anchorOffset") == len("Good ")
+    until(page, "document.querySelector('#pane').scrollTop === 0")
+
+
+def test_an_accent_that_is_being_composed_is_left_to_the_browser(
+    reviewer: Reviewer, sessions: dict[Language, Desk]
+) -> None:
+    desk = sessions["en"]
+    page = reviewer.open(desk.session_id)
+    reviewer.caret_after(0, "Good morn")
+    page.keyboard.press("F9")
+    until(page, "document.querySelector('#pane .text span[lang=fr]')")
+    composer = reviewer.context.new_cdp_session(page)
+    for start, words in ((0, "Good "), (1, "Thank you ")):
+        reviewer.caret_after(start, words)
+        for text in ("e", "et", "été", "été e", "été en"):
+            place = {"selectionStart": len(text), "selectionEnd": len(text)}
+            composer.send("Input.imeSetComposition", {"text": text, **place})
+        composer.send("Input.insertText", {"text": "été ensuite "})
+    assert reviewer.text(0).startswith("Good été ensuite morning, everyone")
+    assert reviewer.text(1).startswith("Thank you été ensuite for having")
+    reviewer.save()
+    assert said(desk)[0].startswith("Good été ensuite morning, everyone")
+
+
+def test_lines_that_are_pasted_stay_in_their_turn(reviewer: Reviewer, sessions: dict[Language, Desk]) -> None:
+    reviewer.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = reviewer.open(sessions["en"].session_id)
+    blocks = page.locator("#pane .block").count()
+    page.evaluate("navigator.clipboard.writeText(' old\\n\\n<b>and</b> \\r\\nnew')")
+    reviewer.caret_after(0, "Good")
+    page.keyboard.press("Control+v")
+    assert reviewer.text(0).startswith("Good old <b>and</b> new morning,")
+    assert page.locator("#pane .block").count() == blocks
+
+
+def test_what_was_refused_is_not_proposed_again(reviewer: Reviewer, server: Server) -> None:
+    session, _ = reviewable("en", id="7" * 16, glossary=("Veritas", "Nimbus"))
+    text = "We use Verites, and Nimbos here. Call 613 555 0142 or 819 555 0199 today."
+    lay_out(server.root / "work", session, make_transcript(session, (("S1", text),)))
+    page = reviewer.open(session.id)
+    page.locator("#suggestions-title").click()
+    page.get_by_role("button", name="Refuse Nimbos → Nimbus").click()
+    page.get_by_role("button", name="Refuse Telephone number: 819 555 0199").click()
+    expect(page.locator("#suggestions-count")).to_have_text("2")
+    reviewer.caret_after(0, "We")
+    page.keyboard.type(" all")
+    reviewer.save()
+    expect(page.locator("#suggestions-count")).to_have_text("2")
+    reviewer.open(session.id)
+    expect(page.locator("#suggestions-count")).to_have_text("2")
+    page.get_by_role("button", name="Approve…").click()
+    left = page.locator("#approve-counts li")
+    assert left.all_text_contents() == ["Numbers that look personal and are not masked: 1", "Spellings suggested: 1"]
+
+
+def test_the_tab_key_passes_the_text_and_f6_goes_from_part_to_part(reviewer: Reviewer) -> None:
+    page = reviewer.open(LONG)
+    reviewer.caret_after(300, reviewer.text(300).split()[0])
+    started = time.perf_counter()
+    page.keyboard.press("Tab")
+    # A browser that looks for the next stop itself takes seconds.
+    assert time.perf_counter() - started < 2
+    assert page.evaluate("Boolean(document.activeElement.closest('.aside'))")
+    for name in ("text", "time", "who", ""):
+        page.keyboard.press("Shift+Tab")
+        assert page.evaluate("document.activeElement.className") == name
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "who"
+    seen = []
+    for _ in range(4):
+        page.keyboard.press("F6")
+        seen.append(page.evaluate("document.activeElement.closest('.tools, .listen, .words, .aside').className"))
+    assert seen == ["aside", "tools", "listen", "words"]
+    page.keyboard.press("F6")
+    page.keyboard.press("Shift+F6")
+    texts = "[...document.querySelectorAll('#pane .text')]"
+    assert page.evaluate(f"{texts}.indexOf(document.activeElement)") == 300
+
+
+def test_a_passage_in_doubt_is_heard_and_then_it_is_quiet(reviewer: Reviewer, sessions: dict[Language, Desk]) -> None:
+    page = reviewer.open(sessions["en"].session_id)
+    until(page, "document.getElementById('media').readyState >= 2")
+    page.keyboard.press("F2")
+    until(page, "!document.getElementById('media').paused")
+    until(page, "document.getElementById('media').paused")
+    words = sessions["en"].latest().transcript.words
+    heard = page.evaluate("document.getElementById('media').currentTime * 1000")
+    assert words[4].end_ms <= heard < words[4].end_ms + 1500
+
+
+def test_a_cut_is_heard_and_seen_before_it_is_made_and_reaches_the_very_end(
+    reviewer: Reviewer, sessions: dict[Language, Desk]
+) -> None:
+    desk = sessions["en"]
+    page = reviewer.open(desk.session_id)
+    until(page, "document.getElementById('media').readyState >= 2")
+    page.evaluate(
+        """() => {
+            window.heard = [];
+            const media = document.getElementById("media");
+            const look = () => {
+                heard.push([media.currentTime, media.muted, media.className]);
+                requestAnimationFrame(look);
+            };
+            look();
+        }"""
+    )
+    page.keyboard.press("Control+Shift+X")
+    page.get_by_label("From", exact=True).fill("0:05")
+    page.get_by_label("To", exact=True).fill("0:15")
+    page.get_by_role("button", name="Preview").click()
+    until(page, "document.getElementById('media').currentTime > 15.2")
+    heard = page.evaluate("heard.map(([at]) => at).filter((at) => at > 5.1 && at < 14.9)")
+    assert heard == []
+    page.get_by_label("Mask it").check()
+    page.get_by_label("Seen instead").select_option("black")
+    page.get_by_label("From", exact=True).fill("0:20")
+    page.get_by_label("To", exact=True).fill("0:20.5")
+    page.get_by_role("button", name="Preview").click()
+    until(page, "heard.some(([at, muted, look]) => at > 20.1 && at < 20.5 && muted && look === 'black')")
+    until(page, "document.getElementById('media').currentTime > 20.7")
+    assert page.evaluate("heard.at(-1).slice(1)") == [False, ""]
+    page.get_by_role("button", name="The very end").click()
+    page.get_by_role("button", name="Leave it out").click()
+    reviewer.save()
+    assert [(cut.start_ms, cut.end_ms) for cut in desk.latest().cuts] == [
+        (20_000, desk.latest().transcript.duration_ms)
+    ]
+
+
+def test_a_session_opens_where_one_left_off(reviewer: Reviewer) -> None:
+    page = reviewer.open(LONG)
+    reviewer.caret_after(300, reviewer.text(300).split()[0])
+    reviewer.open(LONG)
+    page.keyboard.press("F6")
+    page.keyboard.press("F6")
+    page.keyboard.press("F6")
+    assert page.evaluate("[...document.querySelectorAll('#pane .text')].indexOf(document.activeElement)") == 300
+
+
+def test_a_stretch_that_is_drawn_over_the_sound_is_masked(reviewer: Reviewer, sessions: dict[Language, Desk]) -> None:
+    desk = sessions["en"]
+    page = reviewer.open(desk.session_id)
+    reviewer.caret_after(0, "Good")
+    page.keyboard.press("Shift+Control+ArrowRight")
+    box = page.locator("#wave").bounding_box()
+    assert box is not None
+    # A minute is shown from the beginning.
+    second, y = box["width"] / 60, box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 20 * second, y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 15 * second, y)
+    page.mouse.move(box["x"] + 10 * second, y)
+    page.mouse.up()
+    page.get_by_role("button", name="Cut or mask…").click()
+    page.get_by_label("Mask it").check()
+    page.get_by_role("button", name="Leave it out").click()
+    reviewer.save()
+    (cut,) = desk.latest().cuts
+    assert cut.start_ms == pytest.approx(10_000, abs=300)
+    assert cut.end_ms == pytest.approx(20_000, abs=300)
+    assert cut.kind == "mask"
+
+
+def test_somebody_whom_the_program_did_not_tell_apart_is_named_at_once(
+    reviewer: Reviewer, sessions: dict[Language, Desk]
+) -> None:
+    desk = sessions["en"]
+    page = reviewer.open(desk.session_id)
+    reviewer.caret_after(2, "And")
+    page.keyboard.press("F4")
+    page.get_by_role("button", name="Somebody else").click()
+    page.keyboard.type("Lucie Aubé")
+    page.keyboard.press("Enter")
+    expect(page.locator("#pane .who").nth(2)).to_have_text("Lucie Aubé")
+    reviewer.caret_after(5, "May I")
+    page.keyboard.press("F4")
+    page.keyboard.press("Alt+4")
+    expect(page.locator("#pane .who").nth(5)).to_have_text("Lucie Aubé")
+    reviewer.save()
+    transcript = desk.latest().transcript
+    called = {speaker.key: speaker.name for speaker in transcript.speakers}
+    assert [called[turn.speaker or ""] for turn in transcript.turns][2::2] == ["Lucie Aubé", "Lucie Aubé"]
+
+
+def test_whoever_scrolls_away_while_it_plays_is_left_there(reviewer: Reviewer, sessions: dict[Language, Desk]) -> None:
+    page = reviewer.open(sessions["en"].session_id)
+    page.set_viewport_size({"width": 1280, "height": 640})
+    until(page, "document.getElementById('media').readyState >= 2")
+    page.locator("#play").click()
+    until(page, "document.querySelector('.block.now')")
+    page.locator("#pane").evaluate("pane => pane.scrollTo(0, pane.scrollHeight)")
+    down = page.locator("#pane").evaluate("pane => pane.scrollTop")
+    assert down > 0
+    page.wait_for_timeout(300)
+    assert page.locator("#pane").evaluate("pane => pane.scrollTop") == down
+    page.locator("#play").click()
+
+
+def test_where_nothing_was_recognised_words_can_be_typed(reviewer: Reviewer, server: Server) -> None:
+    session, transcript = reviewable("en", id="8" * 16)
+    silent = dataclasses.replace(transcript, turns=(), speakers=())
+    desk = lay_out(server.root / "work", session, _of(session.id, silent))
+    page = reviewer.open(session.id)
+    page.locator("#pane .text").click()
+    page.keyboard.type("A word after all.")
+    reviewer.is_kept()
+    reviewer.open(session.id)
+    reviewer.save()
+    assert said(desk) == ["A word after all."]
+    page.locator("#pane .text").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.press("Delete")
+    reviewer.save()
+    assert said(desk) == []
+
+
+def test_two_voices_that_are_given_one_name_are_one_person(reviewer: Reviewer, sessions: dict[Language, Desk]) -> None:
+    desk = sessions["en"]
+    page = reviewer.open(desk.session_id)
+    for number in (1, 3):
+        page.get_by_label(f"Name of Speaker {number}").fill("Ada Roy")
+        page.get_by_label(f"Name of Speaker {number}").press("Enter")
+    expect(page.locator("#notices")).to_contain_text("Both voices are Ada Roy")
+    expect(page.locator("#speakers-title")).to_be_focused()
+    expect(page.locator("#speakers > li")).to_have_count(2)
+    page.keyboard.press("Control+z")
+    expect(page.locator("#speakers > li")).to_have_count(3)
+    page.keyboard.press("Control+Shift+z")
+    reviewer.save()
+    transcript = desk.latest().transcript
+    assert [(each.key, each.name) for each in transcript.speakers] == [("S1", "Ada Roy"), ("S2", None)]
+    assert [turn.speaker for turn in transcript.turns][-2:] == ["S1", "S1"]

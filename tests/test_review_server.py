@@ -44,7 +44,7 @@ from pipeline.reports import Reports
 from pipeline.review import Desk
 from pipeline.revisions import Cut, Entry, Revision
 from pipeline.serial import from_json
-from pipeline.types import LANGUAGES, Chapter, Transcript
+from pipeline.types import LANGUAGES, Bilingual, Chapter, Transcript
 from tests.desk import NOW, PROVENANCE, lay_out, reviewable, said, write_sound
 from tests.test_chapters import talk
 
@@ -431,6 +431,27 @@ def test_a_difference_tells_of_chapters_by_their_titles() -> None:
     assert told(own, own) == []
 
 
+def test_a_difference_tells_of_cuts_by_their_times_and_of_titles() -> None:
+    _, transcript = reviewable("en")
+    whole = _revision(transcript)
+    removed = Cut(start_ms=1000, end_ms=62_000, kind="remove")
+    masked = Cut(start_ms=1000, end_ms=62_000, kind="mask")
+    one = dataclasses.replace(whole, cuts=(removed,), title=Bilingual.same("Roofs"))
+    two = dataclasses.replace(whole, cuts=(masked,), title=Bilingual(en="Roofs", fr="Toits"))
+
+    def told(before: Revision, after: Revision) -> list[tuple[str, str, str, int]]:
+        shown = view_difference(before, after).changes
+        return [(each.kind, each.before, each.after, each.start_ms) for each in shown]
+
+    assert told(whole, one) == [("title", "", "Roofs", 0), ("cut_remove", "", "0:01 – 1:02", 1000)]
+    assert told(one, two) == [
+        ("title", "Roofs", "Toits", 0),
+        ("cut_remove", "0:01 – 1:02", "", 1000),
+        ("cut_mask", "", "0:01 – 1:02", 1000),
+    ]
+    assert told(two, two) == []
+
+
 def test_a_difference_says_which_words_are_still_the_same() -> None:
     _, before = reviewable("en")
     turn = before.turns[0]
@@ -456,7 +477,7 @@ def test_the_pages_use_every_text_of_theirs_and_no_other() -> None:
     sources.append((ROOT / "flows" / "review_server.py").read_text(encoding="utf-8"))
     ours = {code.removeprefix("editor.") for code in catalogue() if code.startswith("editor.")}
     everything = json.dumps(sources, ensure_ascii=False)
-    families = ("state_", "change_", "cut_", "personal_", "language_", "report_state_")
+    families = ("state_", "change_", "cut_", "personal_", "language_", "report_state_", "undecided_")
     unused = {key for key in ours if f'{key}\\"' not in everything and f"{key}'" not in everything}
     assert {key for key in unused if not key.startswith(families)} == set()
 

@@ -71,6 +71,8 @@ class EditorPages:
             session=record.session,
             key=self._key,
             messages=_messages(language),
+            # All at once: a module that is found in another comes a round trip later.
+            modules=sorted(name for name in self.assets if name.endswith(".js")),
         )
 
     def _render(self, template: str, language: Language, **data: object) -> str:

@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import Final
 
 from pipeline.chapters import make_chapters
-from pipeline.corrections import changes, chapter_changes
+from pipeline.corrections import changes, chapter_changes, cut_changes, title_changes
 from pipeline.cuts import apply_cuts
 from pipeline.editing import edit, propose_terms
 from pipeline.errors import CorrectionInvalid
@@ -448,7 +448,8 @@ def view_entry(entry: Entry) -> Entry:
 def view_difference(before: Revision, after: Revision) -> DifferenceView:
     """Return how two revisions differ, as it can be shown and as changes can be carried from one to the other."""
     old, new = before.transcript, after.transcript
-    found = (*chapter_changes(before, after), *changes(old, new))
+    beside = (*title_changes(before, after), *chapter_changes(before, after), *cut_changes(before, after))
+    found = (*beside, *changes(old, new))
     shown = _view_changes(sorted(found, key=lambda change: change.start_ms))
     pairs = match([word.text for word in old.words], [word.text for word in new.words])
     return DifferenceView(changes=shown, same=tuple(_runs(pairs)))

@@ -57,8 +57,8 @@ export async function askAuthor(known) {
   return (await ask(dialog)) === "ok" ? field.value.trim() : "";
 }
 
-/** Ask who speaks in a turn. Gives {key}, {added: true}, {rename: name} or null. */
-export async function askWho({ speakers, current, label, proposals, say }) {
+/** Ask who speaks in a turn, or, naming, what the one who does is called. Gives {key}, {added: true}, {rename: name} or null. */
+export async function askWho({ speakers, current, label, proposals, naming, say }) {
   const dialog = byId("who-dialog");
   let chosen = null;
   const choose = (value) => {
@@ -75,13 +75,21 @@ export async function askWho({ speakers, current, label, proposals, say }) {
     }),
     make("li", {}, button(say("somebody_else"), () => choose({ added: true }))),
   );
+  dialog.onkeydown = (event) => {
+    const number = /^Digit([1-9])$/u.exec(event.code)?.[1];
+    if (!event.altKey || !number || number > speakers.length) return;
+    event.preventDefault();
+    choose({ key: speakers[number - 1].key });
+  };
   byId("who-naming").hidden = current === null;
   const field = byId("who-name");
   field.value = speakers.find(({ key }) => key === current)?.name ?? "";
   byId("who-rename").onclick = () => choose({ rename: field.value });
   onEnter(field, () => choose({ rename: field.value }));
   byId("who-proposals").replaceChildren(...proposals.map((each) => proposalItem(each, () => choose({ rename: each.name }), say)));
-  await ask(dialog);
+  const answered = ask(dialog);
+  if (naming) field.focus();
+  await answered;
   return chosen;
 }
 
@@ -89,14 +97,14 @@ export function proposalItem({ name, quote, start_ms: start }, accept, say, refu
   return make(
     "li",
     {},
-    make("p", {}, make("strong", {}, make("bdi", {}, name)), " ", say("proposal", { quote, time: clock(start) })),
+    make("p", {}, make("strong", {}, make("bdi", {}, name)), say("proposal", { quote: quote.replace(/[\s,;:]+$/u, ""), time: clock(start) })),
     button(say("accept_name", { name }), accept),
     refuse && button(say("refuse_name", { name }), refuse),
   );
 }
 
-/** Ask for a cut. Gives the cut, or null. */
-export async function askCut(start, { say, cuts, total, now }) {
+/** Ask for a cut; show(cut) is told what it would be, preview(cut) lets it be heard and seen. Gives the cut, or null. */
+export async function askCut(start, { say, cuts, total, now, show, preview }) {
   const dialog = byId("cut-dialog");
   const fields = { from: byId("cut-from"), to: byId("cut-to"), sound: byId("cut-sound"), picture: byId("cut-picture") };
   const kinds = [...dialog.querySelectorAll("input[name=cut-kind]")];
@@ -111,17 +119,31 @@ export async function askCut(start, { say, cuts, total, now }) {
   };
   for (const kind of kinds) kind.onchange = showMask;
   showMask();
-  byId("cut-from-now").onclick = () => (fields.from.value = exactClock(now()));
-  byId("cut-to-now").onclick = () => (fields.to.value = exactClock(now()));
-  let made = null;
-  const accept = () => {
+  /** The cut as the fields have it; null, and the reason is said, where it cannot be. */
+  const read = () => {
     const [from, to] = [readClock(fields.from.value), readClock(fields.to.value)];
     const wrong = from === null || to === null ? "cut_not_a_time" : wrongCut(from, to, cuts, total);
     byId("cut-error").textContent = wrong ? say(wrong) : "";
-    if (wrong) return;
+    if (wrong) return null;
     const kind = kinds.find((each) => each.checked).value;
-    made = { start_ms: from, end_ms: Math.min(to, total), kind, sound: fields.sound.value, picture: fields.picture.value };
-    dialog.close("ok");
+    const cut = { start_ms: from, end_ms: Math.min(to, total), kind, sound: fields.sound.value, picture: fields.picture.value };
+    show(cut);
+    return cut;
+  };
+  const moments = { "cut-from-start": () => 0, "cut-from-now": now, "cut-to-now": now, "cut-to-end": () => total };
+  for (const [id, moment] of Object.entries(moments)) {
+    byId(id).onclick = () => {
+      (id.startsWith("cut-from") ? fields.from : fields.to).value = exactClock(moment());
+    };
+  }
+  byId("cut-preview").onclick = () => {
+    const cut = read();
+    if (cut) preview(cut);
+  };
+  let made = null;
+  const accept = () => {
+    made = read();
+    if (made) dialog.close("ok");
   };
   byId("cut-ok").onclick = accept;
   for (const field of [fields.from, fields.to]) onEnter(field, accept);

@@ -8,9 +8,10 @@ export function clock(ms) {
   return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${tail}` : `${minutes}:${tail}`;
 }
 
-/** A moment with tenths, as it can be typed in. */
+/** A moment to the millisecond, as it can be typed in: a cut that ended a tenth earlier would leave the end of a word. */
 export function exactClock(ms) {
-  return `${clock(ms)}.${Math.floor((ms % 1000) / 100)}`;
+  const rest = String(ms % 1000).padStart(3, "0");
+  return `${clock(ms)}.${rest.replace(/00$/u, "")}`;
 }
 
 /** Milliseconds of what somebody typed: 75, 1:15, 1:15.5 or 1:02:03; null for anything else. */
@@ -19,6 +20,12 @@ export function readClock(text) {
   if (!found) return null;
   const [hours, minutes, seconds] = [found[1], found[2], found[3]].map((part) => Number(part ?? 0));
   return ((hours * 60 + minutes) * 60 + seconds) * 1000 + Number((found[4] ?? "0").padEnd(3, "0"));
+}
+
+/** What is typed, pasted or dropped, on one line: a paragraph has no lines, Enter alone begins a turn. */
+export function broughtBy(event) {
+  const text = event.data ?? event.dataTransfer?.getData("text/plain") ?? "";
+  return text.replace(/\s*[\r\n]+\s*/gu, " ");
 }
 
 /** The language that most of a block is in, and its text as runs of one language each. */

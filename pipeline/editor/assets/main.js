@@ -3,9 +3,10 @@
 import { ChapterList } from "./chapters.js";
 import { askAuthor, askConflict, askCut, askWho, button, byId, changeItems, make, proposalItem, ask, wireDialogs } from "./dialogs.js";
 import { Drafts } from "./drafts.js";
+import { FindBar } from "./find.js";
 import { assignLanguages, clock, languageAt } from "./format.js";
 import { History } from "./history.js";
-import { rebase } from "./merge.js";
+import { broughtBack, rebase } from "./merge.js";
 import * as model from "./model.js";
 import { Player } from "./player.js";
 import { ReportList } from "./reports.js";
@@ -16,6 +17,15 @@ const PEAKS_PER_SECOND = 50;
 const LOOK_EVERY_MS = 10_000;
 const CUT_MS = 10_000;
 const IDLE_MS = 250;
+/** What is heard around a passage, so that it is understood. */
+const LEAD_MS = 700;
+const TAIL_MS = 400;
+const VOICE_MS = 8000;
+const QUOTE_LEAD = 20;
+const QUOTE_LENGTH = 80;
+/** The parts of the page that F6 goes through. */
+const PARTS = [".tools", ".listen", ".words", ".aside"];
+const STOPS = "button:not(:disabled), input, select, summary";
 
 const texts = JSON.parse(byId("messages").textContent);
 const language = document.documentElement.lang;
@@ -24,15 +34,52 @@ function say(key, data = {}) {
   return texts[key].replace(/\{(\w+)\}/gu, (_, name) => data[name]);
 }
 
+/** Two texts where they begin to differ, short enough to be read at a glance. */
+function around(one, other) {
+  let same = 0;
+  while (same < one.length && one[same] === other[same]) same += 1;
+  const from = one.lastIndexOf(" ", same - QUOTE_LEAD) + 1;
+  return [one, other].map((text) => {
+    const end = from + QUOTE_LENGTH;
+    return `${from > 0 ? "…" : ""}${text.slice(from, end)}${end < text.length ? "…" : ""}`;
+  });
+}
+
+/** What somebody said no to in a session, kept in this browser. */
+class Refused {
+  constructor(session) {
+    this.place = `tribune.refused.${session}`;
+    try {
+      this.keys = new Set(JSON.parse(localStorage.getItem(this.place)) ?? []);
+    } catch {
+      this.keys = new Set();
+    }
+  }
+
+  has(key) {
+    return this.keys.has(key);
+  }
+
+  add(key) {
+    this.keys.add(key);
+    try {
+      localStorage.setItem(this.place, JSON.stringify([...this.keys]));
+    } catch {
+      // Full, or forbidden here: it holds as long as the page is open.
+    }
+  }
+}
+
 class Editor {
   constructor(id, key) {
     this.id = id;
     this.server = new Server(id, key);
     this.view = new TextView(byId("pane"), this);
     this.player = new Player(byId("media"), byId("wave"), { say, tick: (ms) => this.#tick(ms) });
-    this.refused = new Set();
+    this.refused = new Refused(id);
+    this.place = `tribune.place.${id}`;
     this.say = say;
-    this.searching = { places: [], at: -1 };
+    this.find = new FindBar(this.#findHost());
     this.chapters = new ChapterList(this.#chapterHost());
     this.reports = new ReportList(this.#reportHost());
   }
@@ -58,6 +105,7 @@ class Editor {
     this.#showAuthor();
     await this.#lookForProposal();
     await this.#findDraft();
+    this.#findPlace();
     document.body.dataset.ready = "all";
     this.#look();
     setInterval(() => this.#look(), LOOK_EVERY_MS);
@@ -66,6 +114,7 @@ class Editor {
 
   /** Show a revision, with nothing typed on it. */
   #take(session) {
+    this.#forgetNotices();
     this.session = session;
     this.opened = model.openDocument(session, new model.Base(session));
     this.history = new History(this.opened, () => this.#onChange());
@@ -124,6 +173,28 @@ class Editor {
     await this.#conflict(newest);
   }
 
+  /** Go on where this person left off: nobody looks for that in three hours. */
+  #findPlace() {
+    const at = Number(localStorage.getItem(this.place));
+    const place = at > 0 ? model.spokenAt(this.document, at) : null;
+    if (!place) return;
+    const block = this.document.blocks[place.block];
+    const [from] = model.tokenSpans(block)[place.token];
+    this.lastPlace = { id: block.id, from, to: from };
+    this.view.revealBlock(block.id);
+    this.player.seek(at);
+  }
+
+  /** Remember where the person is: where they type, else what they hear. */
+  #keepPlace() {
+    const typed = this.view.selection() ? this.#caretMs() : this.player.now;
+    try {
+      localStorage.setItem(this.place, String(typed));
+    } catch {
+      // Full, or forbidden here: next time it opens at the beginning.
+    }
+  }
+
   #dropDraft() {
     this.history.apply(this.opened);
   }
@@ -159,6 +230,7 @@ class Editor {
     this.#showHiddenInTitles();
     this.reports.show();
     this.#showSuggestions();
+    this.find.show();
   }
 
   labelOf(key, shown = this.document) {
@@ -175,6 +247,8 @@ class Editor {
 
   #showSpeakers() {
     const { document: now } = this;
+    const names = new Set([...this.session.people, ...now.speakers.map(({ name }) => name).filter(Boolean)]);
+    byId("people").replaceChildren(...[...names].map((name) => make("option", { value: name })));
     if (byId("speakers").contains(document.activeElement)) return;
     byId("speakers").replaceChildren(...now.speakers.map(({ key, name }) => this.#speakerItem(key, name)));
   }
@@ -202,13 +276,14 @@ class Editor {
     byId("cuts").replaceChildren(
       ...cuts.map((cut, at) => {
         const time = `${clock(cut.start_ms)} – ${clock(cut.end_ms)}`;
+        const preview = button(say("cut_preview"), () => this.player.preview(cut));
         const change = button(say("cut_change"), () => this.#cut(cut));
         const remove = button(say("cut_undo"), () => {
           this.history.apply(model.withCuts(this.document, cuts.toSpliced(at, 1)));
           byId("cut").focus();
         });
-        for (const each of [change, remove]) each.setAttribute("aria-label", `${each.textContent} ${time}`);
-        return make("li", { className: "row" }, make("span", {}, `${time} · ${say(`cut_${cut.kind}`)}`), change, remove);
+        for (const each of [preview, change, remove]) each.setAttribute("aria-label", `${each.textContent} ${time}`);
+        return make("li", { className: "row" }, make("span", {}, `${time} · ${say(`cut_${cut.kind}`)}`), preview, change, remove);
       }),
     );
   }
@@ -242,6 +317,12 @@ class Editor {
     };
     made.append(...actions.map(([label, act, stays]) => button(label, stays ? act : close(act))), button(say("close"), close()));
     all.append(made);
+    return made;
+  }
+
+  /** What was said of the revision that was there before is no longer so. */
+  #forgetNotices() {
+    for (const each of byId("notices").querySelectorAll(".notice:not([data-stays])")) each.remove();
   }
 
   #announce(text) {
@@ -270,6 +351,17 @@ class Editor {
     this.#announce(say("was_merged"));
   }
 
+  /** A stretch over several paragraphs has been typed over or deleted. */
+  replaced(from, to, text) {
+    const [next, { id, offset }] = model.replaceStretch(this.document, from, to, text);
+    this.history.apply(next);
+    this.view.select(id, offset);
+  }
+
+  chose(count) {
+    this.#announce(say("chosen", { count }));
+  }
+
   undo() {
     this.#back(() => this.history.undo());
   }
@@ -278,17 +370,23 @@ class Editor {
     this.#back(() => this.history.redo());
   }
 
+  /** Whoever takes something back sees where; with the caret in the text, they are there. */
   #back(move) {
-    const here = this.view.selection();
+    const [before, here] = [this.document, this.view.selection()];
+    const typing = byId("pane").contains(document.activeElement);
     if (!move()) return;
-    if (here && model.indexOfBlock(this.document, here.id) >= 0) this.view.select(here.id, here.from);
+    const place = model.changedPlace(before, this.document) ?? (here && { id: here.id, offset: here.from });
+    if (!place) return;
+    const offset = place.offset ?? (here?.id === place.id ? here.from : 0);
+    if (typing) this.view.select(place.id, offset);
+    else this.view.revealBlock(place.id);
   }
 
   seek(ms) {
     this.player.playFrom(ms ?? this.#caretMs());
   }
 
-  async who(id) {
+  async who(id, { naming = false } = {}) {
     const block = this.document.blocks[model.indexOfBlock(this.document, id)];
     const label = (key) => this.labelOf(key);
     const chosen = await askWho({
@@ -296,29 +394,40 @@ class Editor {
       current: block.speaker,
       label,
       proposals: this.#proposals(block.speaker),
+      naming,
       say,
     });
-    if (chosen?.key) this.#assign(id, chosen.key);
+    if (chosen?.key) this.#assign([id], chosen.key);
     else if (chosen?.added) {
       const [next, key] = model.addSpeaker(this.document);
       this.history.apply(model.assignTurn(next, id, key));
+      await this.who(id, { naming: true });
     } else if (chosen) this.#name(block.speaker, chosen.rename);
   }
 
-  #assign(id, key) {
-    this.history.apply(model.assignTurn(this.document, id, key));
+  #assign(ids, key) {
+    this.history.apply(ids.reduce((now, id) => model.assignTurn(now, id, key), this.document));
     this.#announce(say("was_assigned", { name: this.labelOf(key) }));
   }
 
   #name(key, name) {
     this.history.apply(model.nameSpeaker(this.document, key, name));
-    this.#announce(say("was_named", { name: this.labelOf(key) }));
+    if (this.document.speakers.some((each) => each.key === key)) this.#announce(say("was_named", { name: this.labelOf(key) }));
+    else {
+      this.#notice(say("voices_one", { name }));
+      if (byId("speakers").contains(document.activeElement)) byId("speakers-title").focus();
+    }
     this.#showSpeakers();
   }
 
+  /** Let a voice be heard where it says most in one go. */
   #hear(key) {
-    const block = this.document.blocks.find((each) => each.speaker === key);
-    if (block) this.player.playFrom(model.startOf(this.document, block));
+    const said = this.document.blocks.filter((each) => each.speaker === key);
+    if (!said.length) return;
+    const most = said.reduce((one, other) => (other.tokens.length > one.tokens.length ? other : one));
+    const start = model.startOf(this.document, most);
+    const end = model.timeOf(this.document, most, most.tokens.length - 1) + TAIL_MS;
+    this.player.playStretch(start, Math.min(start + VOICE_MS, end));
   }
 
   /* Where the caret is */
@@ -326,6 +435,32 @@ class Editor {
   #here() {
     const place = this.view.selection() ?? this.lastPlace;
     return place && model.indexOfBlock(this.document, place.id) >= 0 ? place : null;
+  }
+
+  /** What is selected, a part of each paragraph; the caret alone is a part of no length. */
+  #parts() {
+    const { ends } = this.view.stretch;
+    if (ends) return model.partsOf(this.document, ...ends);
+    const here = this.#here();
+    return here ? [here] : [];
+  }
+
+  /** The time of the words in some parts; null where none of them was recognised. */
+  #timeOf(parts) {
+    const { base } = this.document;
+    const words = parts.filter(({ from, to }) => to > from).flatMap((part) => {
+      const block = this.document.blocks[model.indexOfBlock(this.document, part.id)];
+      const chosen = model.tokenSpans(block).flatMap(([from, to], at) => (from < part.to && to > part.from ? [block.tokens[at].word] : []));
+      return chosen.filter((word) => word !== null);
+    });
+    return words.length ? { start_ms: base.start[words[0]], end_ms: base.end[words.at(-1)] } : null;
+  }
+
+  /** Play what is selected, with a little around it; without a selection, from the caret on. */
+  #playHere() {
+    const time = this.player.chosen ?? this.#timeOf(this.#parts());
+    if (time) this.player.playStretch(time.start_ms - LEAD_MS, time.end_ms + TAIL_MS);
+    else this.seek(null);
   }
 
   /** Index of the token at an offset of a block. */
@@ -353,34 +488,41 @@ class Editor {
     const [from, to] = [spans[doubt.from][0], spans[doubt.to - 1][1]];
     this.view.select(found.id, from, to);
     const ms = model.timeOf(this.document, found, doubt.from);
-    this.player.seek(ms);
+    // Whoever listens on anyway does so from there; else the passage alone is heard.
+    if (this.player.media.paused || this.player.until !== null) this.#playHere();
+    else this.player.seek(ms);
     this.#announce(say("doubt_at", { text: found.text.slice(from, to), time: clock(ms), name: this.labelOf(found.speaker) }));
   }
 
   /** What is selected is right: it is in doubt no longer, and the next passage that is gets its turn. */
   #confirm() {
-    const here = this.#here();
-    if (!here) return;
-    this.history.apply(model.confirmWords(this.document, here.id, here.from, here.to));
+    const parts = this.#parts();
+    if (!parts.length) return;
+    this.history.apply(parts.reduce((now, { id, from, to }) => model.confirmWords(now, id, from, to), this.document));
+    const { id, to } = parts.at(-1);
+    if (parts.length > 1) this.view.select(id, to);
     this.#doubt(1);
   }
 
   /** Say of the words that are selected, or of the one at the caret, that they are in the other language. */
   #turnLanguage() {
-    const here = this.#here();
-    const block = here && this.document.blocks[model.indexOfBlock(this.document, here.id)];
-    if (!block?.tokens.length) {
+    const { document: now } = this;
+    const parts = this.#parts().flatMap(({ id, from, to }) => {
+      const block = now.blocks[model.indexOfBlock(now, id)];
+      if (!block.tokens.length) return [];
+      const [start, end] = to > from ? [from, to] : model.tokenSpans(block)[this.#tokenAt(block, from)];
+      return [{ block, from: start, to: end }];
+    });
+    if (!parts.length) {
       this.#announce(say("language_where"));
       return;
     }
-    const spans = model.tokenSpans(block);
-    const [from, to] = here.to > here.from ? [here.from, here.to] : spans[this.#tokenAt(block, here.from)];
-    const [, runs] = assignLanguages(block, this.document.base);
-    const spoken = languageAt(runs, from);
-    const other = spoken === "fr" ? "en" : "fr";
-    this.history.apply(model.setLanguage(this.document, here.id, from, to, other));
-    this.view.select(here.id, from, to);
-    this.#announce(say(`language_${other}`, { text: block.text.slice(from, to) }));
+    const [first] = parts;
+    const [, runs] = assignLanguages(first.block, now.base);
+    const other = languageAt(runs, first.from) === "fr" ? "en" : "fr";
+    this.history.apply(parts.reduce((next, { block, from, to }) => model.setLanguage(next, block.id, from, to, other), now));
+    if (parts.length === 1) this.view.select(first.block.id, first.from, first.to);
+    this.#announce(say(`language_${other}`, { text: parts.map(({ block, from, to }) => block.text.slice(from, to)).join(" ") }));
   }
 
   /* What the program suggests */
@@ -391,15 +533,17 @@ class Editor {
     const places = model.findWords(now, [...session.spellings, ...session.personal]);
     const spellings = session.spellings.flatMap((each, at) => {
       const place = places[at];
-      const key = `spelling ${each.first} ${each.text}`;
+      // Times stay from one revision to the next, numbers of words do not.
+      const key = `spelling ${now.base.start[each.first]} ${each.text}`;
       return place && open(key) ? [this.#suggestion(key, place, each.text)] : [];
     });
     const masked = (each) => now.cuts.some((cut) => cut.start_ms < each.end_ms && each.start_ms < cut.end_ms);
     const personal = session.personal.flatMap((each, at) => {
       const place = places[session.spellings.length + at];
-      const key = `personal ${each.first}`;
+      const key = `personal ${each.start_ms}`;
       return place && open(key) && !masked(each) ? [this.#personal(key, place, each)] : [];
     });
+    this.undecided = { spellings: spellings.length, personal: personal.length };
     byId("suggestions-part").hidden = !spellings.length && !personal.length;
     byId("suggestions-count").textContent = String(spellings.length + personal.length);
     byId("suggestions").replaceChildren(...personal, ...spellings);
@@ -441,7 +585,8 @@ class Editor {
     const proposal = await this.server.get("/proposal");
     if (!proposal) return;
     const data = { count: proposal.changes.length };
-    this.#notice(say("proposal_there", data), [say("conflict_show"), () => this.#showProposal(proposal)]);
+    const notice = this.#notice(say("proposal_there", data), [say("conflict_show"), () => this.#showProposal(proposal)]);
+    notice.dataset.stays = "";
   }
 
   async #showProposal({ changes }) {
@@ -461,21 +606,25 @@ class Editor {
     const start = changed ?? this.#chosenStretch();
     const others = this.document.cuts.filter((cut) => cut !== changed);
     this.player.setCuts(this.document.cuts, start);
-    const made = await askCut(start, { say, cuts: others, total: this.session.duration_ms, now: () => this.player.now });
+    const made = await askCut(start, {
+      say,
+      cuts: others,
+      total: this.session.duration_ms,
+      now: () => this.player.now,
+      show: (cut) => this.player.setCuts(this.document.cuts, cut),
+      preview: (cut) => this.player.preview(cut),
+    });
+    this.player.media.pause();
     this.player.setCuts(this.document.cuts);
-    if (made) this.history.apply(model.withCuts(this.document, [...others, made]));
+    if (!made) return;
+    this.player.choose(null);
+    this.history.apply(model.withCuts(this.document, [...others, made]));
   }
 
-  /** The time of the selected words; without any, ten seconds from what is heard now. */
+  /** What is chosen in the picture of the sound, or the time of the selected words; without any, ten seconds from now. */
   #chosenStretch() {
-    const here = this.#here();
-    const block = here && here.to > here.from && this.document.blocks[model.indexOfBlock(this.document, here.id)];
-    const { base } = this.document;
-    const chosen = block ? model.tokenSpans(block).flatMap(([from, to], at) => (from < here.to && to > here.from ? [block.tokens[at].word] : [])) : [];
-    const words = chosen.filter((word) => word !== null);
-    if (words.length) return { start_ms: base.start[words[0]], end_ms: base.end[words.at(-1)] };
     const from = this.player.now;
-    return { start_ms: from, end_ms: Math.min(from + CUT_MS, this.session.duration_ms) };
+    return this.player.chosen ?? this.#timeOf(this.#parts()) ?? { start_ms: from, end_ms: Math.min(from + CUT_MS, this.session.duration_ms) };
   }
 
   /* Chapters */
@@ -555,45 +704,19 @@ class Editor {
 
   /* Search */
 
-  #search() {
-    const options = { exact: byId("find-exact").checked, whole: byId("find-whole").checked };
-    const places = model.findAll(this.document, byId("find-what").value, options);
-    this.searching = { places, at: -1 };
-    this.view.mark("found", places);
-    byId("find-count").textContent = say("found", { count: places.length });
-  }
-
-  #nextFound(step) {
-    const { places, at } = this.searching;
-    if (!places.length) return;
-    const next = (at + step + places.length) % places.length;
-    this.searching.at = at < 0 && step < 0 ? places.length - 1 : next;
-    const { id, from, to } = places[this.searching.at];
-    this.view.select(id, from, to, { focus: false });
-    byId("find-count").textContent = say("found_at", { number: this.searching.at + 1, count: places.length });
-  }
-
-  #replace(places) {
-    if (!places.length) return;
-    this.history.apply(model.replaceAll(this.document, places, byId("find-with").value));
-    this.#search();
-  }
-
-  #openSearch() {
-    const chosen = getSelection().toString();
-    byId("find").hidden = false;
-    byId("find-toggle").setAttribute("aria-expanded", "true");
-    if (chosen && chosen.length < 80) byId("find-what").value = chosen;
-    byId("find-what").select();
-    byId("find-what").focus();
-    this.#search();
-  }
-
-  #closeSearch() {
-    byId("find").hidden = true;
-    byId("find-toggle").setAttribute("aria-expanded", "false");
-    this.view.mark("found", []);
-    byId("find-toggle").focus();
+  #findHost() {
+    const editor = this;
+    return {
+      say,
+      get document() {
+        return editor.document;
+      },
+      here: () => this.#here(),
+      apply: (next) => this.history.apply(next),
+      mark: (name, places) => this.view.mark(name, places),
+      reveal: ({ id }) => this.view.revealBlock(id),
+      select: ({ id, from, to }) => this.view.select(id, from, to),
+    };
   }
 
   /* Saving */
@@ -619,6 +742,7 @@ class Editor {
   /** Go on from the saved revision; what was typed while it was being saved is still there. */
   #onSaved(saved, document) {
     this.drafts.drop();
+    this.#forgetNotices();
     const settled = model.settle(document, this.document, new model.Base(saved));
     if (settled) {
       const [opened, now] = settled;
@@ -629,6 +753,7 @@ class Editor {
       this.#show();
     } else this.#take(saved);
     this.#tell("saved_now");
+    if (byId("history-part").open) this.#showHistory();
     this.#look();
   }
 
@@ -659,7 +784,7 @@ class Editor {
 
   #clashAction({ mine, theirs, block, chapters = false }) {
     if (chapters) return [say("chapters"), () => this.#showChapters(), true];
-    const shown = `${mine.slice(0, 80)} ↔ ${theirs.slice(0, 80)}`;
+    const shown = around(mine, theirs).join(" ↔ ");
     return [shown, () => block !== null && this.view.select(block, 0), true];
   }
 
@@ -671,6 +796,7 @@ class Editor {
   async #approve() {
     if (!(await this.save()) || !(await this.#named())) return;
     byId("approve-text").textContent = say("approve_text", { number: this.session.revision, author: this.author });
+    this.#showUndecided();
     if ((await ask(byId("approve-dialog"))) !== "ok") return;
     try {
       const state = await this.server.send("POST", "/approval", { author: this.author, revision: this.session.revision });
@@ -679,6 +805,20 @@ class Editor {
     } catch (refusal) {
       await this.#onRefused(refusal);
     }
+  }
+
+  /** Before somebody stands by a session, what nobody has decided yet. */
+  #showUndecided() {
+    this.#showAside();
+    const counts = {
+      undecided_personal: this.undecided.personal,
+      undecided_doubts: model.allDoubts(this.document).length,
+      undecided_spellings: this.undecided.spellings,
+      undecided_reports: this.reports.open.length,
+    };
+    const left = Object.entries(counts).filter(([, count]) => count);
+    byId("approve-undecided").hidden = !left.length;
+    byId("approve-counts").replaceChildren(...left.map(([key, count]) => make("li", {}, say(key, { count }))));
   }
 
   /* What others do */
@@ -720,10 +860,27 @@ class Editor {
           shown.replaceChildren(...changeItems(changes, say));
         });
         differences.setAttribute("aria-label", say("differences_of", data));
+        const back = button(say("revision_back"), () => this.#bringBack(entry.number));
+        back.setAttribute("aria-label", say("revision_back_to", data));
         const approval = entry.approval && make("p", { className: "small" }, say("approved_by", { author: entry.approval.author }));
-        return make("li", {}, make("p", {}, say("history_item", data)), approval, entry.based_on && differences, shown);
+        const actions = [entry.based_on && differences, entry.number < this.session.revision && back].filter(Boolean);
+        return make("li", {}, make("p", {}, say("history_item", data)), approval, make("div", { className: "row" }, ...actions), shown);
       }),
     );
+  }
+
+  /** Put an earlier revision's text, names, cuts and chapters in place of what is there; it can be undone, and is to be saved. */
+  async #bringBack(number) {
+    try {
+      const { revision } = this.session;
+      const old = await this.server.get("", { revision: number });
+      const { same } = await this.server.get("/changes", { from: number, to: revision });
+      if (revision !== this.session.revision) return;
+      this.history.apply(broughtBack(model.openDocument(old, new model.Base(old)), this.opened.base, same));
+      this.#notice(say("revision_is_back", { number }));
+    } catch (refusal) {
+      await this.#onRefused(refusal);
+    }
   }
 
   /* The recording */
@@ -733,7 +890,12 @@ class Editor {
     const place = model.spokenAt(this.document, ms);
     const section = this.view.markSpoken(place);
     const typing = byId("pane").contains(document.activeElement) && performance.now() - (this.typedAt ?? -1e9) < 4000;
-    if (section && byId("follow").checked && !this.player.media.paused && !typing) this.view.reveal(section);
+    if (!byId("follow").checked || this.player.media.paused || typing) this.followed = null;
+    // Whoever scrolls away while it plays is left there until the next paragraph.
+    else if (section && section !== this.followed) {
+      this.view.reveal(section);
+      this.followed = section;
+    }
   }
 
   /* Keys and buttons */
@@ -747,12 +909,6 @@ class Editor {
       "next-doubt": () => this.#doubt(1),
       "previous-doubt": () => this.#doubt(-1),
       confirm: () => this.#confirm(),
-      "find-toggle": () => (byId("find").hidden ? this.#openSearch() : this.#closeSearch()),
-      "find-next": () => this.#nextFound(1),
-      "find-previous": () => this.#nextFound(-1),
-      "find-replace": () => this.#replace(this.searching.places.slice(Math.max(this.searching.at, 0)).slice(0, 1)),
-      "find-replace-all": () => this.#replace(this.searching.places),
-      "find-close": () => this.#closeSearch(),
       cut: () => this.#cut(),
       "turn-language": () => this.#turnLanguage(),
       help: () => ask(byId("help-dialog")),
@@ -765,18 +921,28 @@ class Editor {
     };
     for (const [id, act] of Object.entries(actions)) byId(id).addEventListener("click", act);
     byId("speed").addEventListener("change", (event) => (byId("media").playbackRate = Number(event.target.value)));
-    for (const id of ["find-what", "find-exact", "find-whole"]) byId(id).addEventListener("input", () => this.#search());
-    byId("find").addEventListener("keydown", (event) => this.#onFindKey(event));
     byId("history-part").addEventListener("toggle", (event) => event.target.open && this.#showHistory());
     for (const each of ["en", "fr"]) byId(`title-${each}`).addEventListener("change", () => this.#retitle());
-    byId("people").replaceChildren(...this.session.people.map((name) => make("option", { value: name })));
     for (const event of ["play", "pause"]) byId("media").addEventListener(event, () => this.#showPlaying());
     this.#showPlaying();
     document.addEventListener("keydown", (event) => this.#onKey(event));
-    document.addEventListener("selectionchange", () => (this.lastPlace = this.view.selection() ?? this.lastPlace));
+    document.addEventListener("selectionchange", () => this.#onSelection());
     byId("pane").addEventListener("input", () => (this.typedAt = performance.now()));
-    document.addEventListener("visibilitychange", () => document.hidden && this.drafts.flush({ last: true }));
-    addEventListener("pagehide", () => this.drafts.flush({ last: true }));
+    document.addEventListener("visibilitychange", () => document.hidden && this.#leave());
+    addEventListener("pagehide", () => this.#leave());
+  }
+
+  /** What was done last counts: words that are selected, or a stretch of the sound. */
+  #onSelection() {
+    const here = this.view.selection();
+    if (!here) return;
+    this.lastPlace = here;
+    if (here.to > here.from) this.player.choose(null);
+  }
+
+  #leave() {
+    this.drafts.flush({ last: true });
+    this.#keepPlace();
   }
 
   #showPlaying() {
@@ -788,16 +954,9 @@ class Editor {
     this.history.apply(model.withTitle(this.document, title.en || title.fr ? title : null));
   }
 
-  #onFindKey(event) {
-    if (event.key === "Escape") this.#closeSearch();
-    else if (event.key === "Enter" && event.target.matches("input[type=text]")) this.#nextFound(event.shiftKey ? -1 : 1);
-    else return;
-    event.preventDefault();
-    event.stopPropagation();
-  }
-
   #onKey(event) {
-    if (document.querySelector("dialog[open]")) return;
+    if (event.isComposing || document.querySelector("dialog[open]")) return;
+    if (event.key === "Tab" && !event.ctrlKey && !event.altKey && !event.metaKey) this.#tab(event);
     const act = this.#keyAction(event);
     if (!act) return;
     event.preventDefault();
@@ -817,9 +976,11 @@ class Editor {
       "Ctrl+Z": inField ? null : () => this.undo(),
       "Ctrl+Shift+Z": inField ? null : () => this.redo(),
       "Ctrl+Y": inField ? null : () => this.redo(),
-      "Ctrl+F": () => this.#openSearch(),
+      "Ctrl+F": () => this.find.open(),
+      F3: () => this.find.next(1),
+      "Shift+F3": () => this.find.next(-1),
       "Alt+Enter": () => this.#confirm(),
-      "Ctrl+Enter": () => this.seek(null),
+      "Ctrl+Enter": () => this.#playHere(),
       "Ctrl+Shift+X": () => this.#cut(),
       "Ctrl+,": () => this.player.step(-1),
       "Ctrl+.": () => this.player.step(1),
@@ -828,15 +989,51 @@ class Editor {
       F2: () => this.#doubt(1),
       "Shift+F2": () => this.#doubt(-1),
       F4: () => this.#whoHere(),
+      F6: () => this.#goToPart(1),
+      "Shift+F6": () => this.#goToPart(-1),
       F8: () => this.chapters.add(),
       F9: () => this.#turnLanguage(),
     };
     return keys[name.filter(Boolean).join("+")] ?? null;
   }
 
+  /** Give the turn of the caret, or every turn that a stretch meets, to a speaker. */
   #assignHere(number) {
-    const [here, speaker] = [this.#here(), this.document.speakers[number - 1]];
-    if (here && speaker) this.#assign(here.id, speaker.key);
+    const [parts, speaker] = [this.#parts(), this.document.speakers[number - 1]];
+    if (parts.length && speaker) this.#assign(parts.map(({ id }) => id), speaker.key);
+  }
+
+  /** Go to the next part of the page: in the text to where one was, elsewhere to the first that can be used. */
+  #goToPart(step) {
+    const at = PARTS.findIndex((part) => document.querySelector(part).contains(document.activeElement));
+    const part = PARTS.at(at < 0 ? (step > 0 ? 0 : -1) : (at + step) % PARTS.length);
+    if (part === ".words") this.#returnToText();
+    else this.#stopsIn(document.querySelector(part))[0].focus();
+  }
+
+  #stopsIn(part) {
+    return [...part.querySelectorAll(STOPS)].filter((each) => each.checkVisibility());
+  }
+
+  /** Into the text and out of it: a browser that looks for the next stop itself lays out every paragraph on its way. */
+  #tab(event) {
+    const { stops, pane } = this.view;
+    const before = [".listen", ".words-head", "#find"].flatMap((part) => this.#stopsIn(document.querySelector(part))).at(-1);
+    const [after] = this.#stopsIn(document.querySelector(".aside"));
+    const step = event.shiftKey ? -1 : 1;
+    const order = [before, ...stops, after];
+    const here = document.activeElement;
+    const at = order.indexOf(here);
+    const next = at >= 0 ? order[at + step] : pane.contains(here) && stops[0];
+    if (!next) return;
+    event.preventDefault();
+    next.focus();
+  }
+
+  #returnToText() {
+    const here = this.#here();
+    if (here) this.view.select(here.id, here.from, here.to);
+    else this.view.focus();
   }
 
   #whoHere() {

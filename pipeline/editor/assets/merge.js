@@ -35,6 +35,19 @@ export function rebase(mine, opened, theirs, base, pairs) {
   return { document, clashes };
 }
 
+/**
+ * An earlier revision's document on the words of the newest: what is in both keeps its time, the rest is as typed anew.
+ * @param old The document of the earlier revision.
+ * @param base The newest revision's words, as a Base.
+ * @param pairs Runs of words that are the same in both: [index before, index now, how many].
+ */
+export function broughtBack(old, base, pairs) {
+  const now = wordMap(old.base.text.length, pairs);
+  const moved = ({ text, word }) => (now[word] === null ? { text, word: null, language: old.base.language[word] } : { text, word: now[word] });
+  const blocks = old.blocks.map((block) => Object.freeze({ ...block, tokens: block.tokens.map(moved) }));
+  return Object.freeze({ ...old, blocks, base });
+}
+
 function wordMap(count, pairs) {
   const map = new Array(count).fill(null);
   for (const [from, to, length] of pairs) for (let at = 0; at < length; at += 1) map[from + at] = to + at;

@@ -63,6 +63,8 @@ export function openDocument(session, base) {
     const tokens = turn.words.map((word) => ({ text: word[0], word: next++ }));
     blocks.push(...paragraphs(turn.speaker, tokens));
   }
+  // Where nothing was recognised, a person may have heard something all the same.
+  if (!blocks.length) blocks.push(makeBlock(null, false, []));
   return Object.freeze({
     blocks,
     speakers: session.speakers.map(({ key, name }) => Object.freeze({ key, name })),
@@ -216,6 +218,62 @@ export function placeOf(document, { first, last }) {
   return { id: block.id, from: spans[block.tokens.findIndex(meant)][0], to: spans[block.tokens.findLastIndex(meant)][1] };
 }
 
+/** Each block's part of a stretch that may go over several: id, from and to. The ends are an id and an offset each. */
+export function partsOf(document, from, to) {
+  const [first, last] = [from, to].map(({ id }) => indexOfBlock(document, id));
+  return document.blocks.slice(first, last + 1).map((block, at) => ({
+    id: block.id,
+    from: at === 0 ? from.offset : 0,
+    to: first + at === last ? to.offset : block.text.length,
+  }));
+}
+
+/** Put a text in place of a stretch over several blocks. What is left of the first and of the last stays with whoever says
+    it; a block of which nothing is left goes. Gives the document and where the text that was put in ends. */
+export function replaceStretch(document, from, to, text = "") {
+  const [first, last] = [from, to].map(({ id }) => indexOfBlock(document, id));
+  const [head, tail] = [document.blocks[first], document.blocks[last]];
+  const [before, after] = [head.text.slice(0, from.offset), tail.text.slice(to.offset)];
+  const spare = !before.trim() && !after.trim();
+  const kept = before.trim() || (spare && text) ? [retyped(document, head, before + text)] : [];
+  const opening = kept.length || !after.trim() ? after : text + after;
+  const rest = [...(after.trim() ? [retyped(document, tail, opening)] : []), ...document.blocks.slice(last + 1)];
+  // Whoever goes on with a turn whose opening is gone opens it.
+  if (rest[0]?.joined) {
+    const same = document.blocks.slice(first + 1, last + (after.trim() ? 1 : 2)).every(({ joined }) => joined);
+    const joined = same && (kept.length > 0 || head.joined);
+    if (!joined) rest[0] = restated(rest[0], { joined });
+  }
+  const blocks = [...document.blocks.slice(0, first), ...kept, ...rest];
+  if (!blocks.length) blocks.push(retyped(document, head, text));
+  const caret = kept.length ? { id: head.id, offset: (before + text).length } : caretBetween(blocks, first, after.trim() ? text.length : 0);
+  return [Object.freeze({ ...document, blocks }), caret];
+}
+
+function caretBetween(blocks, at, offset) {
+  if (at < blocks.length) return { id: blocks[at].id, offset };
+  const last = blocks.at(-1);
+  return { id: last.id, offset: last.text.length };
+}
+
+function retyped(document, block, text) {
+  return makeBlock(block.speaker, block.joined, retokenise(block.tokens, text, document.base), text, block.id);
+}
+
+/** Where the text of a document differs from another's: the first block that does and the end of what is new there; null
+    where none does. */
+export function changedPlace(before, after) {
+  const at = commonStart(before.blocks, after.blocks);
+  const block = after.blocks[at] ?? after.blocks.at(-1);
+  if (at === before.blocks.length && at === after.blocks.length) return null;
+  const was = before.blocks.find(({ id }) => id === block.id);
+  if (!was) return { id: block.id, offset: 0 };
+  if (was.text === block.text) return { id: block.id, offset: null };
+  const most = Math.min(was.text.length, block.text.length);
+  const same = commonEnd(was.text, block.text, most - commonStart(was.text, block.text));
+  return { id: block.id, offset: block.text.length - same };
+}
+
 /** Return where each token of a block begins and ends in its text. */
 export function tokenSpans(block) {
   let from = 0;
@@ -284,9 +342,15 @@ export function assignTurn(document, id, speaker) {
   return withBlocks(document, first, turn.length, ...turn.map((block) => restated(block, { speaker })));
 }
 
-/** Name somebody for the whole session; an empty name takes it away. */
+/** Name somebody for the whole session; an empty name takes it away. A voice that is called as another is that one's: one
+    person was heard as two. */
 export function nameSpeaker(document, key, name) {
   const said = name.trim() || null;
+  const same = said && document.speakers.find((each) => each.key !== key && each.name && folded(each.name) === folded(said));
+  if (same) {
+    const blocks = document.blocks.map((block) => (block.speaker === key ? restated(block, { speaker: same.key }) : block));
+    return Object.freeze({ ...document, blocks, speakers: document.speakers.filter((each) => each.key !== key) });
+  }
   const speakers = document.speakers.map((each) => (each.key === key ? Object.freeze({ key, name: said }) : each));
   return Object.freeze({ ...document, speakers });
 }
@@ -402,7 +466,8 @@ export function spokenAt(document, ms) {
 /** Every place where a text is written: block and offset. */
 export function findAll(document, wanted, { exact = false, whole = false } = {}) {
   if (!wanted) return [];
-  const literal = wanted.replace(/[.*+?^${}()|[\]\\]/gu, "\\$&");
+  // One apostrophe is as good as the other, and so is one space: keyboards have not all of them.
+  const literal = wanted.replace(/[.*+?^${}()|[\]\\]/gu, "\\$&").replace(/['’]/gu, "['’]").replace(/\s+/gu, "\\s+");
   const pattern = whole ? `(?<![\\p{L}\\p{N}])${literal}(?![\\p{L}\\p{N}])` : literal;
   const regex = new RegExp(pattern, exact ? "gu" : "giu");
   return document.blocks.flatMap((block) =>
@@ -491,7 +556,7 @@ function toRuns(tokens, base) {
 /** The document that {@link toPayload} wrote; what is as it was opened is that very document, or its very paragraphs. */
 export function fromPayload(payload, opened) {
   const { base } = opened;
-  const known = new Map(opened.blocks.map((block) => [block.tokens[0].word, block]));
+  const known = new Map(opened.blocks.map((block) => [block.tokens[0]?.word, block]));
   const blocks = payload.turns.map(({ speaker, joined = false, words }) => {
     const made = makeBlock(speaker, joined, fromRuns(words, base));
     const was = known.get(made.tokens[0]?.word);

@@ -4,6 +4,13 @@ import { clock } from "./format.js";
 
 const SPANS_S = [15, 60, 300];
 const STEP_MS = 5000;
+/** How far a finger may slip in a click, pixels. */
+const SLIP_PX = 4;
+const AROUND_MS = 2000;
+const SHOWN_MS = 3000;
+/** As the tone that is published. */
+const TONE_HZ = 1000;
+const TONE_GAIN = 0.1;
 
 export class Player {
   /**
@@ -21,9 +28,22 @@ export class Player {
     this.cuts = [];
     this.pending = null;
     this.total = 0;
+    this.until = null;
+    this.tried = null;
+    this.veiled = null;
+    this.jumps = 0;
+    this.chosen = null;
+    this.drag = null;
     for (const event of ["timeupdate", "seeked", "loadedmetadata", "pause"]) media.addEventListener(event, () => this.#tick());
+    media.addEventListener("pause", () => this.#playOn());
+    media.addEventListener("seeking", () => {
+      if (this.jumps) this.jumps -= 1;
+      else this.#playOn();
+    });
     media.addEventListener("play", () => this.#follow());
     canvas.addEventListener("pointerdown", (event) => this.#point(event));
+    canvas.addEventListener("pointermove", (event) => this.#pull(event));
+    for (const event of ["pointerup", "pointercancel"]) canvas.addEventListener(event, () => this.#release());
     canvas.addEventListener("keydown", (event) => this.#onKey(event));
     new ResizeObserver(() => this.draw()).observe(canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
@@ -54,8 +74,14 @@ export class Player {
   }
 
   seek(ms) {
-    this.media.currentTime = Math.max(0, Math.min(ms, this.total)) / 1000;
+    this.#playOn();
+    this.#jump(ms);
     this.#tick();
+  }
+
+  #jump(ms) {
+    this.jumps += 1;
+    this.media.currentTime = Math.max(0, Math.min(ms, this.total)) / 1000;
   }
 
   step(direction) {
@@ -72,6 +98,55 @@ export class Player {
     this.media.play().catch(() => {});
   }
 
+  /** Play a stretch, and stop behind it. */
+  playStretch(from, to) {
+    this.playFrom(from);
+    this.until = to;
+  }
+
+  /** Play a little before a cut, what will be left of it, and a little after: a removed passage is passed over, a masked
+      one hidden as it will be, a long one in part. */
+  preview(cut) {
+    this.playStretch(cut.start_ms - AROUND_MS, Math.min(cut.end_ms + AROUND_MS, this.total));
+    this.tried = cut;
+  }
+
+  /** Nothing is passed over or hidden any more, and nothing stops it. */
+  #playOn() {
+    this.until = null;
+    this.tried = null;
+    this.#veil(null);
+  }
+
+  #try(now) {
+    const { tried } = this;
+    const within = tried && now >= tried.start_ms && now < tried.end_ms;
+    if (within && tried.kind === "remove") this.#jump(tried.end_ms);
+    else if (within && now > tried.start_ms + SHOWN_MS && now < tried.end_ms - SHOWN_MS) this.#jump(tried.end_ms - SHOWN_MS);
+    this.#veil(within && tried.kind === "mask" ? tried : null);
+    if (this.until !== null && now >= this.until) this.media.pause();
+  }
+
+  /** Hide what is heard and seen as a mask will. */
+  #veil(mask) {
+    if (mask === this.veiled) return;
+    const { media } = this;
+    if (!this.veiled) this.muted = media.muted;
+    this.veiled = mask;
+    media.muted = mask ? true : this.muted;
+    for (const picture of ["blur", "black"]) media.classList.toggle(picture, mask?.picture === picture);
+    this.tone?.stop();
+    this.tone = mask?.sound === "tone" && !this.muted ? this.#soundTone() : null;
+  }
+
+  #soundTone() {
+    const context = (this.audio ??= new AudioContext());
+    const tone = new OscillatorNode(context, { frequency: TONE_HZ });
+    tone.connect(new GainNode(context, { gain: TONE_GAIN * this.media.volume })).connect(context.destination);
+    tone.start();
+    return tone;
+  }
+
   zoom(direction) {
     this.span = Math.max(0, Math.min(SPANS_S.length, this.span - direction));
     this.draw();
@@ -84,22 +159,52 @@ export class Player {
 
   #tick() {
     const { canvas, now, total } = this;
+    if (!this.media.paused) this.#try(now);
     canvas.setAttribute("aria-valuenow", String(Math.round(now / 1000)));
     canvas.setAttribute("aria-valuetext", this.host.say("moment_of", { time: clock(now), total: clock(total) }));
     this.draw();
     this.host.tick(now);
   }
 
-  /** First moment shown and how long is shown, ms. */
+  /** Choose a stretch of the sound, or none. */
+  choose(stretch) {
+    if (!stretch && !this.chosen) return;
+    this.chosen = stretch;
+    this.draw();
+  }
+
+  /** First moment shown and how long is shown, ms; it stands still under somebody's hand. */
   #window() {
+    if (this.drag) return this.drag.window;
     const length = this.span < SPANS_S.length ? Math.min(SPANS_S[this.span] * 1000, this.total) : this.total;
     const from = Math.max(0, Math.min(this.now - length / 2, this.total - length));
     return [from, Math.max(length, 1)];
   }
 
   #point(event) {
+    const moment = this.#momentAt(event.offsetX);
+    this.choose(null);
+    if (event.button === 0) {
+      this.drag = { window: this.#window(), moment, x: event.offsetX };
+      this.canvas.setPointerCapture(event.pointerId);
+    }
+    this.seek(moment);
+  }
+
+  #momentAt(x) {
     const [from, length] = this.#window();
-    this.seek(from + (event.offsetX / this.canvas.clientWidth) * length);
+    return Math.round(Math.max(0, Math.min(from + (x / this.canvas.clientWidth) * length, this.total)));
+  }
+
+  #pull(event) {
+    if (!this.drag || Math.abs(event.offsetX - this.drag.x) < SLIP_PX) return;
+    const [start, end] = [this.drag.moment, this.#momentAt(event.offsetX)].sort((one, other) => one - other);
+    if (end > start) this.choose({ start_ms: start, end_ms: end });
+  }
+
+  #release() {
+    this.drag = null;
+    this.draw();
   }
 
   #onKey(event) {
@@ -131,7 +236,8 @@ export class Player {
       context.fillRect(at, (height - tall) / 2, 1, tall);
     }
     for (const cut of this.cuts) this.#shade(context, x(cut.start_ms), x(cut.end_ms), height, colour("--cut"));
-    if (this.pending) this.#shade(context, x(this.pending.start_ms), x(this.pending.end_ms), height, colour("--mark-line"));
+    const shown = this.pending ?? this.chosen;
+    if (shown) this.#shade(context, x(shown.start_ms), x(shown.end_ms), height, colour("--mark-line"));
     context.fillStyle = colour("--accent");
     context.fillRect(x(this.now) - 1, 0, 2, height);
   }

@@ -39,9 +39,13 @@ export class ReportList {
     this.show();
   }
 
+  get open() {
+    return this.reports.filter(({ state }) => state === "open");
+  }
+
   /** Show the list as it is by now: what is open first, then what was decided and not yet approved. */
   show() {
-    const open = this.reports.filter(({ state }) => state === "open");
+    const { open } = this;
     byId("reports-part").hidden = !this.reports.length;
     byId("reports-count").textContent = String(open.length);
     byId("legend-reported").hidden = !open.length;

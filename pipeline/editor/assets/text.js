@@ -4,15 +4,18 @@
    for are painted over the text as ranges, so a paragraph stays the plain text that it is and typing costs no more in
    three hours than in three minutes. */
 
-import { assignLanguages, clock } from "./format.js";
+import { assignLanguages, broughtBy, clock } from "./format.js";
 import { startOf, tokenSpans } from "./model.js";
+import { Stretch } from "./stretch.js";
 
-const PAINTS = ["low", "overlap", "cut", "reported", "found", "spoken"];
+/** Well within the first or the last line of a paragraph. */
+const LINE_PX = 10;
+const PAINTS = ["low", "overlap", "cut", "reported", "found", "sought", "spoken", "chosen"];
 
 export class TextView {
   /**
    * @param pane Where the paragraphs are put; it scrolls.
-   * @param host What is told: typed(id, text), split(id, offset), merge(id), undo(), redo(), who(id), seek(ms);
+   * @param host What is told: typed(id, text), replaced(from, to, text), chose(count), split(id, offset), merge(id), undo(), redo(), who(id), seek(ms);
    *   labelOf(speaker, document) gives a name to show, say(key, data) a text.
    */
   constructor(pane, host) {
@@ -20,10 +23,13 @@ export class TextView {
     this.host = host;
     this.entries = new Map();
     this.document = null;
-    this.marks = new Map([["reported", new Map()], ["found", new Map()]]);
+    this.marks = new Map(["reported", "found", "sought", "chosen"].map((name) => [name, new Map()]));
     this.paints = new Map(PAINTS.map((name) => [name, highlight(name)]));
     this.seen = new IntersectionObserver((changes) => this.#look(changes), { root: pane, rootMargin: "300px 0px" });
+    this.stretch = new Stretch(this);
     pane.addEventListener("input", (event) => this.#onInput(event));
+    pane.addEventListener("compositionend", (event) => this.#onComposed(event));
+    pane.addEventListener("focusin", (event) => this.#stayAt(this.#entryOf(event.target)));
     pane.addEventListener("beforeinput", (event) => this.#onBeforeInput(event));
     pane.addEventListener("keydown", (event) => this.#onKey(event));
     pane.addEventListener("click", (event) => this.#onClick(event));
@@ -45,6 +51,27 @@ export class TextView {
     }
     for (const [id, entry] of this.entries) if (!kept.has(id)) this.#drop(id, entry);
     if (before?.cuts !== document.cuts) for (const entry of this.entries.values()) this.#paint(entry);
+    if (before?.blocks !== document.blocks) this.stretch.clear();
+    if (!this.entries.has(this.current?.block.id)) this.#stayAt(this.entries.get(document.blocks[0]?.id));
+  }
+
+  /** Let the Tab key stop at one paragraph only: the arrows go to the others, and what stands behind them is near. */
+  #stayAt(entry) {
+    if (!entry || entry === this.current) return;
+    for (const [one, index] of [[this.current, -1], [entry, 0]]) {
+      if (one) for (const each of [one.who, one.time, one.text]) each.tabIndex = index;
+    }
+    this.current = entry;
+  }
+
+  /** What the Tab key stops at in the text, in order. */
+  get stops() {
+    return this.current ? [this.current.who, this.current.time, this.current.text].filter((each) => !each.hidden) : [];
+  }
+
+  /** Go to where the person was last, or to the beginning. */
+  focus() {
+    this.current?.text.focus();
   }
 
   #make(block) {
@@ -53,6 +80,7 @@ export class TextView {
     const time = element("button", "time");
     const text = element("p", "text");
     for (const button of [who, time]) button.type = "button";
+    for (const each of [who, time, text]) each.tabIndex = -1;
     text.contentEditable = "plaintext-only";
     text.setAttribute("role", "textbox");
     text.setAttribute("aria-multiline", "true");
@@ -80,8 +108,8 @@ export class TextView {
     describe(entry.text, host.say("text_label", { name: label, time: at }));
     const spoken = this.#spoken(block);
     if (first || entry.text.textContent !== block.text) this.#write(entry);
-    else if (entry.spoken !== spoken) this.#restate(entry);
-    entry.spoken = spoken;
+    else if (entry.spoken !== spoken && entry !== this.composing) this.#restate(entry);
+    if (entry !== this.composing) entry.spoken = spoken;
     this.#paint(entry);
   }
 
@@ -201,24 +229,55 @@ export class TextView {
     };
   }
 
+  /** Both ends of what is selected, an id and an offset each; null where the caret is elsewhere. */
+  endsOfSelection() {
+    const { anchorNode, anchorOffset, focusNode, focusOffset } = getSelection();
+    const text = anchorNode && closest(anchorNode, ".text");
+    if (!text || !this.pane.contains(text) || !text.contains(focusNode)) return null;
+    const id = Number(text.parentElement.dataset.id);
+    return { anchor: { id, offset: offsetIn(text, anchorNode, anchorOffset) }, head: { id, offset: offsetIn(text, focusNode, focusOffset) } };
+  }
+
+  /** The place in the text that is nearest to a point within a paragraph; null where no paragraph is. */
+  placeAt(target, x, y) {
+    const entry = this.#entryOf(target);
+    if (!entry) return null;
+    const { id, text } = entry.block;
+    const box = entry.text.getBoundingClientRect();
+    if (y < box.top || y > box.bottom) return { id, offset: y < box.top ? 0 : text.length };
+    const at = document.caretPositionFromPoint?.(Math.min(Math.max(x, box.left + 1), box.right - 1), y);
+    return at && entry.text.contains(at.offsetNode) ? { id, offset: offsetIn(entry.text, at.offsetNode, at.offset) } : null;
+  }
+
   /** Go to a place in the text and select what is there. */
-  select(id, from, to = from, { focus = true } = {}) {
+  select(id, from, to = from) {
     const entry = this.entries.get(id);
     if (!entry) return;
-    if (focus) entry.text.focus({ preventScroll: true });
+    this.stretch.clear();
+    entry.text.focus({ preventScroll: true });
     const range = rangeOf(textPoints(entry.text), from, to);
     const chosen = getSelection();
     if (range) {
       chosen.removeAllRanges();
       chosen.addRange(range);
     }
-    this.reveal(entry.section);
+    if (!range || !this.#inSight(range.getBoundingClientRect())) this.reveal(entry.section);
+  }
+
+  #inSight(box) {
+    const pane = this.pane.getBoundingClientRect();
+    return box.height > 0 && box.top >= pane.top && box.bottom <= pane.bottom;
+  }
+
+  revealBlock(id) {
+    const entry = this.entries.get(id);
+    if (entry) this.reveal(entry.section);
   }
 
   /** Scroll so that a paragraph is well in sight. */
   reveal(section) {
     const [box, pane] = [section.getBoundingClientRect(), this.pane.getBoundingClientRect()];
-    if (box.top >= pane.top && box.bottom <= pane.bottom) return;
+    if (this.#inSight(box)) return;
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     section.scrollIntoView({ block: box.height < pane.height ? "center" : "start", behavior: still ? "instant" : "auto" });
   }
@@ -230,9 +289,22 @@ export class TextView {
     return text && this.entries.get(Number(text.parentElement.dataset.id));
   }
 
+  #entryOf(node) {
+    return this.entries.get(Number(closest(node, ".block")?.dataset.id));
+  }
+
+  /** What is being composed, an accent or a syllable, is the browser's until it is done: its paragraph is not written anew. */
   #onInput(event) {
     const entry = this.#blockAt(event.target);
-    if (entry) this.host.typed(entry.block.id, entry.text.textContent);
+    if (!entry) return;
+    this.composing = event.isComposing ? entry : null;
+    this.host.typed(entry.block.id, entry.text.textContent);
+  }
+
+  #onComposed(event) {
+    const entry = this.#blockAt(event.target);
+    this.composing = null;
+    if (entry) this.#fill(entry, entry.block);
   }
 
   #onBeforeInput(event) {
@@ -242,15 +314,26 @@ export class TextView {
       this.host[kind === "historyUndo" ? "undo" : "redo"]();
     } else if (kind === "insertParagraph" || kind === "insertLineBreak") {
       event.preventDefault();
-      const here = this.selection();
-      if (here && here.from === here.to) this.host.split(here.id, here.from);
+      this.#splitHere();
+    } else if (kind === "insertFromPaste" || kind === "insertFromDrop") {
+      event.preventDefault();
+      document.execCommand("insertText", false, broughtBy(event));
     }
+  }
+
+  /** Begin a turn at the caret; what is selected goes, as it does in any text. */
+  #splitHere() {
+    const here = this.selection();
+    if (!here) return;
+    const { text } = this.entries.get(here.id).block;
+    if (here.to > here.from) this.host.typed(here.id, text.slice(0, here.from) + text.slice(here.to));
+    this.host.split(here.id, here.from);
   }
 
   #onKey(event) {
     const entry = this.#blockAt(event.target);
     const here = entry && this.selection();
-    if (!here || here.from !== here.to || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+    if (!here || event.isComposing || here.from !== here.to || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
     const [atStart, atEnd] = [here.from === 0, here.from >= entry.block.text.trimEnd().length];
     const [before, after] = [entry.section.previousElementSibling, entry.section.nextElementSibling];
     const to = (section, end) => section && this.#goTo(event, section, end);
@@ -258,8 +341,8 @@ export class TextView {
     else if (event.key === "Delete" && atEnd && after) this.#join(event, Number(after.dataset.id));
     else if (event.key === "ArrowLeft" && atStart) to(before, true);
     else if (event.key === "ArrowRight" && atEnd) to(after, false);
-    else if (event.key === "ArrowUp" && this.#onEdgeLine(entry, "top")) to(before, true);
-    else if (event.key === "ArrowDown" && this.#onEdgeLine(entry, "bottom")) to(after, false);
+    else if (event.key === "ArrowUp" && before && this.#onEdgeLine(entry, "top")) this.#goToLine(event, before, "bottom");
+    else if (event.key === "ArrowDown" && after && this.#onEdgeLine(entry, "bottom")) this.#goToLine(event, after, "top");
   }
 
   #join(event, id) {
@@ -272,6 +355,16 @@ export class TextView {
     const { block } = this.entries.get(Number(section.dataset.id));
     const offset = end ? block.text.length : 0;
     this.select(block.id, offset);
+  }
+
+  /** Go to the nearest line of another paragraph, as far from the margin as before. */
+  #goToLine(event, section, edge) {
+    const caret = getSelection().getRangeAt(0).getClientRects()[0];
+    this.#goTo(event, section, edge === "bottom");
+    const { block, text } = this.#entryOf(section);
+    const box = text.getBoundingClientRect();
+    const place = caret && this.placeAt(text, caret.left, edge === "top" ? box.top + LINE_PX : box.bottom - LINE_PX);
+    if (place) this.select(block.id, place.offset);
   }
 
   #onEdgeLine(entry, edge) {
