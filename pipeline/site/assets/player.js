@@ -173,9 +173,29 @@ function changeSource(source) {
   if (!paused) video.play().catch(() => {});
 }
 
+/** Return the captions and chapters of the page, with the cues of those that the browser has read. */
+function readTracks() {
+  return Array.from(video.querySelectorAll("track"), (element) => {
+    const { kind, src, srclang, label, default: chosen, track } = element;
+    const cues = element.readyState === HTMLTrackElement.LOADED && track.cues ? Array.from(track.cues) : [];
+    return { kind, srclang, label, mode: chosen ? "showing" : "disabled", cues, src: cues.length ? undefined : src };
+  });
+}
+
+/** Give the library the tracks with what was read: it would read two hours of captions again, and by script. */
+function addTracks(player, tracks) {
+  // Where the browser shows the captions itself, the tracks of the page are the library's.
+  if (player.tech(true).featuresNativeTextTracks) return;
+  for (const { mode, cues, ...told } of tracks) {
+    const { track } = player.addRemoteTextTrack(told, true);
+    // Marked as its own cues are: to be laid out each time that they are drawn, in whatever size it is now.
+    for (const cue of cues) track.addCue(Object.assign(cue, { hasBeenReset: true }));
+    if (mode === "showing") track.mode = mode;
+  }
+}
+
 function makePlayer(language, texts) {
   const soundOnly = kept.read("sound-only") === "yes";
-  // By its whole address: then the library sees that it is what the element plays already, and does not begin anew.
   const { src, type } = video.querySelector("source");
   const picture = { src, type };
   // Where there is no file of the sound, the picture is hidden and nothing else changes.
@@ -184,10 +204,13 @@ function makePlayer(language, texts) {
   const number = new Intl.NumberFormat(`${language}-CA`);
   const speeds = SPEEDS.map((speed) => [`${speed}x`, texts["speed of"].replace("{1}", number.format(speed))]);
   const { id } = video;
+  const tracks = readTracks();
   const player = videojs(video, {
     language,
     languages: { [language]: { ...texts, ...Object.fromEntries(speeds) } },
-    sources: [picture],
+    // What the element has loaded is taken as it is, at once; what is named here would be loaded after a while.
+    sources: [],
+    tracks: [],
     controls: true,
     playbackRates: SPEEDS,
     experimentalSvgIcons: true,
@@ -208,9 +231,11 @@ function makePlayer(language, texts) {
   // The library gives the name of the element to its frame; on our pages it is the element's.
   player.el().id = "player";
   video.id = id;
+  if (video.networkState === HTMLMediaElement.NETWORK_NO_SOURCE) player.src(picture);
+  addTracks(player, tracks);
   player.toggleClass("sound-only", soundOnly);
   player.controlBar.soundOnlyButton.show_();
-  if (soundOnly) player.ready(() => change(true));
+  if (soundOnly) change(true);
   // How much is loaded is drawn; inside the slider nobody could hear it, and its percentage knows one language.
   player.$(".vjs-load-progress .vjs-control-text").remove();
   return player;
@@ -333,7 +358,6 @@ function handOverFocus(player) {
  *
  * @param {string} language - Of the page.
  * @param {Object<string, string>} texts - By the library's own names, and by ours.
- * @returns {Promise<void>} Kept once the player has taken the element over.
  */
 export function enhance(language, texts) {
   const player = makePlayer(language, texts);
@@ -341,7 +365,8 @@ export function enhance(language, texts) {
   video.addEventListener("ratechange", () => (video.defaultPlaybackRate = video.playbackRate));
   player.el().addEventListener("keydown", keepFocus, true);
   player.on("play", () => handOverFocus(player));
-  player.ready(() => showLook(player));
+  // Else a caption would wait for the next picture, and where there is only sound for longer.
+  player.on("play", () => player.textTrackDisplay.updateDisplay());
+  showLook(player);
   rememberPosition(player);
-  return new Promise((done) => player.ready(done));
 }
