@@ -10,6 +10,7 @@ requests, bytes and milliseconds for questions from a fresh browser.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,8 +66,8 @@ def make_part(first: int, count: int) -> Part:
     order = np.lexsort((places, terms))
     members = [
         Member(
-            session_id=f"{first + place:016x}",
-            revision="r1-00000000",
+            session_id=_digest(first + place)[:16],
+            revision=f"r1-{_digest(first + place)[-8:]}",
             length=_SAID,
             languages=("en", "fr") if place % 3 else ("fr",),
             year=2016 + place % 10,
@@ -75,6 +76,11 @@ def make_part(first: int, count: int) -> Part:
         for place in range(count)
     ]
     return Part(members=members, terms=_postings(terms[order], places[order], often[order]))
+
+
+def _digest(number: int) -> str:
+    # Of real sessions, too, the ids are digests: a list of them packs no better.
+    return hashlib.sha256(str(number).encode()).hexdigest()
 
 
 def _postings(
@@ -138,8 +144,8 @@ def lay_out(store: MemoryStore, root: Path, sessions: int) -> None:
     passages = make_passages(SESSION["en"], "r1-00000000", transcript, transcript.duration_ms)
     say(f"what one result shows: {len(passages) / 1e3:.0f} KB")
     _write(root / "passages.bin", passages)
-    for number in range(sessions + 1):
-        path = root / "sessions" / f"{number:016x}" / "passages.bin"
+    for name in [f"{0:016x}", *(_digest(number)[:16] for number in range(1, sessions + 1))]:
+        path = root / "sessions" / name / "passages.bin"
         path.parent.mkdir(parents=True)
         path.hardlink_to(root / "passages.bin")
 

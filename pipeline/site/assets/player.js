@@ -21,7 +21,8 @@ const MARGIN = 10;
 /** At most so many seconds are heard again after the page was closed without warning. */
 const SAVE_EVERY = 5;
 
-const [Button, MenuItem, CaptionsButton, ChaptersButton, PlaybackRateMenuButton] = [
+const [Component, Button, MenuItem, CaptionsButton, ChaptersButton, PlaybackRateMenuButton] = [
+  "Component",
   "Button",
   "MenuItem",
   "CaptionsButton",
@@ -161,7 +162,15 @@ class SoundOnlyButton extends Button {
   }
 }
 
-for (const [name, Part] of Object.entries({ CaptionsMenu, ChaptersMenu, SpeedMenu, SoundOnlyButton })) {
+/** Captions are there before the menus, which are made anew with every track that comes. */
+class PageCaptions extends Component {
+  constructor(player, options) {
+    super(player, { ...options, createEl: false });
+    addTracks(player, options.tracks);
+  }
+}
+
+for (const [name, Part] of Object.entries({ CaptionsMenu, ChaptersMenu, SpeedMenu, SoundOnlyButton, PageCaptions })) {
   videojs.registerComponent(name, Part);
 }
 
@@ -173,24 +182,24 @@ function changeSource(source) {
   if (!paused) video.play().catch(() => {});
 }
 
-/** Return the captions and chapters of the page, with the cues of those that the browser has read. */
-function readTracks() {
-  return Array.from(video.querySelectorAll("track"), (element) => {
-    const { kind, src, srclang, label, default: chosen, track } = element;
+/** Return the tracks of the page that are of a kind, those with their cues that the browser has read. */
+function readTracks(kind) {
+  return Array.from(video.querySelectorAll(`track[kind="${kind}"]`), (element) => {
+    const { src, srclang, label, default: shown, track } = element;
     const cues = element.readyState === HTMLTrackElement.LOADED && track.cues ? Array.from(track.cues) : [];
-    return { kind, srclang, label, mode: chosen ? "showing" : "disabled", cues, src: cues.length ? undefined : src };
+    return { kind, srclang, label, shown, cues, src: cues.length ? undefined : src };
   });
 }
 
-/** Give the library the tracks with what was read: it would read two hours of captions again, and by script. */
+/** Give the library tracks with what was read of them: it would read two hours of captions again, and by script. */
 function addTracks(player, tracks) {
   // Where the browser shows the captions itself, the tracks of the page are the library's.
   if (player.tech(true).featuresNativeTextTracks) return;
-  for (const { mode, cues, ...told } of tracks) {
+  for (const { shown, cues, ...told } of tracks) {
     const { track } = player.addRemoteTextTrack(told, true);
-    // Marked as its own cues are: to be laid out each time that they are drawn, in whatever size it is now.
+    // Marked as the library's own are: to be laid out each time that they are drawn, in whatever size it is now.
     for (const cue of cues) track.addCue(Object.assign(cue, { hasBeenReset: true }));
-    if (mode === "showing") track.mode = mode;
+    if (shown) track.mode = "showing";
   }
 }
 
@@ -204,19 +213,20 @@ function makePlayer(language, texts) {
   const number = new Intl.NumberFormat(`${language}-CA`);
   const speeds = SPEEDS.map((speed) => [`${speed}x`, texts["speed of"].replace("{1}", number.format(speed))]);
   const { id } = video;
-  const tracks = readTracks();
+  const chapters = readTracks("chapters");
   const player = videojs(video, {
     language,
     languages: { [language]: { ...texts, ...Object.fromEntries(speeds) } },
     // What the element has loaded is taken as it is, at once; what is named here would be loaded after a while.
     sources: [],
     tracks: [],
+    pageCaptions: { tracks: readTracks("captions") },
     controls: true,
     playbackRates: SPEEDS,
     experimentalSvgIcons: true,
     userActions: { hotkeys: onKey },
     children: [
-      ...["mediaLoader", "posterImage", "textTrackDisplay", "loadingSpinner"],
+      ...["mediaLoader", "pageCaptions", "posterImage", "textTrackDisplay", "loadingSpinner"],
       ...["controlBar", "errorDisplay", "resizeManager"],
     ],
     controlBar: {
@@ -232,7 +242,7 @@ function makePlayer(language, texts) {
   player.el().id = "player";
   video.id = id;
   if (video.networkState === HTMLMediaElement.NETWORK_NO_SOURCE) player.src(picture);
-  addTracks(player, tracks);
+  player.ready(() => addTracks(player, chapters));
   player.toggleClass("sound-only", soundOnly);
   player.controlBar.soundOnlyButton.show_();
   if (soundOnly) change(true);

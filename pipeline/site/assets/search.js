@@ -5,7 +5,7 @@
  * a session or a learner wrote is only ever put on the page as text.
  */
 
-import { findMoments, highlight, parse, SearchIndex } from "./search-index.js";
+import { findMoments, highlight, matcher, parse, SearchIndex } from "./search-index.js";
 
 /** Sessions shown at once, moments of each, and how many are read at once where words must be in order. */
 const AT_ONCE = 10;
@@ -27,6 +27,9 @@ const results = document.getElementById("results");
 const more = document.getElementById("more");
 const texts = document.getElementById("texts").dataset;
 const title = document.title;
+// Made once, for making one takes longer than using it.
+const days = new Intl.DateTimeFormat(`${page}-CA`, { dateStyle: "long", timeZone: "UTC" });
+const lists = new Intl.ListFormat(page, { type: "conjunction" });
 let running = 0;
 
 function say(text, values = {}) {
@@ -51,12 +54,12 @@ function said(told) {
   return make("bdi", { lang: language === page ? null : language }, text);
 }
 
-function marked(text, language, question, begun) {
-  return highlight(text, language, question, begun).map(([part, found]) => (found ? make("mark", {}, part) : part));
+function marked(text, language, match) {
+  return highlight(text, language, match).map(([part, found]) => (found ? make("mark", {}, part) : part));
 }
 
 function day(date) {
-  const shown = new Intl.DateTimeFormat(`${page}-CA`, { dateStyle: "long", timeZone: "UTC" }).format(new Date(date));
+  const shown = days.format(new Date(date));
   return make("time", { datetime: date }, page === "fr" ? shown.replace(/^1 /, "1er\u00a0") : shown);
 }
 
@@ -68,7 +71,7 @@ function clock(ms) {
 }
 
 function spoken(languages) {
-  return new Intl.ListFormat(page, { type: "conjunction" }).format(languages.map((language) => texts[language]));
+  return lists.format(languages.map((language) => texts[language]));
 }
 
 function about(session) {
@@ -82,28 +85,28 @@ function about(session) {
 }
 
 /** Return a moment: its time, which opens the session there, and what is said. */
-function moment({ start, phrases }, address, question, begun) {
+function moment({ start, phrases }, address, match) {
   const time = clock(start);
   const link = make("a", { class: "time", href: `${address}#t=${start / 1000}` }, time);
   link.setAttribute("aria-label", say(texts.moment, { time }));
   const words = phrases.map(({ text, language }) =>
-    make("span", { lang: language === page ? null : language }, ...marked(text, language, question, begun)),
+    make("span", { lang: language === page ? null : language }, ...marked(text, language, match)),
   );
   return make("li", {}, link, " ", make("span", {}, ...words.flatMap((part, place) => (place ? [" ", part] : [part]))));
 }
 
-function result(hit, session, moments, question, begun) {
+function result(hit, session, moments, match) {
   const address = new URL(`sessions/${hit.id}/${page}.html`, root).href;
   const [name, language] = inTheirs(session.title);
-  const heading = make("bdi", { lang: language === page ? null : language }, ...marked(name, language, question, begun));
+  const heading = make("bdi", { lang: language === page ? null : language }, ...marked(name, language, match));
   const item = make("li", { class: "result" }, make("h2", {}, make("a", { href: address }, heading)), about(session));
   if (session.guests.length) {
-    const guests = new Intl.ListFormat(page, { type: "conjunction" }).format(session.guests);
-    const shown = marked(say(texts.guests, { guests }), session.languages[0], question, begun);
+    const guests = lists.format(session.guests);
+    const shown = marked(say(texts.guests, { guests }), session.languages[0], match);
     item.append(make("p", { class: "guests" }, ...shown));
   }
   if (moments.length) {
-    const shown = moments.map((each) => moment(each, address, question, begun));
+    const shown = moments.map((each) => moment(each, address, match));
     item.append(make("ul", { class: "result-moments", "aria-label": say(texts.moments, { title: name }) }, ...shown));
   }
   return item;
@@ -164,6 +167,7 @@ function told(count, filtered) {
 class Answer {
   constructor(run, question, found, hits, filtered) {
     Object.assign(this, { run, question, found, hits, filtered, read: 0, shown: 0 });
+    this.match = matcher(question, found.begun);
   }
 
   /** Read and show the next ones; returns the first new one. */
@@ -180,9 +184,9 @@ class Answer {
       this.read += batch.length;
       for (const [place, session] of sessions.entries()) {
         // One that was withdrawn since is passed over.
-        const moments = session && findMoments(session, question, found, MOMENTS);
+        const moments = session && findMoments(session, question, found.telling, this.match, MOMENTS);
         if (!moments) continue;
-        const item = result(batch[place], session, moments, question, found.begun);
+        const item = result(batch[place], session, moments, this.match);
         results.append(item);
         first ??= item;
         this.shown += 1;
