@@ -15,6 +15,8 @@ const READ_FOR_PHRASES = 50;
 const REST = 400;
 const SHORTEST = 3;
 const FILTERS = ["language", "programme", "year"];
+/** So many links to narrow the results stand open above them; more would push them out of sight. */
+const FEW = 12;
 
 const page = document.documentElement.lang;
 const root = new URL("../../", import.meta.url);
@@ -23,6 +25,7 @@ const form = document.querySelector(".search-box");
 const box = document.getElementById("q");
 const status = document.getElementById("status");
 const filters = document.getElementById("filters");
+const narrowed = document.getElementById("narrowed");
 const results = document.getElementById("results");
 const more = document.getElementById("more");
 const texts = document.getElementById("texts").dataset;
@@ -30,7 +33,10 @@ const title = document.title;
 // Made once, for making one takes longer than using it.
 const days = new Intl.DateTimeFormat(`${page}-CA`, { dateStyle: "long", timeZone: "UTC" });
 const lists = new Intl.ListFormat(page, { type: "conjunction" });
+const numbers = new Intl.NumberFormat(`${page}-CA`);
 let running = 0;
+/** Whoever opens or closes the filters finds them so while they go on typing. */
+let unfolded = false;
 
 function say(text, values = {}) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
@@ -132,7 +138,7 @@ function nameOf(filter, value, hits) {
 
 /** Show what the results can be narrowed to, as links, each with how many sessions are behind it. */
 function offerFilters(asked, hits) {
-  filters.replaceChildren(
+  filters.append(
     ...FILTERS.flatMap((filter) => {
       const others = new URLSearchParams(asked);
       others.delete(filter);
@@ -147,20 +153,22 @@ function offerFilters(asked, hits) {
         const address = new URLSearchParams(others);
         address.set(filter, value);
         const current = value === own ? "true" : null;
-        return make("li", {}, make("a", { href: `?${address}`, "aria-current": current }, nameOf(filter, value, hits)), ` (${count})`);
+        return make("li", {}, make("a", { href: `?${address}`, "aria-current": current }, nameOf(filter, value, hits)), ` (${numbers.format(count)})`);
       });
       const all = make("a", { href: `?${others}`, "aria-current": own ? null : "true" }, texts.any);
       const heading = make("h3", { id: `filter-${filter}` }, texts[filter]);
       return [make("div", {}, heading, make("ul", { "aria-labelledby": heading.id }, make("li", {}, all), ...links))];
     }),
   );
-  if (filters.childElementCount) filters.prepend(make("h2", {}, texts.filters));
+  const own = FILTERS.filter((filter) => asked.get(filter)).map((filter) => nameOf(filter, asked.get(filter), hits));
+  narrowed.textContent = own.join(", ");
+  filters.hidden = filters.childElementCount === 1;
+  if (!unfolded) filters.open = filters.querySelectorAll("a").length <= FEW;
 }
 
 function told(count, filtered) {
   if (count === 0) return filtered ? texts.noneFiltered : texts.none;
-  const number = new Intl.NumberFormat(`${page}-CA`).format(count);
-  return count === 1 ? texts.one : say(texts.many, { count: number });
+  return count === 1 ? texts.one : say(texts.many, { count: numbers.format(count) });
 }
 
 /** Show results one page at a time; the rest is behind a button. */
@@ -200,9 +208,9 @@ class Answer {
     const left = this.read < this.hits.length;
     more.hidden = !left;
     more.textContent = ordered ? texts.further : texts.more;
-    const values = { count: this.hits.length, read: this.read, found: this.shown };
+    const [count, read, found] = [this.hits.length, this.read, this.shown].map((number) => numbers.format(number));
     const all = ordered && !left ? this.shown : this.hits.length;
-    status.textContent = ordered && left ? say(texts.phrase, values) : told(all, this.filtered);
+    status.textContent = ordered && left ? say(texts.phrase, { count, read, found }) : told(all, this.filtered);
   }
 }
 
@@ -236,7 +244,8 @@ async function run(typing = false) {
 
 function clear(text) {
   status.textContent = text;
-  filters.replaceChildren();
+  filters.hidden = true;
+  filters.replaceChildren(filters.firstElementChild);
   results.replaceChildren();
   more.hidden = true;
 }
@@ -271,6 +280,7 @@ function start() {
     }, REST);
   });
   more.addEventListener("click", async () => (await answer.next())?.querySelector("a").focus());
+  filters.firstElementChild.addEventListener("click", () => (unfolded = true));
   addEventListener("popstate", fill);
   fill();
 }
