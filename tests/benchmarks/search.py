@@ -44,7 +44,7 @@ _ORDER: NDArray[np.int64] = _MIX.permutation(_VOCABULARY)
 """Place of each rank among the terms in order: how often a word is said has nothing to do with its letters."""
 _QUESTIONS = {
     "a word of nearly every session": (30,),
-    "a word of one session in ten": (2_000,),
+    "a word of one session in four": (2_000,),
     "a rare word": (40_000,),
     "two words": (200, 1_000),
     "three words": (100, 400, 1_500),
@@ -168,12 +168,16 @@ def measure_answer(browser: Browser, address: str, root: Path, name: str, text: 
     page.goto(f"{address}/en/search.html")
     page.wait_for_load_state("networkidle")
     read.clear()
-    box = page.get_by_role("searchbox")
-    box.evaluate("(box, text) => { box.value = text; }", text)
-    started = time.perf_counter()
-    box.press("Enter")
-    page.locator(".result").first.wait_for()
-    took = (time.perf_counter() - started) * 1000
+    # Timed in the page: from outside one would see the results only when one looks again.
+    took: float = page.get_by_role("searchbox").evaluate(
+        """(box, text) => new Promise(done => { const results = document.getElementById("results");
+        const start = performance.now(), look = () => results.childElementCount
+            ? done(performance.now() - start) : requestAnimationFrame(look);
+        box.value = text;
+        box.form.requestSubmit();
+        look() })""",
+        text,
+    )
     page.wait_for_load_state("networkidle")
     index, shown = (_weigh(root, read, folder) / 1e3 for folder in ("search/", "sessions/"))
     say(f"{name}: {page.locator('#status').inner_text()}, shown after {took:.0f} ms")
