@@ -223,6 +223,44 @@ def test_the_first_caption_is_seen_within_300_ms_of_its_moment(page: Page) -> No
     assert waited <= 300
 
 
+def test_captions_that_the_browser_has_read_are_not_loaded_again(page: Page) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
+    page.goto(f"sessions/{ENGLISH}/en.html")
+    until(page, "document.querySelector('track').readyState === HTMLTrackElement.LOADED")
+    page.locator("#play").click()
+    expect(page.locator(".vjs-text-track-cue")).to_be_visible()
+    assert asked.count("captions.en.vtt") == 1
+    assert "video-js.js" in asked
+
+
+def test_captions_that_the_browser_could_not_read_are_loaded_with_the_player(context: BrowserContext) -> None:
+    page = context.new_page()
+    refused: list[Route] = []
+
+    def refuse_once(route: Route) -> None:
+        if refused:
+            route.continue_()
+        else:
+            refused.append(route)
+            route.abort()
+
+    page.route("**/captions.en.vtt", refuse_once)
+    page.goto(f"sessions/{ENGLISH}/en.html")
+    until(page, "document.querySelector('track').readyState === HTMLTrackElement.ERROR")
+    page.locator("#play").click()
+    expect(page.locator(".vjs-text-track-cue")).to_be_visible()
+
+
+def test_a_recording_that_is_not_there_is_said(context: BrowserContext) -> None:
+    page = context.new_page()
+    page.route("**/video.mp4", lambda route: route.fulfill(status=404))
+    page.goto(f"sessions/{ENGLISH}/en.html")
+    until(page, "document.getElementById('video').networkState === HTMLMediaElement.NETWORK_NO_SOURCE")
+    page.locator("#play").click()
+    expect(page.locator(".vjs-error-display")).to_contain_text("The recording could not be loaded.")
+
+
 def test_captions_take_the_size_and_colours_that_are_chosen_and_keep_them(page: Page) -> None:
     open_session(page)
     caption_at(page, 2)

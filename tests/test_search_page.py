@@ -41,7 +41,12 @@ def lay_out(root: Path) -> None:
     store = MemoryStore()
     made = [make_published("en"), make_published("fr"), make_hostile()]
     for number in range(OTHERS):
-        session = Session(id=f"{number + 0x50:016x}", title=Bilingual(en=f"Harbour {number}"), languages=("en",))
+        session = Session(
+            id=f"{number + 0x50:016x}",
+            title=Bilingual(en=f"Harbour {number}"),
+            languages=("en",),
+            programme=Bilingual(en=f"Fleet {number}"),
+        )
         transcript = make_transcript(session, [("S3", "This programme is about ships. Nothing else is said.")])
         made.append(replace(make_published(session=session), transcript=transcript, cues=()))
     for published in made:
@@ -186,6 +191,7 @@ def test_while_typing_the_last_word_may_be_unfinished(page: Page) -> None:
 def test_results_are_narrowed_by_links_and_counted(page: Page) -> None:
     search(page, "programme")
     expect(page.locator("#status")).to_have_text(f"{OTHERS + 2} sessions found")
+    page.locator("#filters summary").click()
     year = page.locator("#filters a", has_text="2026")
     year.click()
     expect(page.locator("#status")).to_have_text("2 sessions found")
@@ -195,6 +201,30 @@ def test_results_are_narrowed_by_links_and_counted(page: Page) -> None:
     assert found_in(page) == {FRENCH}
     search(page, "programme", language="fr", year="1999")
     expect(page.locator("#status")).to_contain_text("filters")
+
+
+def test_many_filters_are_folded_above_the_results_until_somebody_opens_them(page: Page) -> None:
+    search(page, "programme")
+    filters, summary = page.locator("#filters"), page.locator("#filters summary")
+    assert page.locator("#filters a").count() > OTHERS
+    expect(page.locator("#filters a").first).to_be_hidden()
+    summary.focus()
+    summary.press("Enter")
+    expect(page.locator("#filters a").first).to_be_visible()
+    box = page.get_by_role("searchbox")
+    box.fill("ships")
+    expect(page.locator("#status")).to_have_text(f"{OTHERS} sessions found")
+    expect(filters).to_have_attribute("open", "")
+    page.locator("#filters a", has_text="Fleet 3").click()
+    expect(page.locator("#status")).to_have_text("1 session found")
+    expect(page.locator("#narrowed")).to_have_text("Fleet 3")
+
+
+def test_few_filters_stand_open_and_none_are_not_there(page: Page) -> None:
+    search(page, "acronyms formulaire")
+    expect(page.locator("#filters")).to_be_hidden()
+    search(page, "langage")
+    expect(page.locator("#filters a").first).to_be_visible()
 
 
 def test_more_sessions_are_a_key_press_away(page: Page) -> None:

@@ -72,6 +72,4 @@ def player_script(language: Language) -> bytes:
     # The library's own placeholders take the places of ours.
     texts = {name: message(code, language, first="{1}", second="{2}") for name, code in (_LIBRARY | _OURS).items()}
     table = json.dumps(texts, ensure_ascii=False, indent=0)
-    return (
-        f'import {{ enhance }} from "./player.js";\n\nexport const ready = enhance("{language}", {table});\n'.encode()
-    )
+    return f'import {{ enhance }} from "./player.js";\n\nenhance("{language}", {table});\n'.encode()

@@ -10,6 +10,7 @@ requests, bytes and milliseconds for questions from a fresh browser.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,7 +44,7 @@ _ORDER: NDArray[np.int64] = _MIX.permutation(_VOCABULARY)
 """Place of each rank among the terms in order: how often a word is said has nothing to do with its letters."""
 _QUESTIONS = {
     "a word of nearly every session": (30,),
-    "a word of one session in ten": (2_000,),
+    "a word of one session in four": (2_000,),
     "a rare word": (40_000,),
     "two words": (200, 1_000),
     "three words": (100, 400, 1_500),
@@ -65,8 +66,8 @@ def make_part(first: int, count: int) -> Part:
     order = np.lexsort((places, terms))
     members = [
         Member(
-            session_id=f"{first + place:016x}",
-            revision="r1-00000000",
+            session_id=_digest(first + place)[:16],
+            revision=f"r1-{_digest(first + place)[-8:]}",
             length=_SAID,
             languages=("en", "fr") if place % 3 else ("fr",),
             year=2016 + place % 10,
@@ -75,6 +76,11 @@ def make_part(first: int, count: int) -> Part:
         for place in range(count)
     ]
     return Part(members=members, terms=_postings(terms[order], places[order], often[order]))
+
+
+def _digest(number: int) -> str:
+    # Of real sessions, too, the ids are digests: a list of them packs no better.
+    return hashlib.sha256(str(number).encode()).hexdigest()
 
 
 def _postings(
@@ -138,8 +144,8 @@ def lay_out(store: MemoryStore, root: Path, sessions: int) -> None:
     passages = make_passages(SESSION["en"], "r1-00000000", transcript, transcript.duration_ms)
     say(f"what one result shows: {len(passages) / 1e3:.0f} KB")
     _write(root / "passages.bin", passages)
-    for number in range(sessions + 1):
-        path = root / "sessions" / f"{number:016x}" / "passages.bin"
+    for name in [f"{0:016x}", *(_digest(number)[:16] for number in range(1, sessions + 1))]:
+        path = root / "sessions" / name / "passages.bin"
         path.parent.mkdir(parents=True)
         path.hardlink_to(root / "passages.bin")
 
@@ -162,12 +168,16 @@ def measure_answer(browser: Browser, address: str, root: Path, name: str, text: 
     page.goto(f"{address}/en/search.html")
     page.wait_for_load_state("networkidle")
     read.clear()
-    box = page.get_by_role("searchbox")
-    box.evaluate("(box, text) => { box.value = text; }", text)
-    started = time.perf_counter()
-    box.press("Enter")
-    page.locator(".result").first.wait_for()
-    took = (time.perf_counter() - started) * 1000
+    # Timed in the page: from outside one would see the results only when one looks again.
+    took: float = page.get_by_role("searchbox").evaluate(
+        """(box, text) => new Promise(done => { const results = document.getElementById("results");
+        const start = performance.now(), look = () => results.childElementCount
+            ? done(performance.now() - start) : requestAnimationFrame(look);
+        box.value = text;
+        box.form.requestSubmit();
+        look() })""",
+        text,
+    )
     page.wait_for_load_state("networkidle")
     index, shown = (_weigh(root, read, folder) / 1e3 for folder in ("search/", "sessions/"))
     say(f"{name}: {page.locator('#status').inner_text()}, shown after {took:.0f} ms")

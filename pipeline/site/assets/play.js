@@ -42,11 +42,10 @@ export function wantPlayer() {
   return asked;
 }
 
-async function bringPlayer() {
+function bringPlayer() {
   // Each needs the next one; they come together.
   const names = [`player.${document.documentElement.lang}`, "player", "video-js"];
-  const [player] = await Promise.all(names.map((name) => import(`./${name}.js`)));
-  await player.ready;
+  return Promise.all(names.map((name) => import(`./${name}.js`)));
 }
 
 /** Where the player cannot be had, the browser's own is there again. */

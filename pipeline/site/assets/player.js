@@ -21,7 +21,8 @@ const MARGIN = 10;
 /** At most so many seconds are heard again after the page was closed without warning. */
 const SAVE_EVERY = 5;
 
-const [Button, MenuItem, CaptionsButton, ChaptersButton, PlaybackRateMenuButton] = [
+const [Component, Button, MenuItem, CaptionsButton, ChaptersButton, PlaybackRateMenuButton] = [
+  "Component",
   "Button",
   "MenuItem",
   "CaptionsButton",
@@ -161,7 +162,15 @@ class SoundOnlyButton extends Button {
   }
 }
 
-for (const [name, Part] of Object.entries({ CaptionsMenu, ChaptersMenu, SpeedMenu, SoundOnlyButton })) {
+/** Captions are there before the menus, which are made anew with every track that comes. */
+class PageCaptions extends Component {
+  constructor(player, options) {
+    super(player, { ...options, createEl: false });
+    addTracks(player, options.tracks);
+  }
+}
+
+for (const [name, Part] of Object.entries({ CaptionsMenu, ChaptersMenu, SpeedMenu, SoundOnlyButton, PageCaptions })) {
   videojs.registerComponent(name, Part);
 }
 
@@ -173,9 +182,29 @@ function changeSource(source) {
   if (!paused) video.play().catch(() => {});
 }
 
+/** Return the tracks of the page that are of a kind, those with their cues that the browser has read. */
+function readTracks(kind) {
+  return Array.from(video.querySelectorAll(`track[kind="${kind}"]`), (element) => {
+    const { src, srclang, label, default: shown, track } = element;
+    const cues = element.readyState === HTMLTrackElement.LOADED && track.cues ? Array.from(track.cues) : [];
+    return { kind, srclang, label, shown, cues, src: cues.length ? undefined : src };
+  });
+}
+
+/** Give the library tracks with what was read of them: it would read two hours of captions again, and by script. */
+function addTracks(player, tracks) {
+  // Where the browser shows the captions itself, the tracks of the page are the library's.
+  if (player.tech(true).featuresNativeTextTracks) return;
+  for (const { shown, cues, ...told } of tracks) {
+    const { track } = player.addRemoteTextTrack(told, true);
+    // Marked as the library's own are: to be laid out each time that they are drawn, in whatever size it is now.
+    for (const cue of cues) track.addCue(Object.assign(cue, { hasBeenReset: true }));
+    if (shown) track.mode = "showing";
+  }
+}
+
 function makePlayer(language, texts) {
   const soundOnly = kept.read("sound-only") === "yes";
-  // By its whole address: then the library sees that it is what the element plays already, and does not begin anew.
   const { src, type } = video.querySelector("source");
   const picture = { src, type };
   // Where there is no file of the sound, the picture is hidden and nothing else changes.
@@ -184,16 +213,20 @@ function makePlayer(language, texts) {
   const number = new Intl.NumberFormat(`${language}-CA`);
   const speeds = SPEEDS.map((speed) => [`${speed}x`, texts["speed of"].replace("{1}", number.format(speed))]);
   const { id } = video;
+  const chapters = readTracks("chapters");
   const player = videojs(video, {
     language,
     languages: { [language]: { ...texts, ...Object.fromEntries(speeds) } },
-    sources: [picture],
+    // What the element has loaded is taken as it is, at once; what is named here would be loaded after a while.
+    sources: [],
+    tracks: [],
+    pageCaptions: { tracks: readTracks("captions") },
     controls: true,
     playbackRates: SPEEDS,
     experimentalSvgIcons: true,
     userActions: { hotkeys: onKey },
     children: [
-      ...["mediaLoader", "posterImage", "textTrackDisplay", "loadingSpinner"],
+      ...["mediaLoader", "pageCaptions", "posterImage", "textTrackDisplay", "loadingSpinner"],
       ...["controlBar", "errorDisplay", "resizeManager"],
     ],
     controlBar: {
@@ -208,9 +241,11 @@ function makePlayer(language, texts) {
   // The library gives the name of the element to its frame; on our pages it is the element's.
   player.el().id = "player";
   video.id = id;
+  if (video.networkState === HTMLMediaElement.NETWORK_NO_SOURCE) player.src(picture);
+  player.ready(() => addTracks(player, chapters));
   player.toggleClass("sound-only", soundOnly);
   player.controlBar.soundOnlyButton.show_();
-  if (soundOnly) player.ready(() => change(true));
+  if (soundOnly) change(true);
   // How much is loaded is drawn; inside the slider nobody could hear it, and its percentage knows one language.
   player.$(".vjs-load-progress .vjs-control-text").remove();
   return player;
@@ -333,7 +368,6 @@ function handOverFocus(player) {
  *
  * @param {string} language - Of the page.
  * @param {Object<string, string>} texts - By the library's own names, and by ours.
- * @returns {Promise<void>} Kept once the player has taken the element over.
  */
 export function enhance(language, texts) {
   const player = makePlayer(language, texts);
@@ -341,7 +375,8 @@ export function enhance(language, texts) {
   video.addEventListener("ratechange", () => (video.defaultPlaybackRate = video.playbackRate));
   player.el().addEventListener("keydown", keepFocus, true);
   player.on("play", () => handOverFocus(player));
-  player.ready(() => showLook(player));
+  // Else a caption would wait for the next picture, and where there is only sound for longer.
+  player.on("play", () => player.textTrackDisplay.updateDisplay());
+  showLook(player);
   rememberPosition(player);
-  return new Promise((done) => player.ready(done));
 }

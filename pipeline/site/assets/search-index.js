@@ -106,9 +106,10 @@ class Segment {
   /** Return the sessions with a word, by their place, with its weight. */
   async word(word) {
     const found = new Map();
-    for (const key of askedKeys(word)) {
-      const shard = await this.load(shardOf(this.starts, key));
-      if (Object.hasOwn(shard, key)) addPostings(found, shard[key]);
+    const keys = [...askedKeys(word)];
+    const shards = await Promise.all(keys.map((key) => this.load(shardOf(this.starts, key))));
+    for (const [place, key] of keys.entries()) {
+      if (Object.hasOwn(shards[place], key)) addPostings(found, shards[place][key]);
     }
     return found;
   }
@@ -236,8 +237,8 @@ export class SearchIndex {
   }
 }
 
-/** Return for each item whether a word as it is shown stands for it. */
-function matcher({ items }, begun) {
+/** Return for a word as it is shown which items it stands for; one for all that is shown of an answer, as it remembers. */
+export function matcher({ items }, begun) {
   const asked = items.map(({ words, joined }) => words.concat(joined ?? []).map((word) => askedKeys(word)));
   const beginnings = items.map(({ words }, item) => (begun[item] ? stripAccents(words[0]) : null));
   const seen = { en: new Map(), fr: new Map() };
@@ -258,8 +259,7 @@ function matcher({ items }, begun) {
 }
 
 /** Return a text in runs, those that were asked for marked: `[text, marked]`. */
-export function highlight(text, language, question, begun) {
-  const match = matcher(question, begun);
+export function highlight(text, language, match) {
   return text.split(/(\s+)/).map((part) => [part, Boolean(part.trim()) && match(part, language).length > 0]);
 }
 
@@ -296,9 +296,8 @@ function namedSo(session, words) {
  *
  * A moment is a phrase, with the next one of its paragraph: `{ start, phrases }`.
  */
-export function findMoments(session, question, { telling, begun }, most) {
+export function findMoments(session, question, telling, match, most) {
   const phrases = layOut(session.said);
-  const match = matcher(question, begun);
   const quoted = question.phrases.map((words) => findPhrase(phrases, words));
   if (quoted.some((places, number) => !places.size && !namedSo(session, question.phrases[number]))) return null;
   const items = phrases.map((phrase) => new Set(phrase.text.split(/\s+/).flatMap((word) => match(word, phrase.language))));

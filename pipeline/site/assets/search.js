@@ -5,7 +5,7 @@
  * a session or a learner wrote is only ever put on the page as text.
  */
 
-import { findMoments, highlight, parse, SearchIndex } from "./search-index.js";
+import { findMoments, highlight, matcher, parse, SearchIndex } from "./search-index.js";
 
 /** Sessions shown at once, moments of each, and how many are read at once where words must be in order. */
 const AT_ONCE = 10;
@@ -15,6 +15,8 @@ const READ_FOR_PHRASES = 50;
 const REST = 400;
 const SHORTEST = 3;
 const FILTERS = ["language", "programme", "year"];
+/** So many links to narrow the results stand open above them; more would push them out of sight. */
+const FEW = 12;
 
 const page = document.documentElement.lang;
 const root = new URL("../../", import.meta.url);
@@ -23,11 +25,18 @@ const form = document.querySelector(".search-box");
 const box = document.getElementById("q");
 const status = document.getElementById("status");
 const filters = document.getElementById("filters");
+const narrowed = document.getElementById("narrowed");
 const results = document.getElementById("results");
 const more = document.getElementById("more");
 const texts = document.getElementById("texts").dataset;
 const title = document.title;
+// Made once, for making one takes longer than using it.
+const days = new Intl.DateTimeFormat(`${page}-CA`, { dateStyle: "long", timeZone: "UTC" });
+const lists = new Intl.ListFormat(page, { type: "conjunction" });
+const numbers = new Intl.NumberFormat(`${page}-CA`);
 let running = 0;
+/** Whoever opens or closes the filters finds them so while they go on typing. */
+let unfolded = false;
 
 function say(text, values = {}) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
@@ -51,12 +60,12 @@ function said(told) {
   return make("bdi", { lang: language === page ? null : language }, text);
 }
 
-function marked(text, language, question, begun) {
-  return highlight(text, language, question, begun).map(([part, found]) => (found ? make("mark", {}, part) : part));
+function marked(text, language, match) {
+  return highlight(text, language, match).map(([part, found]) => (found ? make("mark", {}, part) : part));
 }
 
 function day(date) {
-  const shown = new Intl.DateTimeFormat(`${page}-CA`, { dateStyle: "long", timeZone: "UTC" }).format(new Date(date));
+  const shown = days.format(new Date(date));
   return make("time", { datetime: date }, page === "fr" ? shown.replace(/^1 /, "1er\u00a0") : shown);
 }
 
@@ -68,7 +77,7 @@ function clock(ms) {
 }
 
 function spoken(languages) {
-  return new Intl.ListFormat(page, { type: "conjunction" }).format(languages.map((language) => texts[language]));
+  return lists.format(languages.map((language) => texts[language]));
 }
 
 function about(session) {
@@ -82,28 +91,28 @@ function about(session) {
 }
 
 /** Return a moment: its time, which opens the session there, and what is said. */
-function moment({ start, phrases }, address, question, begun) {
+function moment({ start, phrases }, address, match) {
   const time = clock(start);
   const link = make("a", { class: "time", href: `${address}#t=${start / 1000}` }, time);
   link.setAttribute("aria-label", say(texts.moment, { time }));
   const words = phrases.map(({ text, language }) =>
-    make("span", { lang: language === page ? null : language }, ...marked(text, language, question, begun)),
+    make("span", { lang: language === page ? null : language }, ...marked(text, language, match)),
   );
   return make("li", {}, link, " ", make("span", {}, ...words.flatMap((part, place) => (place ? [" ", part] : [part]))));
 }
 
-function result(hit, session, moments, question, begun) {
+function result(hit, session, moments, match) {
   const address = new URL(`sessions/${hit.id}/${page}.html`, root).href;
   const [name, language] = inTheirs(session.title);
-  const heading = make("bdi", { lang: language === page ? null : language }, ...marked(name, language, question, begun));
+  const heading = make("bdi", { lang: language === page ? null : language }, ...marked(name, language, match));
   const item = make("li", { class: "result" }, make("h2", {}, make("a", { href: address }, heading)), about(session));
   if (session.guests.length) {
-    const guests = new Intl.ListFormat(page, { type: "conjunction" }).format(session.guests);
-    const shown = marked(say(texts.guests, { guests }), session.languages[0], question, begun);
+    const guests = lists.format(session.guests);
+    const shown = marked(say(texts.guests, { guests }), session.languages[0], match);
     item.append(make("p", { class: "guests" }, ...shown));
   }
   if (moments.length) {
-    const shown = moments.map((each) => moment(each, address, question, begun));
+    const shown = moments.map((each) => moment(each, address, match));
     item.append(make("ul", { class: "result-moments", "aria-label": say(texts.moments, { title: name }) }, ...shown));
   }
   return item;
@@ -129,7 +138,7 @@ function nameOf(filter, value, hits) {
 
 /** Show what the results can be narrowed to, as links, each with how many sessions are behind it. */
 function offerFilters(asked, hits) {
-  filters.replaceChildren(
+  filters.append(
     ...FILTERS.flatMap((filter) => {
       const others = new URLSearchParams(asked);
       others.delete(filter);
@@ -144,26 +153,29 @@ function offerFilters(asked, hits) {
         const address = new URLSearchParams(others);
         address.set(filter, value);
         const current = value === own ? "true" : null;
-        return make("li", {}, make("a", { href: `?${address}`, "aria-current": current }, nameOf(filter, value, hits)), ` (${count})`);
+        return make("li", {}, make("a", { href: `?${address}`, "aria-current": current }, nameOf(filter, value, hits)), ` (${numbers.format(count)})`);
       });
       const all = make("a", { href: `?${others}`, "aria-current": own ? null : "true" }, texts.any);
       const heading = make("h3", { id: `filter-${filter}` }, texts[filter]);
       return [make("div", {}, heading, make("ul", { "aria-labelledby": heading.id }, make("li", {}, all), ...links))];
     }),
   );
-  if (filters.childElementCount) filters.prepend(make("h2", {}, texts.filters));
+  const own = FILTERS.filter((filter) => asked.get(filter)).map((filter) => nameOf(filter, asked.get(filter), hits));
+  narrowed.textContent = own.join(", ");
+  filters.hidden = filters.childElementCount === 1;
+  if (!unfolded) filters.open = filters.querySelectorAll("a").length <= FEW;
 }
 
 function told(count, filtered) {
   if (count === 0) return filtered ? texts.noneFiltered : texts.none;
-  const number = new Intl.NumberFormat(`${page}-CA`).format(count);
-  return count === 1 ? texts.one : say(texts.many, { count: number });
+  return count === 1 ? texts.one : say(texts.many, { count: numbers.format(count) });
 }
 
 /** Show results one page at a time; the rest is behind a button. */
 class Answer {
   constructor(run, question, found, hits, filtered) {
     Object.assign(this, { run, question, found, hits, filtered, read: 0, shown: 0 });
+    this.match = matcher(question, found.begun);
   }
 
   /** Read and show the next ones; returns the first new one. */
@@ -180,9 +192,9 @@ class Answer {
       this.read += batch.length;
       for (const [place, session] of sessions.entries()) {
         // One that was withdrawn since is passed over.
-        const moments = session && findMoments(session, question, found, MOMENTS);
+        const moments = session && findMoments(session, question, found.telling, this.match, MOMENTS);
         if (!moments) continue;
-        const item = result(batch[place], session, moments, question, found.begun);
+        const item = result(batch[place], session, moments, this.match);
         results.append(item);
         first ??= item;
         this.shown += 1;
@@ -196,9 +208,9 @@ class Answer {
     const left = this.read < this.hits.length;
     more.hidden = !left;
     more.textContent = ordered ? texts.further : texts.more;
-    const values = { count: this.hits.length, read: this.read, found: this.shown };
+    const [count, read, found] = [this.hits.length, this.read, this.shown].map((number) => numbers.format(number));
     const all = ordered && !left ? this.shown : this.hits.length;
-    status.textContent = ordered && left ? say(texts.phrase, values) : told(all, this.filtered);
+    status.textContent = ordered && left ? say(texts.phrase, { count, read, found }) : told(all, this.filtered);
   }
 }
 
@@ -232,7 +244,8 @@ async function run(typing = false) {
 
 function clear(text) {
   status.textContent = text;
-  filters.replaceChildren();
+  filters.hidden = true;
+  filters.replaceChildren(filters.firstElementChild);
   results.replaceChildren();
   more.hidden = true;
 }
@@ -267,6 +280,7 @@ function start() {
     }, REST);
   });
   more.addEventListener("click", async () => (await answer.next())?.querySelector("a").focus());
+  filters.firstElementChild.addEventListener("click", () => (unfolded = true));
   addEventListener("popstate", fill);
   fill();
 }
