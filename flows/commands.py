@@ -45,7 +45,7 @@ from pipeline.cli import exit_status, reader_language, say
 from pipeline.details import Details, session_for
 from pipeline.errors import ReviewAwaited, SetUpError, SidecarInvalid
 from pipeline.formatting import format_size
-from pipeline.intake import DEFAULTS, STATUS_PAGES
+from pipeline.inbox import DEFAULTS, STATUS_PAGES
 from pipeline.journal import session_folder
 from pipeline.locks import Held, exclusive
 from pipeline.media import probe

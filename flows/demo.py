@@ -21,7 +21,7 @@ from flows.display import Display, Row
 from pipeline.cli import reader_language, say
 from pipeline.errors import SetUpError
 from pipeline.ffmpeg import MediaLimits
-from pipeline.intake import DEFAULTS, MEDIA_EXTENSIONS
+from pipeline.inbox import DEFAULTS, MEDIA_EXTENSIONS
 from pipeline.journal import (
     Failed,
     NeedsReview,

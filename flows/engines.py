@@ -28,7 +28,7 @@ from models.whisper import WhisperOptions, WhisperRecognizer, open_recognizer
 from pipeline.enrolment import EnrolledVoice
 from pipeline.errors import TribuneError
 from pipeline.ffmpeg import MediaLimits
-from pipeline.intake import IntakeOptions
+from pipeline.inbox import IntakeOptions
 from pipeline.locks import exclusive
 from pipeline.media import read_waveform
 from pipeline.notifications import MailOptions, WebhookOptions

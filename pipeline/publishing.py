@@ -21,6 +21,7 @@ from functools import partial
 from operator import attrgetter
 
 from pipeline.errors import SessionWithdrawn, StoreConflict, StoreCorrupt
+from pipeline.lists import Lists, erase_earlier_quotations
 from pipeline.ports import ObjectHeaders, Store
 from pipeline.published import (
     FOREVER,
@@ -49,7 +50,6 @@ from pipeline.published import (
 )
 from pipeline.search_store import SearchIndex
 from pipeline.serial import to_json
-from pipeline.shelves import Lists, erase_earlier_quotations
 from pipeline.site.model import MachineFile, PublishedSession, Views
 from pipeline.themes import Theme, find_themes
 from pipeline.types import (

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from pipeline.errors import StoreCorrupt
+from pipeline.list_checks import outdated, unlisted
 from pipeline.ports import ObjectHeaders, Store, StoredObject
 from pipeline.published import (
     Manifest,
@@ -23,7 +24,6 @@ from pipeline.published import (
     session_folder,
 )
 from pipeline.search_store import INDEX, SearchIndex, passages_key
-from pipeline.shelves import Lists, unlisted
 from pipeline.site.model import Views
 from pipeline.types import LANGUAGES, Notice
 
@@ -75,7 +75,7 @@ def verify_lists(store: Store, views: Views) -> tuple[Notice, ...]:
         StoreError: See :class:`Store`.
     """
     try:
-        return tuple(_notice("publishing.list_outdated", key) for key in Lists(store, views).outdated())
+        return tuple(_notice("publishing.list_outdated", key) for key in outdated(store, views))
     except StoreCorrupt as corrupt:
         return (Notice(code=corrupt.code, data=tuple(sorted(corrupt.data.items()))),)
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+from pipeline.lists import Lists, erase_earlier_quotations
 from pipeline.ports import Store
 from pipeline.published import (
     FRESH_JSON,
@@ -30,7 +31,6 @@ from pipeline.published import (
 )
 from pipeline.search_store import SearchIndex
 from pipeline.serial import to_json
-from pipeline.shelves import Lists, erase_earlier_quotations
 from pipeline.site.model import Views
 from pipeline.types import LANGUAGES
 

@@ -26,20 +26,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from pipeline.errors import RecordingRejected, SetUpError
-from pipeline.intake import (
-    Claim,
-    IntakeOptions,
-    Look,
-    complete_session,
-    is_ignored,
-    open_for_writing,
-    prepare,
-    reject,
-    sweep,
-    verify_recording,
-)
+from pipeline.inbox import IntakeOptions, Look, is_ignored, open_for_writing, prepare
+from pipeline.intake import Claim, complete_session, sweep, verify_recording
 from pipeline.journal import Claimed, Failed, Processing, Published, Rejected, read_record, read_records, record_state
 from pipeline.locks import exclusive
+from pipeline.set_aside import reject
 from pipeline.types import Bilingual, Language, Notice
 
 MOVIE = b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom"

@@ -27,6 +27,7 @@ from pipeline.site.model import (
     Subject,
     SubjectKind,
     index_page_key,
+    list_page_key,
 )
 from pipeline.site.subjects import choose_name, list_key, sort_name, subjects_of
 from pipeline.types import Bilingual, Language
@@ -100,12 +101,12 @@ def list_page(kind: str, value: object, language: Language) -> str | None:
         ('en/lists/language-fr.html', 'fr/lists/2026-03.html', None)
     """
     if kind == "date" and isinstance(value, dt.date):
-        return f"{language}/lists/{value:%Y-%m}.html"
+        return list_page_key(f"{value:%Y-%m}", language)
     name = Bilingual.same(value) if isinstance(value, str) else value
     known = next((subject for subject in _SUBJECTS if subject == kind), None)
     if known is None or not isinstance(name, Bilingual):
         return None
-    return f"{language}/lists/{list_key(known, name)}.html"
+    return list_page_key(list_key(known, name), language)
 
 
 def name_of(shelf: Shelf, language: Language) -> Bilingual:
@@ -189,7 +190,7 @@ def related(shelf: Shelf, entries: Sequence[CatalogueEntry], language: Language)
     for kind in _SUBJECTS:
         links = [
             Link(
-                page=f"{language}/lists/{key}.html",
+                page=list_page_key(key, language),
                 name=_subject_name(Subject(kind=kind, name=choose_name(one.name for one in subjects)), language),
                 count=len(subjects),
             )

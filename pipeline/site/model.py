@@ -295,7 +295,7 @@ class Shelf:
 
     def page(self, language: Language) -> str:
         """Return the key of its page for readers of that language, below the site's root."""
-        return f"{language}/lists/{self.key}.html"
+        return list_page_key(self.key, language)
 
     def heard_page(self, language: Language) -> str:
         """Return the key of the page of what its sessions have in common, where there is one."""
@@ -370,6 +370,11 @@ class Index:
     def key(self) -> str:
         """The key of the page below the site's root."""
         return index_page_key(self.kind, self.language) if self.letter is None else self.letter.page
+
+
+def list_page_key(key: str, language: Language) -> str:
+    """Return the key of the page of a list for readers of that language, below the site's root."""
+    return f"{language}/lists/{key}.html"
 
 
 def index_page_key(kind: IndexKind, language: Language) -> str:
