@@ -23,7 +23,7 @@ from pipeline.journal import Changed, Stamp, make_folder, sync_handle
 from pipeline.naming import printable
 from pipeline.sidecar import SIDECAR_EXTENSIONS
 from pipeline.sniff import HEAD_BYTES, sniff
-from pipeline.types import LANGUAGES, Bilingual, Language
+from pipeline.types import LANGUAGES, Language
 
 _logger = logging.getLogger(__name__)
 
@@ -63,7 +63,6 @@ class IntakeOptions:
         default_languages: Of sessions about which nobody said.
         depth: How many levels of sub-folders are looked into.
         chunk_bytes: How much is read at a time.
-        contact: Whom a facilitator asks, for the reasons; a general sentence where absent.
     """
 
     inbox: Path
@@ -74,7 +73,6 @@ class IntakeOptions:
     default_languages: tuple[Language, ...] = LANGUAGES
     depth: int = 4
     chunk_bytes: int = 1 << 20
-    contact: Bilingual | None = None
 
     def __post_init__(self) -> None:
         inbox, work = self.inbox.absolute(), self.work.absolute()

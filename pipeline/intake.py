@@ -362,7 +362,7 @@ class _Sweep:
             if given.track_files:
                 raise SidecarInvalid("sidecar.tracks_in_defaults", {"file": entry.shown})
         except SidecarInvalid as error:
-            write_changed(note, reason_text(self.options, entry.shown, reasons(error)))
+            write_changed(note, reason_text(entry.shown, reasons(error)))
             raise
         note.unlink(missing_ok=True)
         return given

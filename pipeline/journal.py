@@ -59,7 +59,7 @@ class Processing:
     """A run is at work on it.
 
     Attributes:
-        stage: Name of the stage: ``media``, ``speech``, ``speakers``, ``captions``, ``video`` or ``publish``.
+        stage: Name of the stage; see :data:`pipeline.process.Stage`.
         share: How much of the stage is done, 0 to 1.
     """
 

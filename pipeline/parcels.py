@@ -111,7 +111,7 @@ class Given:
     tracks: tuple[Track, ...] = ()
 
 
-def find_listed(entries: Iterable[Entry]) -> dict[Path, Listed]:
+def find_listed(entries: Sequence[Entry]) -> dict[Path, Listed]:
     """Return, for each sidecar that lists tracks, which of them lie beside it.
 
     Read before anything is taken, so that no track is ever taken for a recording of its own. A sidecar that lists its

@@ -38,7 +38,7 @@ from pipeline.messages import message
 from pipeline.naming import printable
 from pipeline.parcels import fold_name
 from pipeline.sidecar import SIDECAR_EXTENSIONS, reasons
-from pipeline.types import LANGUAGES, Bilingual, Language, Notice
+from pipeline.types import LANGUAGES, Language, Notice
 
 _logger = logging.getLogger(__name__)
 
@@ -157,8 +157,7 @@ class Parting:
         planned = [
             plan_move(path, target, stamp) for (path, stamp), target in zip(self.files, self.targets, strict=True)
         ]
-        text = reason_text(self.options, printable(self.name), why)
-        texts = ((encode_name(str(self.reason)), text),)
+        texts = ((encode_name(str(self.reason)), reason_text(printable(self.name), why)),)
         commit(self.options.work, Plan(moves=(*planned, *moves), texts=texts, record=record))
         _logger.info("session %s: set aside: %s", record.session.id, ", ".join(each.code for each in why))
 
@@ -184,12 +183,11 @@ def tidy_notes(rejected: Path) -> None:
             note.unlink(missing_ok=True)
 
 
-def reason_text(options: IntakeOptions, name: str, why: tuple[Notice, ...]) -> str:
+def reason_text(name: str, why: tuple[Notice, ...]) -> str:
     """Write the reason that lies beside a file: English, then French."""
-    return _RULE.join(_reason_in(language, options.contact, name, why) for language in LANGUAGES)
+    return _RULE.join(_reason_in(language, name, why) for language in LANGUAGES)
 
 
-def _reason_in(language: Language, contact: Bilingual | None, name: str, why: tuple[Notice, ...]) -> str:
-    whom = contact.get(language) if contact else message("intake.contact", language)
+def _reason_in(language: Language, name: str, why: tuple[Notice, ...]) -> str:
     said = (message(each.code, language, **dict(each.data)) for each in why)
-    return "\n\n".join([name, *said, message("intake.ask", language, contact=whom)]) + "\n"
+    return "\n\n".join([name, *said, message("intake.ask", language)]) + "\n"

@@ -221,7 +221,7 @@ def beside(around: Around, language: Language) -> tuple[tuple[str, Link], ...]:
 def trail(shelf: Shelf, around: Around, language: Language) -> tuple[tuple[Bilingual, str], ...]:
     """Return the way to a list from the first page, each step with its name and key; without the list itself."""
     kind = shelf.about.kind if shelf.about is not None else "date"
-    steps = [_first_step(language), (Bilingual.same(_way(kind, language)), index_page_key(kind, language))]
+    steps = [first_step(language), (Bilingual.same(_way(kind, language)), index_page_key(kind, language))]
     if around.whole is not None:
         steps.append((name_of(around.whole, language), around.whole.page(language)))
     return tuple(steps)
@@ -229,7 +229,7 @@ def trail(shelf: Shelf, around: Around, language: Language) -> tuple[tuple[Bilin
 
 def index_trail(index: Index) -> tuple[tuple[Bilingual, str], ...]:
     """Return the way to an index from the first page, without the index itself."""
-    steps = [_first_step(index.language)]
+    steps = [first_step(index.language)]
     if index.letter is not None:
         whole = index_page_key(index.kind, index.language)
         steps.append((Bilingual.same(_way(index.kind, index.language)), whole))
@@ -325,7 +325,8 @@ def _subject_name(subject: Subject, language: Language) -> Bilingual:
     return Bilingual.same(name[0].upper() + name[1:])
 
 
-def _first_step(language: Language) -> tuple[Bilingual, str]:
+def first_step(language: Language) -> tuple[Bilingual, str]:
+    """Return the first step of the way to every page but the first: its name and its key below the site's root."""
     return Bilingual.same(message("site.catalogue_back", language)), f"{language}/index.html"
 
 

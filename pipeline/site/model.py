@@ -138,6 +138,11 @@ class PublishedFile:
     language: Language | None = None
     download_name: str | None = None
 
+    @property
+    def media_type(self) -> str:
+        """The type without its parameters."""
+        return self.content_type.partition(";")[0].strip()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedSession:
@@ -190,7 +195,7 @@ class PublishedSession:
             ``published.file("captions", "text/vtt")`` is what the player shows.
         """
         for file in self.files:
-            if file.role == role and content_type in {None, file.content_type.partition(";")[0].strip()}:
+            if file.role == role and content_type in {None, file.media_type}:
                 return file
         return None
 
