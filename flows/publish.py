@@ -22,7 +22,7 @@ from pipeline.errors import StoreError
 from pipeline.journal import read_record, record_restoration, session_folder
 from pipeline.naming import printable
 from pipeline.ports import Store
-from pipeline.published import read_held, session_ids
+from pipeline.published import page_key, read_held, session_ids
 from pipeline.retention import Due, find_due
 from pipeline.s3 import open_store
 from pipeline.search_store import SearchIndex
@@ -110,7 +110,7 @@ def _tell_withdrawn(session: str, settings: Settings, store: Store) -> None:
     folder = session_folder(settings.work, session)
     typer.echo(say("publishing.withdraw_done", session=session, folder=folder))
     for language in LANGUAGES:
-        typer.echo(f"{language}  {store.url(f'sessions/{session}/{language}.html')}")
+        typer.echo(f"{language}  {store.url(page_key(session, language))}")
 
 
 def _restore(session: str, settings: Settings, store: Store) -> None:

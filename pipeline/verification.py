@@ -21,10 +21,9 @@ from pipeline.published import (
     page_headers,
     page_key,
     read_held,
-    session_folder,
 )
 from pipeline.search_store import INDEX, SearchIndex, passages_key
-from pipeline.site.model import Views
+from pipeline.site.model import Views, session_prefix
 from pipeline.types import LANGUAGES, Notice
 
 _HEADERS: Final = {"compressed": "Content-Encoding"}
@@ -138,7 +137,7 @@ def _check_search(manifest: Manifest, store: Store, search: SearchIndex) -> Iter
 
 def _check_withdrawn(session_id: str, store: Store, search: SearchIndex) -> Iterator[Notice]:
     notices = {page_key(session_id, language) for language in LANGUAGES}
-    found = {each.key for each in store.list(session_folder(session_id))}
+    found = {each.key for each in store.list(session_prefix(session_id))}
     for key in sorted(notices - found):
         yield _notice("publishing.missing", key)
     for key in sorted(found - notices - {manifest_key(session_id)}):

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from pipeline.list_views import SHOWN_FIRST, ListViews
 from pipeline.lists import Lists
 from pipeline.ports import ObjectHeaders
-from pipeline.published import Manifest, SessionDetails, manifest_key, session_folder, write
+from pipeline.published import Manifest, SessionDetails, manifest_key, write
 from pipeline.publishing import publish
 from pipeline.search_store import SearchIndex
 from pipeline.serial import to_json
 from pipeline.shelves import Catalogue, read_catalogue, read_entries, read_shelf
 from pipeline.site.feeds import COVER
-from pipeline.site.model import INDEXES, SiteOptions, index_page_key
+from pipeline.site.model import INDEXES, SiteOptions, index_page_key, session_prefix
 from pipeline.site.render import LearnerSite
 from pipeline.site.subjects import list_key
 from pipeline.types import LANGUAGES, Bilingual, Person, Provenance, Session
@@ -78,7 +78,7 @@ def put_session(
         session_id=session.id, revision=revision, previous=None, digest="0" * 64, published_at=NOON, files=()
     )
     store.delete([manifest_key(session.id)])
-    write(store, f"{session_folder(session.id)}{revision}/session.json", to_json(details), PLAIN)
+    write(store, f"{session_prefix(session.id)}{revision}/session.json", to_json(details), PLAIN)
     write(store, manifest_key(session.id), to_json(manifest), PLAIN)
     return session.id
 
@@ -167,9 +167,9 @@ def test_what_programs_read_is_kept_at_the_same_price(ten_thousand: MemoryStore,
     for found in ten_thousand.list(""):
         kept = ten_thousand.read(found.key)
         assert kept is not None
-        own = found.key.startswith(session_folder(bundle.session.id))
+        own = found.key.startswith(session_prefix(bundle.session.id))
         assert own or bundle.session.id.encode() not in kept[0], found.key
-    notice = {found.key.rpartition("/")[2] for found in ten_thousand.list(session_folder(bundle.session.id))}
+    notice = {found.key.rpartition("/")[2] for found in ten_thousand.list(session_prefix(bundle.session.id))}
     assert notice == {"manifest.json", "en.html", "fr.html"}
 
 
