@@ -11,7 +11,6 @@ and tested in one place, whatever polls it.
 from __future__ import annotations
 
 import errno
-import hashlib
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -20,6 +19,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from pipeline.artifacts import sha256_of
 from pipeline.details import Details, Tags, clean, session_for
 from pipeline.errors import RecordingRejected, SidecarInvalid, TribuneError
 from pipeline.inbox import (
@@ -215,9 +215,7 @@ def verify_recording(recording: Recording) -> None:
     Raises:
         RecordingRejected: It has others: somebody was still writing, unseen, or the disk failed.
     """
-    with recording.path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if digest != recording.sha256:
+    if sha256_of(recording.path) != recording.sha256:
         raise RecordingRejected("intake.changed", {"name": recording.name})
 
 
