@@ -288,6 +288,7 @@ class Lists:
             self._derive(key, page_headers(language_of(key)), partial(self._home_page, key))
 
     def _derive_month(self, key: str) -> None:
+        """Bring the pages of a month up to date; one without sessions keeps them: its name tells of nobody."""
         for language in LANGUAGES:
             make = partial(_encoded, partial(self._shown.month_page, key, language))
             self._derive(list_page_key(key, language), page_headers(language), make)
