@@ -30,7 +30,6 @@ PREFIX: Final = "TRIBUNE_"
 _NO_SETTINGS: Final = ("CONFIG", "ENV", "LANGUAGE", "BROWSER")
 """Variables that begin with our prefix and say something else: which files, whose language, which browser for tests."""
 
-Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(gt=0)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Name = Annotated[str, Field(pattern=r"\S")]

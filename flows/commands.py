@@ -6,7 +6,6 @@ live up here because they put every room together.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import signal
 from collections.abc import Iterator, Sequence
@@ -41,11 +40,12 @@ from flows.voices import voice_commands
 from models import manifest
 from models.fetch import fetch, installed, verify
 from models.manifest import Model
+from pipeline.artifacts import sha256_of
 from pipeline.cli import exit_status, reader_language, say
 from pipeline.details import Details, session_for
 from pipeline.errors import ReviewAwaited, SetUpError, SidecarInvalid
 from pipeline.formatting import format_size
-from pipeline.intake import DEFAULTS, STATUS_PAGES
+from pipeline.inbox import DEFAULTS, STATUS_PAGES
 from pipeline.journal import session_folder
 from pipeline.locks import Held, exclusive
 from pipeline.media import probe
@@ -294,9 +294,8 @@ def _show_bytes(progress: Progress, bar: TaskID, done: int, total: int) -> None:
 
 def _read_recording(file: Path) -> tuple[Recording, Details]:
     """Read a recording's checksum, and the sidecar and defaults beside it."""
-    with file.open("rb") as opened:
-        sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
-    recording = Recording(path=file.absolute(), name=printable(file.name), sha256=sha256, size=file.stat().st_size)
+    name, size = printable(file.name), file.stat().st_size
+    recording = Recording(path=file.absolute(), name=name, sha256=sha256_of(file), size=size)
     beside = [file.with_name(f"{start}{end}") for start in (file.name, file.stem) for end in SIDECAR_EXTENSIONS]
     details = Details()
     for path in (*beside, file.with_name(DEFAULTS)):
@@ -309,9 +308,7 @@ def _read_track(recording: Path, name: str) -> TrackFile:
     path = recording.with_name(name)
     if not path.is_file():
         raise SidecarInvalid("sidecar.tracks_missing", {"files": printable(name)})
-    with path.open("rb") as opened:
-        sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
-    return TrackFile(path=path.absolute(), name=name, sha256=sha256)
+    return TrackFile(path=path.absolute(), name=name, sha256=sha256_of(path))
 
 
 def _copy_published(folder: Path, publication: Publication, target: Path) -> None:

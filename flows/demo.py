@@ -7,7 +7,6 @@ left alone, those in progress are only followed, and those that failed are tried
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import time
 from collections.abc import Mapping
@@ -18,10 +17,11 @@ from rich.console import Console
 
 from config.settings import Settings
 from flows.display import Display, Row
+from pipeline.artifacts import sha256_of
 from pipeline.cli import reader_language, say
 from pipeline.errors import SetUpError
 from pipeline.ffmpeg import MediaLimits
-from pipeline.intake import DEFAULTS, MEDIA_EXTENSIONS
+from pipeline.inbox import DEFAULTS, MEDIA_EXTENSIONS
 from pipeline.journal import (
     Failed,
     NeedsReview,
@@ -82,8 +82,7 @@ def _find(samples: Path) -> dict[str, Path]:
     found = {}
     for path in sorted(samples.glob("*/*")):
         if path.suffix.lower() in MEDIA_EXTENSIONS:
-            with path.open("rb") as file:
-                found[hashlib.file_digest(file, "sha256").hexdigest()[:SESSION_ID_LENGTH]] = path
+            found[sha256_of(path)[:SESSION_ID_LENGTH]] = path
     return found
 
 

@@ -31,6 +31,7 @@ from pipeline.ffmpeg import find_programs
 from pipeline.formatting import format_size
 from pipeline.objectstore import find_weed
 from pipeline.s3 import open_store
+from pipeline.shelves import CATALOGUE
 
 Level = Literal["good", "note", "bad"]
 
@@ -39,7 +40,6 @@ _ENOUGH_FREE: Final = 10 * 2**30
 _LITTLE_FREE: Final = 2 * 2**30
 _ANSWER_S: Final = 5.0
 _LOAD_S: Final = 120.0
-_KEY: Final = "catalogue.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +169,7 @@ def _own_store(settings: Settings) -> Finding:
             quick = replace(s3, attempts=1, connect_seconds=_ANSWER_S, read_seconds=_ANSWER_S)
             with open_store(quick) as store:
                 # To list, unlike to look for one object, tells a bucket that is not there from one that is empty.
-                next(iter(store.list(_KEY)), None)
+                next(iter(store.list(CATALOGUE)), None)
     except TribuneError as failure:
         to_do = failure.message(reader_language())
         return Finding(what="store", level="bad", found=settings.store.endpoint, to_do=to_do)

@@ -21,14 +21,14 @@ from config.caption_rules import load_all
 from config.settings import Settings
 from models import manifest
 from models.diarization import DiarizerOptions, open_community_diarizer, open_diarizer
-from models.fetch import FetchOptions, FetchProgress, fetch, ignore_bytes, installed
+from models.fetch import FetchOptions, fetch, installed
 from models.manifest import Model
 from models.parallel import threads_given
 from models.whisper import WhisperOptions, WhisperRecognizer, open_recognizer
 from pipeline.enrolment import EnrolledVoice
 from pipeline.errors import TribuneError
 from pipeline.ffmpeg import MediaLimits
-from pipeline.intake import IntakeOptions
+from pipeline.inbox import IntakeOptions
 from pipeline.locks import exclusive
 from pipeline.media import read_waveform
 from pipeline.notifications import MailOptions, WebhookOptions
@@ -225,12 +225,10 @@ class MachineEngines:
 
     Args:
         settings: Which weights, and how they run.
-        progress: Told the bytes when weights have to be fetched.
     """
 
-    def __init__(self, settings: Settings, progress: FetchProgress = ignore_bytes) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._progress = progress
         self._models = {model.name: model for model in chosen_models(settings)}
         self._fetching = fetch_options(settings)
         self._opening_recognizer, self._opening_diarizer = threading.Lock(), threading.Lock()
@@ -314,7 +312,7 @@ class MachineEngines:
         )
 
     def _fetched(self, name: str) -> Path:
-        return fetch(self._models[name], self._fetching, self._progress)
+        return fetch(self._models[name], self._fetching)
 
     def _weights(self, name: str) -> Path:
         return self._fetched(name) / self._models[name].weights.name

@@ -31,7 +31,7 @@ from flows.shared_engines import SharedEngines
 from flows.tasks import as_tasks
 from pipeline.details import Tags
 from pipeline.errors import RecordingRejected, ReviewAwaited, TribuneError
-from pipeline.intake import complete_session, reject
+from pipeline.intake import complete_session
 from pipeline.journal import (
     Failed,
     NeedsReview,
@@ -47,6 +47,7 @@ from pipeline.locks import Held, exclusive, is_held
 from pipeline.messages import message
 from pipeline.process import Stage, Work, checkpointed, process
 from pipeline.s3 import open_store
+from pipeline.set_aside import reject
 from pipeline.types import LANGUAGES, Notice, Publication, Session
 
 _logger = logging.getLogger(__name__)

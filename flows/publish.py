@@ -7,33 +7,29 @@ because they are about what is published already, and two of them remove it.
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Final, NoReturn
+from typing import Annotated
 
 import typer
 
 from config.settings import Settings
 from flows.engines import retention_rule, running_store, site_options
 from flows.retention import withdraw_due, withdraw_session
-from pipeline.cli import exit_status, reader_language, say
+from pipeline.cli import exit_status, reader_language, refuse, say
 from pipeline.details import LINE_LENGTH, clean
 from pipeline.errors import StoreError
 from pipeline.journal import read_record, record_restoration, session_folder
 from pipeline.naming import printable
 from pipeline.ports import Store
-from pipeline.published import read_held, session_ids
+from pipeline.published import page_key, read_held, session_ids
 from pipeline.retention import Due, find_due
 from pipeline.s3 import open_store
 from pipeline.search_store import SearchIndex
 from pipeline.site.render import LearnerSite
-from pipeline.types import LANGUAGES, SESSION_ID_LENGTH
+from pipeline.types import LANGUAGES, SESSION_ID
 from pipeline.verification import verify, verify_lists
 from pipeline.withdrawal import restore
-
-_WRONG_USE: Final = 2
-_SESSION_ID: Final = re.compile(rf"[0-9a-f]{{{SESSION_ID_LENGTH}}}\Z")
 
 SessionArgument = Annotated[str, typer.Argument(help=say("publishing.session"))]
 
@@ -114,7 +110,7 @@ def _tell_withdrawn(session: str, settings: Settings, store: Store) -> None:
     folder = session_folder(settings.work, session)
     typer.echo(say("publishing.withdraw_done", session=session, folder=folder))
     for language in LANGUAGES:
-        typer.echo(f"{language}  {store.url(f'sessions/{session}/{language}.html')}")
+        typer.echo(f"{language}  {store.url(page_key(session, language))}")
 
 
 def _restore(session: str, settings: Settings, store: Store) -> None:
@@ -125,7 +121,7 @@ def _restore(session: str, settings: Settings, store: Store) -> None:
     elif allowed:
         typer.echo(say("publishing.restore_drop", session=session))
     else:
-        _refuse("publishing.not_withdrawn", session=session)
+        refuse("publishing.not_withdrawn", session=session)
 
 
 def _retention(apply: bool, settings: Settings, store: Store) -> None:
@@ -153,13 +149,8 @@ def _told(due: Due) -> str:
 
 def _known(session: str, settings: Settings, store: Store) -> str:
     """Return a session's id, if there is such a session: a slip of the pen must not withdraw what is to come."""
-    if not _SESSION_ID.match(session):
-        _refuse("publishing.unknown", session=printable(session))
+    if not SESSION_ID.match(session):
+        refuse("publishing.unknown", session=printable(session))
     if read_record(settings.work, session) is None and read_held(session, store) is None:
-        _refuse("publishing.unknown", session=session)
+        refuse("publishing.unknown", session=session)
     return session
-
-
-def _refuse(code: str, **data: str) -> NoReturn:
-    typer.echo(say(code, **data), err=True)
-    raise typer.Exit(_WRONG_USE)

@@ -13,7 +13,6 @@ import datetime as dt
 import hmac
 import logging
 import os
-import re
 import secrets
 import sys
 import threading
@@ -69,7 +68,7 @@ from pipeline.reports import Decision, Reports
 from pipeline.review import Desk
 from pipeline.revisions import Entry, Revision
 from pipeline.serial import from_json, to_json
-from pipeline.types import LANGUAGES, SESSION_ID_LENGTH, Language
+from pipeline.types import LANGUAGES, SESSION_ID, Language
 from pipeline.visible import visible
 
 _logger = logging.getLogger(__name__)
@@ -103,7 +102,6 @@ _HEADERS: Final = {
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
-_SESSION: Final = re.compile(rf"[0-9a-f]{{{SESSION_ID_LENGTH}}}\Z")
 _STATUS: Final[tuple[tuple[type[TribuneError], int], ...]] = (
     (RevisionConflict, 409),
     (RevisionMissing, 404),
@@ -308,7 +306,7 @@ class _Room:
 
     def _find(self, request: Request) -> tuple[SessionRecord, Desk]:
         session_id = request.path_params["session_id"]
-        record = read_record(self._options.work, session_id) if _SESSION.match(session_id) else None
+        record = read_record(self._options.work, session_id) if SESSION_ID.match(session_id) else None
         if record is None:
             raise _Refused(404, "editor.no_session")
         return record, Desk.of(self._options.work, session_id)

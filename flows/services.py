@@ -22,7 +22,7 @@ from flows.engines import intake_options, running_store
 from flows.prefect_server import PrefectAddress, apply_deployments, prefect_server, watcher, worker
 from flows.shared_engines import HOST
 from pipeline.errors import ProgramMissing, SetUpError
-from pipeline.intake import prepare
+from pipeline.inbox import prepare
 from pipeline.journal import write_changed
 from pipeline.locks import Held, exclusive
 from pipeline.s3 import S3Options

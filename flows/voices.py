@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Final, NoReturn
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -20,15 +20,13 @@ from rich.text import Text
 from config.settings import Settings
 from flows.engines import MachineEngines, chosen_models, fetch_options, process_options
 from models.fetch import installed
-from pipeline.cli import say
+from pipeline.cli import refuse, say
 from pipeline.details import LINE_LENGTH, clean
 from pipeline.enrolment import EnrolledVoice, embedding_model, enrol, read_enrolled, remove, voice_of
 from pipeline.errors import SetUpError
 from pipeline.media import probe, read_waveform, write_audio_file
 from pipeline.ports import Clip, no_progress
 from pipeline.types import SpeakerCount
-
-_WRONG_USE: Final = 2
 
 
 def voice_commands(read_settings: Callable[[], Settings]) -> typer.Typer:
@@ -73,9 +71,9 @@ def _add(settings: Settings, name: str, clip: Path, programme: str, consent: str
     if not settings.speakers.recognise_enrolled:
         raise SetUpError("voices.off")
     if not consent:
-        _refuse("voices.no_consent")
+        refuse("voices.no_consent")
     if not name or not programme:
-        _refuse("voices.no_name")
+        refuse("voices.no_name")
     heard = (
         MachineEngines(settings).diarizer().diarize(_read(settings, clip), count=SpeakerCount(), progress=no_progress)
     )
@@ -117,10 +115,5 @@ def _list(settings: Settings) -> None:
 
 def _remove(settings: Settings, name: str, programme: str) -> None:
     if not remove(settings.voices, name, programme):
-        _refuse("voices.unknown", name=name, programme=programme)
+        refuse("voices.unknown", name=name, programme=programme)
     typer.echo(say("voices.removed", name=name, programme=programme))
-
-
-def _refuse(code: str, **data: str) -> NoReturn:
-    typer.echo(say(code, **data), err=True)
-    raise typer.Exit(_WRONG_USE)

@@ -30,7 +30,8 @@ from flows.retention import DailyRetention
 from flows.runs import GRACE, WATCHER, retire_watchers, tend_runs
 from pipeline.approving import finish_approvals
 from pipeline.errors import TribuneError
-from pipeline.intake import IntakeOptions, Seen, prepare, sweep
+from pipeline.inbox import IntakeOptions, prepare
+from pipeline.intake import Seen, sweep
 from pipeline.journal import read_records
 from pipeline.report_folder import take_reports
 from pipeline.return_folder import take_returned

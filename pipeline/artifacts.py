@@ -37,19 +37,27 @@ def read_artifact(
     Raises:
         OSError: It cannot be read.
     """
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     ending = f".{path.name}" if role in _NAMED_BY_ROLE else "".join(path.suffixes)
     return Artifact(
         name=path.name,
         path=path,
         content_type=content_type,
-        sha256=sha256,
+        sha256=sha256_of(path),
         size=path.stat().st_size,
         role=role,
         language=language,
         download_name=f"{file_stem(title)}{ending}",
     )
+
+
+def sha256_of(path: Path) -> str:
+    """Read a file through and return its checksum, in hex.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def file_stem(title: str) -> str:

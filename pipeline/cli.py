@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 from importlib.metadata import entry_points, version
-from typing import Annotated, Final
+from typing import Annotated, Final, NoReturn
 
 import typer
 
@@ -41,6 +41,7 @@ EXIT_STATUS: Final[tuple[tuple[type[TribuneError], int], ...]] = (
 )
 """Exit status of each kind of failure; 1 is an error nobody foresaw, 2 a command that does not exist."""
 
+_WRONG_USE: Final = 2
 _INTERRUPTED: Final = 130
 
 
@@ -56,6 +57,12 @@ def reader_language() -> Language:
 def say(code: str, **data: object) -> str:
     """Return a message in the language of the person at the terminal."""
     return message(code, reader_language(), **data)
+
+
+def refuse(code: str, **data: object) -> NoReturn:
+    """End a command that was used wrongly, and say why."""
+    typer.echo(say(code, **data), err=True)
+    raise typer.Exit(_WRONG_USE)
 
 
 def exit_status(failure: TribuneError) -> int:

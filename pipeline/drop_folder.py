@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.errors import TribuneError
-from pipeline.intake import is_ignored
+from pipeline.inbox import is_ignored
 from pipeline.journal import Stamp, free_path, make_folder, rename_new, write_whole
 from pipeline.messages import message
 from pipeline.types import LANGUAGES, Language, Notice

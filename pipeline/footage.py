@@ -18,7 +18,6 @@ import numpy as np
 from pipeline.cuts import Timeline
 from pipeline.ffmpeg import MediaLimits, Node, file_url, on_one_clock, run_ffmpeg, written
 from pipeline.media import clock_streams, probe, write_aligned
-from pipeline.ports import Progress, no_progress
 from pipeline.revisions import Cut
 from pipeline.types import AudioStream, Media, Span
 from pipeline.video import ENCODED, encodable, moved_recording
@@ -35,15 +34,7 @@ _FEWEST_PICTURES: Final = 25
 _MOST_PICTURES: Final = 60
 
 
-def write_cut(
-    media: Media,
-    stream: AudioStream,
-    timeline: Timeline,
-    target: Path,
-    limits: MediaLimits,
-    *,
-    progress: Progress = no_progress,
-) -> Media:
+def write_cut(media: Media, stream: AudioStream, timeline: Timeline, target: Path, limits: MediaLimits) -> Media:
     """Write a recording anew without what is cut, and return what it holds: one sound, and pictures where it had some.
 
     Args:
@@ -52,7 +43,6 @@ def write_cut(
         timeline: What goes.
         target: Where to; Matroska, whatever its name.
         limits: How far it may go.
-        progress: Told the share done.
 
     Raises:
         MediaError: ffmpeg failed, or went over a limit; nothing is left, say.
@@ -72,7 +62,7 @@ def write_cut(
             "fflags": "+bitexact",
             "flags": "+bitexact",
         }
-        _write(media, sound, timeline, done, form, limits, progress)
+        _write(media, sound, timeline, done, form, limits)
     return replace(probe(target, limits), tags=media.tags)
 
 
@@ -83,7 +73,6 @@ def _write(
     target: Path,
     form: dict[str, object],
     limits: MediaLimits,
-    progress: Progress,
 ) -> None:
     if media.video is None:
         run_ffmpeg(sound.output(file_url(target), **form), limits)
@@ -96,7 +85,7 @@ def _write(
         picture, written_as = recording["V:0"], {"c:v": "copy"}
     output = ffmpeg.output(picture, sound, file_url(target), **written_as, **form)
     command = on_one_clock(output, clock_streams(media, recording))
-    run_ffmpeg(command, limits, duration_ms=timeline.kept_ms, progress=progress)
+    run_ffmpeg(command, limits)
 
 
 def _copy_sound(source: BinaryIO, sink: BinaryIO, timeline: Timeline, channels: int) -> None:

@@ -15,6 +15,7 @@ from typing import Final
 
 from pipeline.formatting import format_clock
 from pipeline.naming import letters, plain
+from pipeline.sentences import listed
 from pipeline.types import NameProposal, Notice, Session, Speaker, Transcript, Turn, Word
 
 _MARKS: Final = '"“”‘«»()[].,;:!?…-– \u00a0\u202f'
@@ -60,19 +61,15 @@ _OPENINGS: Final = (
 )
 
 
-def _listed(words: str) -> frozenset[str]:
-    return frozenset(words.split())
-
-
-_PARTICLES: Final = _listed(
+_PARTICLES: Final = listed(
     "d' da de del della der des di dos du el la las le les los st ste saint van von y bin ben al ibn mac mc o'"
 )
-_FORMS_OF_ADDRESS: Final = _listed(
+_FORMS_OF_ADDRESS: Final = listed(
     "mr mrs ms miss dr prof professor doctor sir madam m mme mlle me monsieur madame mademoiselle docteur docteure"
     " professeur professeure maitre elder chief"
 )
-_HESITATIONS: Final = _listed("uh um er erm euh heu hum hm ah")
-_NO_NAMES: Final = _listed(
+_HESITATIONS: Final = listed("uh um er erm euh heu hum hm ah")
+_NO_NAMES: Final = listed(
     # What Whisper writes with a capital after "I'm" and is nobody's name: peoples, languages, jobs, places, days.
     "american canadian english french british quebecois acadian indigenous metis inuit cree european asian african"
     " chinese indian canadien canadienne francais francaise anglais anglaise quebecoise autochtone director"
@@ -90,8 +87,7 @@ def with_proposals(speakers: Sequence[Speaker], turns: Sequence[Turn], session: 
         turns: What they say.
         session: For who was announced: a name that is nearly theirs is spelled as announced.
     """
-    people = ((session.host,) if session.host else ()) + session.guests
-    announced = tuple(person.name for person in people)
+    announced = tuple(person.name for person in session.people)
     return tuple(speaker if speaker.name else _with_proposals(speaker, turns, announced) for speaker in speakers)
 
 

@@ -59,7 +59,7 @@ class Processing:
     """A run is at work on it.
 
     Attributes:
-        stage: Name of the stage: ``media``, ``speech``, ``speakers``, ``captions``, ``video`` or ``publish``.
+        stage: Name of the stage; see :data:`pipeline.process.Stage`.
         share: How much of the stage is done, 0 to 1.
     """
 
@@ -302,6 +302,18 @@ def read_record(work: Path, session_id: str) -> SessionRecord | None:
     return replace(record, recording=replace(record.recording, path=folder / record.recording.path.name))
 
 
+def known_record(work: Path, session_id: str) -> SessionRecord:
+    """Return the record of a session that somebody has claimed.
+
+    Raises:
+        KeyError: No such session.
+    """
+    record = read_record(work, session_id)
+    if record is None:
+        raise KeyError(session_id)
+    return record
+
+
 @lru_cache(maxsize=4096)
 def _parse_record(content: bytes) -> SessionRecord:
     return from_json(SessionRecord, content)
@@ -340,9 +352,7 @@ def record_state(work: Path, session_id: str, attempt: int, state: State) -> Ses
         KeyError: No such session.
     """
     with journal(work):
-        record = read_record(work, session_id)
-        if record is None:
-            raise KeyError(session_id)
+        record = known_record(work, session_id)
         changed = record
         if isinstance(state, Published):
             changed = replace(changed, publication=state)

@@ -159,9 +159,7 @@ def stream_at(media: Media, index: int) -> AudioStream:
     raise RecordingRejected("media.no_track_number", {"asked": str(index), "found": found})
 
 
-def write_mixed(
-    media: Media, streams: Sequence[AudioStream], target: Path, limits: MediaLimits, *, progress: Progress = no_progress
-) -> Media:
+def write_mixed(media: Media, streams: Sequence[AudioStream], target: Path, limits: MediaLimits) -> Media:
     """Write a recording anew with one sound, in which all of some streams are heard, and return what it holds.
 
     Pictures are copied; the sound is mono, the sum of the streams on the video's clock, kept below clipping as a whole.
@@ -171,14 +169,13 @@ def write_mixed(
         streams: Those to mix, each holding other people.
         target: Where to; Matroska, whatever its name.
         limits: How far it may go.
-        progress: Told the share done.
 
     Raises:
         RecordingRejected: Nothing in the streams can be decoded.
         MediaError: ffmpeg failed, or went over a limit.
     """
     with written(target, ".pcm") as mixed, written(target) as done:
-        _write_sum(media, streams, mixed, limits, progress)
+        _write_sum(media, streams, mixed, limits)
         sound = ffmpeg.input(
             file_url(mixed),
             f="s16le",
@@ -193,14 +190,11 @@ def write_mixed(
     return replace(probe(target, limits), tags=media.tags)
 
 
-def _write_sum(
-    media: Media, streams: Sequence[AudioStream], target: Path, limits: MediaLimits, progress: Progress
-) -> None:
+def _write_sum(media: Media, streams: Sequence[AudioStream], target: Path, limits: MediaLimits) -> None:
     with ExitStack() as parts:
         raws = [parts.enter_context(written(target, f".{stream.index}.pcm")) for stream in streams]
-        for number, (stream, raw) in enumerate(zip(streams, raws, strict=True)):
+        for stream, raw in zip(streams, raws, strict=True):
             write_aligned(media, stream, raw, limits, sample_rate=_MIX_RATE, channels=1)
-            progress((number + 1) / (len(streams) + 1))
         sums = partial(_sums, raws)
         loudest = max((int(np.abs(chunk).max(initial=0)) for chunk in sums()), default=0)
         if loudest == 0:

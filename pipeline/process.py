@@ -683,11 +683,10 @@ def _part_of(progress: Progress, part: int, parts: int) -> Progress:
 
 def _card_details(session: Session) -> tuple[str, ...]:
     language = session.language
-    people = (*((session.host,) if session.host else ()), *session.guests)
     found = (
         session.programme.get(language) if session.programme else "",
         format_date(session.date, language) if session.date else "",
-        ", ".join(person.name for person in people),
+        ", ".join(person.name for person in session.people),
     )
     return tuple(detail for detail in found if detail)
 
@@ -711,8 +710,8 @@ def _publish(bundle: Bundle, written: Written, cuts: tuple[Cut, ...], site: Site
 
 def _expectations(session: Session) -> tuple[object, ...]:
     """Return what of a session decides how its words are found."""
-    people = (*((session.host,) if session.host else ()), *session.guests)
-    return (session.languages, session.languages_given, session.glossary, tuple(person.name for person in people))
+    names = tuple(person.name for person in session.people)
+    return (session.languages, session.languages_given, session.glossary, names)
 
 
 def _limits(media: MediaLimits) -> MediaLimits:

@@ -23,7 +23,7 @@ from pipeline.errors import SessionWithdrawn, StoreConflict, StoreCorrupt
 from pipeline.ports import ObjectHeaders, Store, StoredObject
 from pipeline.s3 import content_disposition
 from pipeline.serial import from_json
-from pipeline.site.model import PublishedFile
+from pipeline.site.model import SESSIONS, PublishedFile, session_prefix
 from pipeline.themes import Theme
 from pipeline.types import LANGUAGES, Language, Notice, Provenance, Session, Timing
 
@@ -33,7 +33,6 @@ FRESH: Final = "no-cache"
 """For what may change: browsers keep it but ask each time whether it still holds."""
 HTML: Final = "text/html; charset=utf-8"
 JSON: Final = "application/json; charset=utf-8"
-SESSIONS: Final = "sessions/"
 MANIFEST: Final = "manifest.json"
 SESSION_FILE: Final = "session.json"
 """Made when publishing, so no artifact may have that name."""
@@ -221,7 +220,7 @@ def read_details(session_id: str, revision: str, store: Store) -> SessionDetails
         StoreCorrupt: It is missing or cannot be read.
         StoreError: See :class:`Store`.
     """
-    key = f"{session_folder(session_id)}{revision}/{SESSION_FILE}"
+    key = f"{session_prefix(session_id)}{revision}/{SESSION_FILE}"
     found = store.read(key)
     if found is None:
         raise StoreCorrupt("publishing.missing", {"key": key})
@@ -234,7 +233,7 @@ def read_all_details(session_id: str, store: Store) -> Iterator[SessionDetails]:
     Raises:
         StoreError: See :class:`Store`.
     """
-    for found in store.list(f"{session_folder(session_id)}r"):
+    for found in store.list(f"{session_prefix(session_id)}r"):
         if (revision := _RECORD_KEY.match(found.key)) is None:
             continue
         try:
@@ -382,21 +381,16 @@ def language_of(key: str) -> Language | None:
     return next((language for language in LANGUAGES if key.startswith(f"{language}/")), None)
 
 
-def session_folder(session_id: str) -> str:
-    """Return what the keys of a session begin with."""
-    return f"{SESSIONS}{session_id}/"
-
-
 def manifest_key(session_id: str) -> str:
     """Return the key of a session's manifest."""
-    return f"{session_folder(session_id)}{MANIFEST}"
+    return f"{session_prefix(session_id)}{MANIFEST}"
 
 
 def file_key(manifest: Manifest, file: FileRecord) -> str:
     """Return the key of a published file."""
-    return f"{session_folder(manifest.session_id)}{manifest.revision}/{file.name}"
+    return f"{session_prefix(manifest.session_id)}{manifest.revision}/{file.name}"
 
 
 def page_key(session_id: str, language: Language) -> str:
     """Return the key of a session's page."""
-    return f"{session_folder(session_id)}{language}.html"
+    return f"{session_prefix(session_id)}{language}.html"

@@ -21,6 +21,7 @@ from functools import partial
 from operator import attrgetter
 
 from pipeline.errors import SessionWithdrawn, StoreConflict, StoreCorrupt
+from pipeline.lists import Lists, erase_earlier_quotations
 from pipeline.ports import ObjectHeaders, Store
 from pipeline.published import (
     FOREVER,
@@ -44,13 +45,11 @@ from pipeline.published import (
     read_details,
     read_held,
     read_manifest,
-    session_folder,
     write,
 )
 from pipeline.search_store import SearchIndex
 from pipeline.serial import to_json
-from pipeline.shelves import Lists, erase_earlier_quotations
-from pipeline.site.model import MachineFile, PublishedSession, Views
+from pipeline.site.model import MachineFile, PublishedSession, Views, session_prefix
 from pipeline.themes import Theme, find_themes
 from pipeline.types import (
     LANGUAGES,
@@ -164,7 +163,7 @@ def withdraw_earlier(session_id: str, store: Store) -> None:
     if manifest is None:
         return
     erase_earlier_quotations(session_id, store)
-    folder = session_folder(session_id)
+    folder = session_prefix(session_id)
     earlier = re.compile(rf"{re.escape(folder)}(?!{re.escape(manifest.revision)}/)r[1-9][0-9]*-[0-9a-f]{{8}}/")
     keep = {item.key for item in store.list(folder) if not earlier.match(item.key)}
     SearchIndex(store).sweep()
@@ -282,7 +281,7 @@ class _Publisher:
         It alone has other bytes each time it is made, so the first one stays: a second publisher of the same bundle
         must not change a file that the first one's manifest may name already.
         """
-        key = f"{session_folder(self.bundle.session.id)}{revision}/{SESSION_FILE}"
+        key = f"{session_prefix(self.bundle.session.id)}{revision}/{SESSION_FILE}"
         body = to_json(self._record(revision))
         try:
             write(self.store, key, body, ObjectHeaders(content_type=JSON, cache_control=FOREVER))

@@ -83,8 +83,6 @@ class S3Options:
         secret_key: The proof; given exactly when ``access_key`` is.
         public_base_url: Where learners find the bucket's objects, without a slash at the end; ``None`` for the endpoint
             itself.
-        path_style: Whether the bucket is named in the path (``host/bucket/key``) rather than in the host; ``None`` for
-            what suits the service: in the host on AWS, in the path elsewhere.
         connect_seconds: How long to wait for a connection.
         read_seconds: How long to wait for an answer.
         attempts: How often a request is sent at most, the first time included.
@@ -98,7 +96,6 @@ class S3Options:
     access_key: str | None = None
     secret_key: str | None = field(default=None, repr=False)
     public_base_url: str | None = None
-    path_style: bool | None = None
     connect_seconds: float = 5.0
     read_seconds: float = 60.0
     attempts: int = 4
@@ -120,9 +117,9 @@ class S3Options:
 
     @property
     def bucket_in_path(self) -> bool:
-        """Whether the bucket is named in the path."""
+        """Whether the bucket is named in the path (``host/bucket/key``) rather than in the host: not on AWS."""
         # No certificate covers a bucket's dots in front of the service's own name.
-        return self.endpoint_url is not None or "." in self.bucket if self.path_style is None else self.path_style
+        return self.endpoint_url is not None or "." in self.bucket
 
     @property
     def base_url(self) -> str:
@@ -547,13 +544,12 @@ class _Upload:
             raise StoreCorrupt("store.changed", {"key": self.key})
 
 
-def prepare_bucket(options: S3Options, *, public: Sequence[str], origins: Sequence[str] = ("*",)) -> None:
+def prepare_bucket(options: S3Options, *, public: Sequence[str]) -> None:
     """Make the bucket where it is missing, and let anybody read (not list) some of it from web pages anywhere.
 
     Args:
         options: Which bucket, with the keys of somebody who may do this.
         public: Patterns of the keys that anybody may read, e.g. ``sessions/*``.
-        origins: Sites whose scripts may read them.
 
     Raises:
         StoreError: See :class:`pipeline.ports.Store`.
@@ -573,7 +569,7 @@ def prepare_bucket(options: S3Options, *, public: Sequence[str], origins: Sequen
                 "CORSRules": [
                     {
                         "AllowedMethods": ["GET", "HEAD"],
-                        "AllowedOrigins": [*origins],
+                        "AllowedOrigins": ["*"],
                         "AllowedHeaders": ["Range", "If-None-Match"],
                         "ExposeHeaders": ["Accept-Ranges", "Content-Length", "Content-Range", "ETag"],
                         "MaxAgeSeconds": 3600,

@@ -325,8 +325,7 @@ def _count(weights: Counter[str], text: str, language: str, weight: int) -> None
 
 def _named(session: Session, transcript: Transcript | None) -> Iterator[tuple[str, Language, int]]:
     """Yield what a person wrote of a session, with the language and the weight of it."""
-    people = (*((session.host,) if session.host else ()), *session.guests)
-    names = {person.name for person in people}
+    names = {person.name for person in session.people}
     names |= {speaker.name for speaker in (() if transcript is None else transcript.speakers) if speaker.name}
     for name in sorted(names):
         yield name, session.language, _PERSON

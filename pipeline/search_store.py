@@ -33,7 +33,6 @@ from pipeline.published import (
     parsed,
     read_details,
     read_manifest,
-    session_folder,
     session_ids,
     write,
 )
@@ -56,6 +55,7 @@ from pipeline.search_index import (
     unpack_shard,
 )
 from pipeline.serial import to_json
+from pipeline.site.model import session_prefix
 from pipeline.types import Transcript
 
 FOLDER: Final = "search/"
@@ -348,7 +348,7 @@ class SearchIndex:
 
 def passages_key(session_id: str) -> str:
     """Return the key of what a session's result shows."""
-    return f"{session_folder(session_id)}passages.bin"
+    return f"{session_prefix(session_id)}passages.bin"
 
 
 def _shard_key(name: str, number: int) -> str:

@@ -20,7 +20,8 @@ from typing import Final
 from jinja2 import Environment, StrictUndefined, Template
 
 from pipeline.formatting import format_moment
-from pipeline.intake import REJECTED, STATUS_PAGES, IntakeOptions, SweepResult
+from pipeline.inbox import REJECTED, STATUS_PAGES, IntakeOptions
+from pipeline.intake import SweepResult
 from pipeline.journal import (
     Claimed,
     Drop,

@@ -422,7 +422,7 @@ def _people(transcript: Transcript, session: Session) -> frozenset[str]:
     """Return the words of everybody's names, in lower case."""
     names = [speaker.name for speaker in transcript.speakers if speaker.name]
     names += [proposal.name for speaker in transcript.speakers for proposal in speaker.proposals]
-    names += [person.name for person in (session.host, *session.guests) if person is not None]
+    names += [person.name for person in session.people]
     parts = {part.strip(".,").casefold() for name in names for part in name.replace("’", "'").split()}
     return frozenset(
         part for part in parts if len(part) > 2 and not any(part in STOP_WORDS[each] for each in LANGUAGES)

@@ -301,6 +301,11 @@ class Session:
         """The main language."""
         return self.languages[0]
 
+    @property
+    def people(self) -> tuple[Person, ...]:
+        """Everybody who is known to speak, the host first."""
+        return (*((self.host,) if self.host else ()), *self.guests)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackFile:
@@ -774,8 +779,7 @@ class Artifact:
         size: Bytes.
         language: Of its text, where it has one.
         role: What it is to a learner: ``video``, ``burned_in``, ``audio``, ``poster``, ``captions``, ``chapters``,
-            ``transcript``, ``comparison``, ``schema``,
-            ``metadata``.
+            ``transcript``, ``comparison``, ``schema``, ``metadata``.
         download_name: What a browser should save it as, where it is meant to be saved.
     """
 
@@ -816,7 +820,7 @@ class Provenance:
         models: Weights used.
         settings: Sorted pairs of the settings that decide the result.
         engines: Sorted pairs of library and version.
-        review: By whom nothing is said; ``None`` where nobody has stood by it yet.
+        review: That a person stands by it, though not who; ``None`` where nobody does yet.
     """
 
     tool: str

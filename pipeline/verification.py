@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from pipeline.errors import StoreCorrupt
+from pipeline.list_checks import outdated, unlisted
 from pipeline.ports import ObjectHeaders, Store, StoredObject
 from pipeline.published import (
     Manifest,
@@ -20,11 +21,9 @@ from pipeline.published import (
     page_headers,
     page_key,
     read_held,
-    session_folder,
 )
 from pipeline.search_store import INDEX, SearchIndex, passages_key
-from pipeline.shelves import Lists, unlisted
-from pipeline.site.model import Views
+from pipeline.site.model import Views, session_prefix
 from pipeline.types import LANGUAGES, Notice
 
 _HEADERS: Final = {"compressed": "Content-Encoding"}
@@ -75,7 +74,7 @@ def verify_lists(store: Store, views: Views) -> tuple[Notice, ...]:
         StoreError: See :class:`Store`.
     """
     try:
-        return tuple(_notice("publishing.list_outdated", key) for key in Lists(store, views).outdated())
+        return tuple(_notice("publishing.list_outdated", key) for key in outdated(store, views))
     except StoreCorrupt as corrupt:
         return (Notice(code=corrupt.code, data=tuple(sorted(corrupt.data.items()))),)
 
@@ -138,7 +137,7 @@ def _check_search(manifest: Manifest, store: Store, search: SearchIndex) -> Iter
 
 def _check_withdrawn(session_id: str, store: Store, search: SearchIndex) -> Iterator[Notice]:
     notices = {page_key(session_id, language) for language in LANGUAGES}
-    found = {each.key for each in store.list(session_folder(session_id))}
+    found = {each.key for each in store.list(session_prefix(session_id))}
     for key in sorted(notices - found):
         yield _notice("publishing.missing", key)
     for key in sorted(found - notices - {manifest_key(session_id)}):

@@ -154,7 +154,6 @@ def write_title_card_video(
     label: Label,
     limits: MediaLimits,
     *,
-    loudness_lufs: float | None = None,
     progress: Progress = no_progress,
 ) -> None:
     """Write a sound recording as MP4 under a still picture that says what it is.
@@ -166,7 +165,6 @@ def write_title_card_video(
         target: The file to write.
         label: What the card says.
         limits: How far it may go.
-        loudness_lufs: Integrated loudness to bring the sound to, if that is wanted.
         progress: Told the share done.
 
     Raises:
@@ -174,7 +172,7 @@ def write_title_card_video(
     """
     with (
         TemporaryDirectory(dir=target.parent, prefix=".card-") as folder,
-        _sound(media, stream, target, limits, loudness_lufs) as (sound, options),
+        _sound(media, stream, target, limits) as (sound, options),
     ):
         card = _write_card(label, Path(folder), limits)
         pictures = max(1, ceil(media.duration_ms / 1000))
@@ -232,7 +230,6 @@ def write_listening_audio(
     limits: MediaLimits,
     *,
     loudness_lufs: float | None = None,
-    progress: Progress = no_progress,
 ) -> None:
     """Write the sound alone as M4A (AAC), on the same clock; copied where it already is AAC.
 
@@ -243,15 +240,13 @@ def write_listening_audio(
         label: What players say of it.
         limits: How far it may go.
         loudness_lufs: Integrated loudness to bring the sound to, if that is wanted.
-        progress: Told the share done.
 
     Raises:
         MediaError: ffmpeg failed, or went over a limit.
     """
     with _sound(media, stream, target, limits, loudness_lufs, alone=True) as (sound, options), written(target) as part:
         output = sound.output(file_url(part), f="ipod", t=length_s(media), **_PLAIN, **options, **_said(label))
-        run_ffmpeg(output, limits, duration_ms=media.duration_ms, progress=progress)
-    progress(1.0)
+        run_ffmpeg(output, limits)
 
 
 def write_poster(source: Path, target: Path, *, duration_ms: int, limits: MediaLimits) -> None:
@@ -346,7 +341,7 @@ def _sound(
     stream: AudioStream,
     target: Path,
     limits: MediaLimits,
-    loudness_lufs: float | None,
+    loudness_lufs: float | None = None,
     *,
     alone: bool = False,
 ) -> Iterator[tuple[Node, Mapping[str, object]]]:

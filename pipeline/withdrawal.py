@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+from pipeline.lists import Lists, erase_earlier_quotations
 from pipeline.ports import Store
 from pipeline.published import (
     FRESH_JSON,
@@ -25,13 +26,11 @@ from pipeline.published import (
     page_headers,
     page_key,
     read_held,
-    session_folder,
     write,
 )
 from pipeline.search_store import SearchIndex
 from pipeline.serial import to_json
-from pipeline.shelves import Lists, erase_earlier_quotations
-from pipeline.site.model import Views
+from pipeline.site.model import Views, session_prefix
 from pipeline.types import LANGUAGES
 
 _logger = logging.getLogger(__name__)
@@ -92,7 +91,7 @@ def erase_files(session_id: str, store: Store) -> int:
         StoreError: See :class:`Store`.
     """
     keep = {manifest_key(session_id), *(page_key(session_id, language) for language in LANGUAGES)}
-    return store.erase(session_folder(session_id), keep=keep)
+    return store.erase(session_prefix(session_id), keep=keep)
 
 
 def _decide(session_id: str, store: Store, now: Callable[[], dt.datetime]) -> Withdrawal:

@@ -9,8 +9,11 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
+from pipeline.list_checks import unlisted
+from pipeline.list_views import SHOWN_FIRST, SHOWN_WITHOUT_LETTERS
+from pipeline.lists import Lists
 from pipeline.published import write
-from pipeline.shelves import SHOWN_FIRST, SHOWN_WITHOUT_LETTERS, Lists, read_catalogue, shelves_of, unlisted
+from pipeline.shelves import read_catalogue, shelves_of
 from pipeline.site.model import INDEXES, OTHER_LETTER, Index, Letter, SiteOptions
 from pipeline.site.render import LearnerSite
 from pipeline.site.subjects import choose_name, list_key

@@ -17,9 +17,11 @@ from config.settings import Settings, load_settings
 from flows.demo import publish_samples
 from flows.engines import intake_options
 from pipeline.errors import RecordingRejected, SetUpError
-from pipeline.intake import Claim, IntakeOptions, Seen, prepare, reject, sweep
+from pipeline.inbox import IntakeOptions, prepare
+from pipeline.intake import Claim, Seen, sweep
 from pipeline.journal import Failed, Processing, Published, SessionRecord, State, read_records, record_state
 from pipeline.messages import catalogue
+from pipeline.set_aside import reject
 from pipeline.types import Notice
 
 PUBLISHED = Published(revision="r1-3fa9c1d2")

@@ -13,9 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import RecordingRejected
-from pipeline.intake import Claim, IntakeOptions, SweepResult, prepare, reject, sweep
+from pipeline.inbox import IntakeOptions, prepare
+from pipeline.intake import Claim, SweepResult, sweep
 from pipeline.journal import Published, read_record, record_state
 from pipeline.messages import message
+from pipeline.set_aside import reject
 from pipeline.types import LANGUAGES, SpeakerTrack
 
 MOVIE = b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom"

@@ -13,7 +13,8 @@ from typer.testing import CliRunner, Result
 from config.settings import load_settings
 from flows.retention import DailyRetention
 from pipeline.cli import build
-from pipeline.intake import IntakeOptions, prepare, sweep
+from pipeline.inbox import IntakeOptions, prepare
+from pipeline.intake import sweep
 from pipeline.journal import (
     Claimed,
     Processing,

@@ -493,9 +493,8 @@ def test_options_refuse_what_cannot_be(bucket: S3Options) -> None:
     ("changes", "base"),
     [
         ({}, "https://talks.s3.ca-central-1.amazonaws.com"),
-        ({"path_style": True}, "https://s3.ca-central-1.amazonaws.com/talks"),
         ({"bucket": "talks.example.org"}, "https://s3.ca-central-1.amazonaws.com/talks.example.org"),
-        ({"endpoint_url": "https://s3.example.org", "path_style": False}, "https://talks.s3.example.org"),
+        ({"endpoint_url": "https://s3.example.org"}, "https://s3.example.org/talks"),
         ({"endpoint_url": "http://127.0.0.1:9000/"}, "http://127.0.0.1:9000/talks"),
         ({"public_base_url": "https://talks.example.org/x/"}, "https://talks.example.org/x"),
     ],

@@ -11,14 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.list_views import SHOWN_FIRST, ListViews
+from pipeline.lists import Lists
 from pipeline.ports import ObjectHeaders
-from pipeline.published import Manifest, SessionDetails, manifest_key, session_folder, write
+from pipeline.published import Manifest, SessionDetails, manifest_key, write
 from pipeline.publishing import publish
 from pipeline.search_store import SearchIndex
 from pipeline.serial import to_json
-from pipeline.shelves import SHOWN_FIRST, Catalogue, Lists, read_catalogue, read_entries, read_shelf
+from pipeline.shelves import Catalogue, read_catalogue, read_entries, read_shelf
 from pipeline.site.feeds import COVER
-from pipeline.site.model import INDEXES, SiteOptions, index_page_key
+from pipeline.site.model import INDEXES, SiteOptions, index_page_key, session_prefix
 from pipeline.site.render import LearnerSite
 from pipeline.site.subjects import list_key
 from pipeline.types import LANGUAGES, Bilingual, Person, Provenance, Session
@@ -76,7 +78,7 @@ def put_session(
         session_id=session.id, revision=revision, previous=None, digest="0" * 64, published_at=NOON, files=()
     )
     store.delete([manifest_key(session.id)])
-    write(store, f"{session_folder(session.id)}{revision}/session.json", to_json(details), PLAIN)
+    write(store, f"{session_prefix(session.id)}{revision}/session.json", to_json(details), PLAIN)
     write(store, manifest_key(session.id), to_json(manifest), PLAIN)
     return session.id
 
@@ -165,9 +167,9 @@ def test_what_programs_read_is_kept_at_the_same_price(ten_thousand: MemoryStore,
     for found in ten_thousand.list(""):
         kept = ten_thousand.read(found.key)
         assert kept is not None
-        own = found.key.startswith(session_folder(bundle.session.id))
+        own = found.key.startswith(session_prefix(bundle.session.id))
         assert own or bundle.session.id.encode() not in kept[0], found.key
-    notice = {found.key.rpartition("/")[2] for found in ten_thousand.list(session_folder(bundle.session.id))}
+    notice = {found.key.rpartition("/")[2] for found in ten_thousand.list(session_prefix(bundle.session.id))}
     assert notice == {"manifest.json", "en.html", "fr.html"}
 
 
@@ -202,13 +204,13 @@ def test_another_address_is_told_on_every_list_with_the_next_publication() -> No
 def test_every_page_of_ten_thousand_sessions_is_light_and_all_are_reached(ten_thousand: MemoryStore) -> None:
     catalogue = read_catalogue(ten_thousand)
     latest = list(read_entries(ten_thousand))[:SHOWN_FIRST]
-    site, lists = LearnerSite(), Lists(ten_thousand, LearnerSite())
+    site, lists = LearnerSite(), ListViews(ten_thousand, LearnerSite())
     for language in LANGUAGES:
         page = site.catalogue_pages(latest, catalogue.shelves, catalogue.ways)[f"{language}/index.html"]
         assert len(page.encode()) < LARGEST_PAGE
         for kind in INDEXES:
             assert f'href="../{index_page_key(kind, language)}"' in page
-            index = lists._index(kind, language)
+            index = lists.index(kind, language)
             shown = site.index_page(index)
             assert len(shown.encode()) < LARGEST_PAGE
             assert shown.count("/lists/") >= len(index.shelves) + len(index.letters) > 0

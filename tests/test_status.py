@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import RecordingRejected
-from pipeline.intake import IntakeOptions, SweepResult, Waiting, prepare, reject, sweep
+from pipeline.inbox import IntakeOptions, prepare
+from pipeline.intake import SweepResult, Waiting, sweep
 from pipeline.journal import (
     Claimed,
     Failed,
@@ -28,6 +29,7 @@ from pipeline.journal import (
     record_state,
 )
 from pipeline.messages import catalogue
+from pipeline.set_aside import reject
 from pipeline.status import render_status, write_status
 from pipeline.types import LANGUAGES, Bilingual, Language, Notice, Recording, Session
 

@@ -87,8 +87,13 @@ def publish(
     media = probe(source, LIMITS)
     target = folder / f"{source.name}.published.mp4"
     stream = choose_audio(media, session("fr"))
-    write = write_video if media.video else write_title_card_video
-    write(media, stream, captions, target, LABEL, LIMITS, loudness_lufs=loudness_lufs)
+    if media.video:
+        write_video(media, stream, captions, target, LABEL, LIMITS, loudness_lufs=loudness_lufs)
+        return media, target
+    sound = folder / f"{source.name}.published.m4a"
+    write_listening_audio(media, stream, sound, LABEL, LIMITS, loudness_lufs=loudness_lufs)
+    listening = probe(sound, LIMITS)
+    write_title_card_video(listening, listening.audio[0], captions, target, LABEL, LIMITS)
     return media, target
 
 

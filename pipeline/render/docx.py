@@ -101,10 +101,9 @@ def _write_head(word: WordDocument, document: Document) -> None:
     _add_page_number(footer)
     _, language = document.session.title.find(document.language)
     _add_run(word.add_paragraph(style="Title"), document.title, language)
-    people = (*((document.session.host,) if document.session.host else ()), *document.session.guests)
     facts = [
         *document.facts,
-        ", ".join(visible(person.name) for person in people),
+        ", ".join(visible(person.name) for person in document.session.people),
         format_duration(document.transcript.duration_ms, document.language),
     ]
     _add_run(word.add_paragraph(style="Subtitle"), " · ".join(fact for fact in facts if fact), document.language)

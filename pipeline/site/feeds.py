@@ -21,7 +21,7 @@ from xml.etree.ElementTree import Element
 from pipeline.formatting import join_names
 from pipeline.messages import message
 from pipeline.site.catalogue import programme_key
-from pipeline.site.model import CatalogueEntry, MachineFile, PublishedFile, SiteOptions
+from pipeline.site.model import CatalogueEntry, MachineFile, SiteOptions
 from pipeline.site.records import CHAPTERS
 from pipeline.site.writing import node, write_xml
 from pipeline.types import LANGUAGES, Bilingual, Language
@@ -187,23 +187,19 @@ def _summary(entry: CatalogueEntry, language: Language) -> str:
 def _episode(entry: CatalogueEntry, folder: str, site: SiteOptions) -> Iterator[Element]:
     medium = entry.file("audio", "video")
     if medium is not None:
-        yield node("enclosure", url=folder + medium.href, length=str(medium.size), type=_bare(medium))
+        yield node("enclosure", url=folder + medium.href, length=str(medium.size), type=medium.media_type)
     yield node("itunes:duration", str(round(entry.duration_ms / 1000)))
     yield node("itunes:explicit", "false")
     if entry.poster is not None:
         yield node("itunes:image", href=f"{site.address}/{entry.poster}")
     for file in entry.files:
-        if file.role == "captions" and file.language and _bare(file) in _CAPTIONS:
+        if file.role == "captions" and file.language and file.media_type in _CAPTIONS:
             yield node(
                 "podcast:transcript",
                 url=folder + file.href,
-                type=_bare(file),
+                type=file.media_type,
                 language=file.language,
                 rel="captions",
             )
     if entry.file("chapters") is not None:
         yield node("podcast:chapters", url=f"{folder}{CHAPTERS}", type="application/json+chapters")
-
-
-def _bare(file: PublishedFile) -> str:
-    return file.content_type.partition(";")[0].strip()

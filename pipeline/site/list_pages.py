@@ -27,6 +27,7 @@ from pipeline.site.model import (
     Subject,
     SubjectKind,
     index_page_key,
+    list_page_key,
 )
 from pipeline.site.subjects import choose_name, list_key, sort_name, subjects_of
 from pipeline.types import Bilingual, Language
@@ -100,12 +101,12 @@ def list_page(kind: str, value: object, language: Language) -> str | None:
         ('en/lists/language-fr.html', 'fr/lists/2026-03.html', None)
     """
     if kind == "date" and isinstance(value, dt.date):
-        return f"{language}/lists/{value:%Y-%m}.html"
+        return list_page_key(f"{value:%Y-%m}", language)
     name = Bilingual.same(value) if isinstance(value, str) else value
     known = next((subject for subject in _SUBJECTS if subject == kind), None)
     if known is None or not isinstance(name, Bilingual):
         return None
-    return f"{language}/lists/{list_key(known, name)}.html"
+    return list_page_key(list_key(known, name), language)
 
 
 def name_of(shelf: Shelf, language: Language) -> Bilingual:
@@ -189,7 +190,7 @@ def related(shelf: Shelf, entries: Sequence[CatalogueEntry], language: Language)
     for kind in _SUBJECTS:
         links = [
             Link(
-                page=f"{language}/lists/{key}.html",
+                page=list_page_key(key, language),
                 name=_subject_name(Subject(kind=kind, name=choose_name(one.name for one in subjects)), language),
                 count=len(subjects),
             )
@@ -220,7 +221,7 @@ def beside(around: Around, language: Language) -> tuple[tuple[str, Link], ...]:
 def trail(shelf: Shelf, around: Around, language: Language) -> tuple[tuple[Bilingual, str], ...]:
     """Return the way to a list from the first page, each step with its name and key; without the list itself."""
     kind = shelf.about.kind if shelf.about is not None else "date"
-    steps = [_first_step(language), (Bilingual.same(_way(kind, language)), index_page_key(kind, language))]
+    steps = [first_step(language), (Bilingual.same(_way(kind, language)), index_page_key(kind, language))]
     if around.whole is not None:
         steps.append((name_of(around.whole, language), around.whole.page(language)))
     return tuple(steps)
@@ -228,7 +229,7 @@ def trail(shelf: Shelf, around: Around, language: Language) -> tuple[tuple[Bilin
 
 def index_trail(index: Index) -> tuple[tuple[Bilingual, str], ...]:
     """Return the way to an index from the first page, without the index itself."""
-    steps = [_first_step(index.language)]
+    steps = [first_step(index.language)]
     if index.letter is not None:
         whole = index_page_key(index.kind, index.language)
         steps.append((Bilingual.same(_way(index.kind, index.language)), whole))
@@ -324,7 +325,8 @@ def _subject_name(subject: Subject, language: Language) -> Bilingual:
     return Bilingual.same(name[0].upper() + name[1:])
 
 
-def _first_step(language: Language) -> tuple[Bilingual, str]:
+def first_step(language: Language) -> tuple[Bilingual, str]:
+    """Return the first step of the way to every page but the first: its name and its key below the site's root."""
     return Bilingual.same(message("site.catalogue_back", language)), f"{language}/index.html"
 
 

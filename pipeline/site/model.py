@@ -31,6 +31,8 @@ from pipeline.web_address import is_form_address, is_mailbox, is_web_address
 Look = Literal["neutral", "gc"]
 """The looks that there are: nobody's, or those of the Government of Canada's design system."""
 
+SESSIONS: Final = "sessions/"
+"""What the keys of everything that is published of any session begin with."""
 
 SubjectKind = Literal["programme", "community", "topic", "person", "language"]
 IndexKind = Literal["programme", "community", "topic", "person", "language", "date"]
@@ -138,6 +140,11 @@ class PublishedFile:
     language: Language | None = None
     download_name: str | None = None
 
+    @property
+    def media_type(self) -> str:
+        """The type without its parameters."""
+        return self.content_type.partition(";")[0].strip()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedSession:
@@ -181,7 +188,7 @@ class PublishedSession:
     @property
     def folder(self) -> str:
         """Key below which everything of the session lies, with a slash at the end."""
-        return f"sessions/{self.session.id}/"
+        return session_prefix(self.session.id)
 
     def file(self, role: str, content_type: str | None = None) -> PublishedFile | None:
         """Return the first file of that role (and type, its parameters left out), or ``None``.
@@ -190,7 +197,7 @@ class PublishedSession:
             ``published.file("captions", "text/vtt")`` is what the player shows.
         """
         for file in self.files:
-            if file.role == role and content_type in {None, file.content_type.partition(";")[0].strip()}:
+            if file.role == role and content_type in {None, file.media_type}:
                 return file
         return None
 
@@ -244,7 +251,7 @@ class CatalogueEntry:
     @property
     def folder(self) -> str:
         """Key below which everything of the session lies, with a slash at the end."""
-        return f"sessions/{self.session_id}/"
+        return session_prefix(self.session_id)
 
     def file(self, *roles: str) -> PublishedFile | None:
         """Return the first file of the first of these roles that there is one of."""
@@ -295,7 +302,7 @@ class Shelf:
 
     def page(self, language: Language) -> str:
         """Return the key of its page for readers of that language, below the site's root."""
-        return f"{language}/lists/{self.key}.html"
+        return list_page_key(self.key, language)
 
     def heard_page(self, language: Language) -> str:
         """Return the key of the page of what its sessions have in common, where there is one."""
@@ -370,6 +377,16 @@ class Index:
     def key(self) -> str:
         """The key of the page below the site's root."""
         return index_page_key(self.kind, self.language) if self.letter is None else self.letter.page
+
+
+def session_prefix(session_id: str) -> str:
+    """Return what the keys of everything that is published of a session begin with."""
+    return f"{SESSIONS}{session_id}/"
+
+
+def list_page_key(key: str, language: Language) -> str:
+    """Return the key of the page of a list for readers of that language, below the site's root."""
+    return f"{language}/lists/{key}.html"
 
 
 def index_page_key(kind: IndexKind, language: Language) -> str:

@@ -76,7 +76,7 @@ _ROLES: Final = (
     "video", "burned_in", "audio", "transcript", "captions", "chapters", "comparison", "poster", "schema", "metadata"
 )  # fmt: skip
 """The order of the downloads."""
-_SHELVED: Final = {
+_GROUPS: Final = {
     "downloads_watch": ("video", "burned_in", "audio"),
     "downloads_read": ("transcript", "comparison"),
     "downloads_captions": ("captions", "chapters"),
@@ -240,7 +240,7 @@ class LearnerSite:
             language,
             root="../../",
             other_page=f"{other}.html",
-            trail=(_home(language),),
+            trail=(list_pages.first_step(language),),
             modified=withdrawn_on,
             withdrawn_on=withdrawn_on,
             in_other=in_other,
@@ -334,7 +334,7 @@ class LearnerSite:
             language,
             root="../../",
             other_page=f"{_other(language)}.html",
-            trail=(_home(language),),
+            trail=(list_pages.first_step(language),),
             modified=published.published_at.date(),
             published=published,
             session=published.session,
@@ -443,11 +443,6 @@ def _other(language: Language) -> Language:
     return "fr" if language == "en" else "en"
 
 
-def _home(language: Language) -> tuple[Bilingual, str]:
-    """Return the first step of the way to every page but the first: its name and its key below the site's root."""
-    return Bilingual.same(message("site.catalogue_back", language)), f"{language}/index.html"
-
-
 def _last_change(entries: Sequence[CatalogueEntry]) -> dt.date | None:
     """Return the day on which any of these sessions was last published anew."""
     return max((entry.published_at.date() for entry in entries if entry.published_at), default=None)
@@ -480,7 +475,7 @@ def _make_tracks(published: PublishedSession) -> tuple[_Track, ...]:
     tracks = [
         _Track(href=file.href, language=file.language, label=message("site.captions_label", file.language))
         for file in published.files
-        if file.role == "captions" and file.language and file.content_type.partition(";")[0].strip() == "text/vtt"
+        if file.role == "captions" and file.language and file.media_type == "text/vtt"
     ]
     return tuple(sorted(tracks, key=lambda track: track.language != published.session.language))
 
@@ -523,9 +518,9 @@ def _make_downloads(published: PublishedSession, language: Language) -> tuple[tu
     words = bool(published.transcript.turns)
     offered = [file for file in published.files if words or file.role not in _OF_WORDS]
     spoken = _name_languages(published.session.languages, language)
-    groups: dict[str, list[_Download]] = {key: [] for key in (*_SHELVED, _DATA)}
+    groups: dict[str, list[_Download]] = {key: [] for key in (*_GROUPS, _DATA)}
     for file in sorted(offered, key=lambda file: (*_places(file), file.name)):
-        groups[_shelved(file)].append(
+        groups[_group_of(file)].append(
             _Download(
                 file=file,
                 label=_download_label(file, language, words=words),
@@ -535,10 +530,10 @@ def _make_downloads(published: PublishedSession, language: Language) -> tuple[tu
     return tuple((message(f"session_page.{key}", language), tuple(own)) for key, own in groups.items() if own)
 
 
-def _shelved(file: PublishedFile) -> str:
+def _group_of(file: PublishedFile) -> str:
     """Return the group that a file is offered in."""
-    read = file.content_type.partition(";")[0].strip() not in _FOR_PROGRAMS
-    return next((key for key, roles in _SHELVED.items() if file.role in roles and read), _DATA)
+    read = file.media_type not in _FOR_PROGRAMS
+    return next((key for key, roles in _GROUPS.items() if file.role in roles and read), _DATA)
 
 
 def _places(file: PublishedFile) -> tuple[int, int]:
