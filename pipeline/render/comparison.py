@@ -52,7 +52,7 @@ def write(document: Document) -> str:
         for rule in sorted(counts)
     )
     table = f"<table>\n{rows}</table>\n" if rows else ""
-    note = escaped(message("render.comparison_note", document.language))
+    note = escaped(document.note("comparison"))
     return page(document, title, f"<p>{note}</p>\n{table}{''.join(_turns(document))}", _STYLE)
 
 
