@@ -41,7 +41,7 @@ _logger = logging.getLogger(__name__)
 _AFTER_FAILURE_S: Final = 5.0
 
 
-@flow(name=WATCHER, persist_result=False)
+@flow(name=WATCHER, flow_run_name=WATCHER, persist_result=False)
 def watch_inbox() -> None:
     """Watch the inbox until this process is ended."""
     end_with_parent()

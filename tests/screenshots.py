@@ -49,7 +49,7 @@ def _open_captions_menu(page: Page) -> None:
 
 def _find_in_transcript(page: Page) -> None:
     page.locator("#filter summary").click()
-    page.locator("#find").fill("a")
+    page.locator("#find").fill("the")
     until(page, "document.getElementById('found').textContent")
 
 
@@ -118,7 +118,7 @@ def _write_status(inbox: Path) -> None:
         waiting=(Waiting(name="Semaine 5.toml", reasons=(Notice(code="intake.sidecar_waits"),)),),
     )
     inbox.mkdir(parents=True)
-    options = IntakeOptions(inbox=inbox, work=inbox.parent, settle_ms=0)
+    options = IntakeOptions(inbox=inbox, work=inbox.with_name("work"), settle_ms=0)
     write_status(options, result, [record(state, number=number) for number, state in enumerate(states, start=1)])
 
 
