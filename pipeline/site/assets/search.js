@@ -15,6 +15,7 @@ const READ_FOR_PHRASES = 50;
 const REST = 400;
 const SHORTEST = 3;
 const FILTERS = ["language", "programme", "year"];
+const UNFILTERED = { language: "anyLanguage", programme: "anyProgramme", year: "anyYear" };
 
 const page = document.documentElement.lang;
 const root = new URL("../../", import.meta.url);
@@ -146,7 +147,7 @@ function offerFilters(asked, hits) {
         const current = value === own ? "true" : null;
         return make("li", {}, make("a", { href: `?${address}`, "aria-current": current }, nameOf(filter, value, hits)), ` (${count})`);
       });
-      const all = make("a", { href: `?${others}`, "aria-current": own ? null : "true" }, texts.any);
+      const all = make("a", { href: `?${others}`, "aria-current": own ? null : "true" }, texts[UNFILTERED[filter]]);
       const heading = make("h3", { id: `filter-${filter}` }, texts[filter]);
       return [make("div", {}, heading, make("ul", { "aria-labelledby": heading.id }, make("li", {}, all), ...links))];
     }),
