@@ -1,8 +1,8 @@
 """Pictures of every kind of page: both languages, phone and desktop, light and dark, both themes.
 
-Makes the site that the tests use, opens each kind of page that :data:`tests.pages.PAGE_KINDS` names, then what only shows
-when somebody does something (:data:`SCENES`), and writes ``<kind>.<language>.<size>.<scheme>[.<theme>].png`` into a
-folder. A person looks at them before a change of the looks lands.
+Makes the site that the tests use, opens each kind of page that :data:`tests.pages.PAGE_KINDS` names, then what only
+shows when somebody does something (:data:`SCENES`), and writes ``<kind>.<language>.<size>.<scheme>[.<theme>].png`` into
+a folder. A person looks at them before a change of the looks lands.
 
     python -m tests.screenshots FOLDER
     python -m tests.screenshots FOLDER --kinds session home --theme gc
@@ -103,14 +103,14 @@ def main() -> None:
 
 def _write_status(inbox: Path) -> None:
     """Write the inbox's own pages, with a drop in every state."""
-    unnamed = Notice(code="speech.hole")
+    pages = tuple((language, PAGES[0][1]) for language in LANGUAGES)
     states: tuple[State, ...] = (
         Failed(reasons=(Notice(code="intake.unexpected"),)),
         NeedsReview(),
         Processing(stage="speech", share=0.426),
         Claimed(),
         Claimed(reviewed=True),
-        Published(revision="r1-00000000", pages=(("en", PAGES[0][1]), ("fr", PAGES[0][1])), notes=(INTRODUCED, unnamed)),
+        Published(revision="r1-00000000", pages=pages, notes=(INTRODUCED, Notice(code="speech.none"))),
         Withdrawn(reason="Anna Roy took her consent back"),
     )
     result = SweepResult(

@@ -56,7 +56,7 @@ class OvertakenStore(MemoryStore):
 
     def __init__(self) -> None:
         super().__init__()
-        self.meanwhile: Callable[[], None] | None = None
+        self.meanwhile: Callable[[], object] | None = None
 
     def read(self, key: str) -> tuple[bytes, StoredObject] | None:
         if self.meanwhile is not None and key.startswith(FOLDER) and key != INDEX:
@@ -256,17 +256,16 @@ def test_publishers_at_the_same_moment_lose_no_session(bucket: S3Options, store:
     assert leftovers(store) == set()
 
 
-def test_who_is_overtaken_reads_again_and_makes_nothing_anew(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_who_is_overtaken_reads_again_and_makes_nothing_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     store = OvertakenStore()
     bundles = [said(make_bundle(tmp_path, number=number), f"mot{number}", tmp_path) for number in range(4)]
     for bundle in bundles[:3]:
         put_out(bundle, store)
     again = said(bundles[0], "autre", tmp_path)
-    store.meanwhile = lambda: put_out(again, store)
+    faster = []
+    store.meanwhile = lambda: faster.append(put_out(again, store))
     put_out(bundles[3], store)
-    assert store.meanwhile is None
+    assert faster
     assert read_all(store).keys() == {bundle.session.id for bundle in bundles}
     assert "made anew" not in caplog.text
 
