@@ -28,7 +28,7 @@ from flows.children import end_with_parent
 from flows.engines import intake_options, process_options, running_store
 from flows.runs import lock_path
 from flows.shared_engines import SharedEngines
-from flows.tasks import as_tasks
+from flows.tasks import POLICIES, as_tasks
 from pipeline.details import Tags
 from pipeline.errors import RecordingRejected, ReviewAwaited, TribuneError
 from pipeline.intake import complete_session
@@ -161,19 +161,24 @@ def _teller(settings: Settings, session_id: str, attempt: int) -> Callable[[Stag
 
     def tell(stage: Stage, share: float) -> None:
         nonlocal shown_at_s
-        if stage in told and share - told[stage] < _TELL_EVERY:
+        before = told.get(stage, -1.0)
+        if share - before < _TELL_EVERY and not before < share == 1.0:
             return
         told[stage] = share
         with _advisory("progress"):
             record_state(settings.work, session_id, attempt, Processing(stage=stage, share=share))
             now_s = time.monotonic()
             if stage not in shown:
-                shown[stage] = cast("UUID", create_progress_artifact(progress=0.0, key=stage, description=stage))
+                shown[stage] = _show(stage)
             elif share == 1.0 or now_s - shown_at_s >= _SHOW_EVERY_S:
                 update_progress_artifact(shown[stage], progress=round(100 * share, 1))
                 shown_at_s = now_s
 
     return tell
+
+
+def _show(stage: Stage) -> UUID:
+    return cast("UUID", create_progress_artifact(progress=0.0, key=stage, description=POLICIES[stage].name))
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from flows.retention import withdraw_due, withdraw_session
 from pipeline.cli import exit_status, reader_language, refuse, say
 from pipeline.details import LINE_LENGTH, clean
 from pipeline.errors import StoreError
-from pipeline.journal import read_record, record_restoration, session_folder
+from pipeline.journal import read_record, record_restoration, request_again, session_folder
 from pipeline.naming import printable
 from pipeline.ports import Store
 from pipeline.published import page_key, read_held, session_ids
@@ -64,6 +64,13 @@ def publish_commands(read_settings: Callable[[], Settings]) -> typer.Typer:
         """Allow a withdrawn session again."""
         _in_store(read_settings(), partial(_restore, session))
 
+    @app.command(name="again", help=say("publishing.again"))
+    def publish_again(
+        sessions: Annotated[list[str], typer.Argument(help=say("publishing.again_sessions"))],
+    ) -> None:
+        """Publish sessions again."""
+        _in_store(read_settings(), partial(_again, sessions))
+
     @app.command(name="retention", help=say("publishing.retention"))
     def keep(
         *,
@@ -92,11 +99,15 @@ def _verify(sessions: list[str], thorough: bool, settings: Settings, store: Stor
         for finding in verify(session, store, thorough=thorough, search=search):
             found += 1
             typer.echo(f"{session}  {say(finding.code, **dict(finding.data))}")
-    for finding in verify_lists(store, LearnerSite(site_options(settings))):
-        found += 1
+    lists = verify_lists(store, LearnerSite(site_options(settings)))
+    for finding in lists:
         typer.echo(say(finding.code, **dict(finding.data)))
+    if any(finding.code == "publishing.list_outdated" for finding in lists):
+        typer.echo(say("publishing.list_outdated_why"))
+    found += len(lists)
     typer.echo(say("publishing.verified", count=len(checked), findings=found))
     if found:
+        typer.echo(say("publishing.verified_do"))
         raise typer.Exit(exit_status(StoreError("publishing.verified")))
 
 
@@ -122,6 +133,15 @@ def _restore(session: str, settings: Settings, store: Store) -> None:
         typer.echo(say("publishing.restore_drop", session=session))
     else:
         refuse("publishing.not_withdrawn", session=session)
+
+
+def _again(sessions: list[str], settings: Settings, store: Store) -> None:
+    for session in sessions:
+        _known(session, settings, store)
+    for session in sessions:
+        if not request_again(settings.work, session):
+            refuse("publishing.again_not", session=session, folder=str(session_folder(settings.work, session)))
+        typer.echo(say("publishing.restore_queued", session=session))
 
 
 def _retention(apply: bool, settings: Settings, store: Store) -> None:

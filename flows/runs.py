@@ -136,6 +136,7 @@ def _find_runs(client: SyncPrefectClient, records: Iterable[SessionRecord]) -> d
 
 def _submit(record: SessionRecord) -> None:
     session = record.session
+    title = session.title.get(session.language)
     reviewed = isinstance(record.state, Claimed) and record.state.reviewed
     programme = session.programme.get(session.language) if session.programme else None
     run_deployment(
@@ -143,8 +144,10 @@ def _submit(record: SessionRecord) -> None:
         parameters={
             "session_id": session.id,
             "attempt": record.attempt,
-            "title": session.title.get(session.language),
+            "title": title,
         },
+        # As the flow names itself once it runs: one that waits is to be found by the same name.
+        flow_run_name=f"{title} · {session.id}",
         tags=[*session.languages, *([programme] if programme else [])],
         idempotency_key=run_key(record),
         timeout=0,

@@ -11,15 +11,18 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import time
+import signal
+import threading
 from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
 import httpx
 from prefect import flow, get_run_logger
+from prefect.client.schemas.objects import State
 from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
+from prefect.states import Completed
 
 from config import glossary
 from config.settings import Settings, load_settings
@@ -42,24 +45,28 @@ _logger = logging.getLogger(__name__)
 _AFTER_FAILURE_S: Final = 5.0
 
 
-@flow(name=WATCHER, persist_result=False)
-def watch_inbox() -> None:
-    """Watch the inbox until this process is ended."""
+@flow(name=WATCHER, flow_run_name=WATCHER, persist_result=False)
+def watch_inbox() -> State[None]:
+    """Watch the inbox until this process is asked to end."""
     end_with_parent()
     settings = load_settings()
     get_run_logger().info("Watching the inbox.")
     # On a server of the operator's own, others may watch inboxes of theirs.
     if not settings.prefect.api_url:
         retire_watchers(flow_run.id and UUID(flow_run.id))
-    watch(settings, lambda: True)
+    asked_to_end = threading.Event()
+    # Prefect would tell of a crash each time that somebody ends Tribune.
+    signal.signal(signal.SIGTERM, lambda *_: asked_to_end.set())
+    watch(settings, lambda pause_s: not asked_to_end.wait(pause_s))
+    return Completed(name="Ended", message="Tribune was ended.")
 
 
-def watch(settings: Settings, go_on: Callable[[], bool]) -> None:
+def watch(settings: Settings, go_on: Callable[[float], bool]) -> None:
     """Look at the inbox again and again.
 
     Args:
         settings: Where it is, and how often.
-        go_on: Asked before each round.
+        go_on: Waits so many seconds after each round, and says whether another one follows.
 
     Raises:
         SetUpError: The inbox and the work area are not on one file system.
@@ -72,7 +79,7 @@ def watch(settings: Settings, go_on: Callable[[], bool]) -> None:
     seen: Seen = {}
     # Whatever ran before this watcher was started had no time to be handed over.
     grace = dt.timedelta(0)
-    while go_on():
+    while True:
         pause = settings.intake.poll_seconds
         try:
             seen = look(options, seen, grace, review=_review_address(settings))
@@ -85,7 +92,8 @@ def watch(settings: Settings, go_on: Callable[[], bool]) -> None:
         except (httpx.HTTPError, PrefectException, OSError, TribuneError):
             _logger.warning("this round failed; the next one makes up for it", exc_info=True)
             pause = max(pause, _AFTER_FAILURE_S)
-        time.sleep(pause)
+        if not go_on(pause):
+            return
 
 
 def look(options: IntakeOptions, seen: Seen, grace: dt.timedelta, *, review: str = "") -> Seen:

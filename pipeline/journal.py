@@ -425,6 +425,24 @@ def record_restoration(work: Path, session_id: str) -> bool:
         return there
 
 
+def request_again(work: Path, session_id: str) -> bool:
+    """Have a session published once more from the recording that is here; what is finished is not done again.
+
+    Returns:
+        Whether a run will publish it: not where it was withdrawn, waits for review, or its recording is gone.
+    """
+    with journal(work):
+        record = read_record(work, session_id)
+        if record is None or isinstance(record.state, Rejected | Withdrawn | NeedsReview):
+            return False
+        if not record.recording.path.exists():
+            return False
+        # A run that is under way publishes all of it anyway.
+        if isinstance(record.state, Published | Failed):
+            write_record(work, replace(record, state=Claimed(), when_ms=now_ms(), attempt=record.attempt + 1))
+        return True
+
+
 def commit(work: Path, plan: Plan) -> None:
     """Carry out a plan so that a crash at any moment leaves it either wholly done or to be finished.
 

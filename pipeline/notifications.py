@@ -134,7 +134,11 @@ def announce(event: Event) -> Announcement:
         when_ms=event.when_ms,
         subject=" / ".join(subjects),
         text=_RULE.join(_tell(event, language, titles[language]) for language in event.languages),
-        links=tuple((message(f"status.page_{language}", language), pages[language]) for language in pages),
+        links=tuple(
+            (message(f"status.page_{language}", language), pages[language])
+            for language in event.languages
+            if language in pages
+        ),
     )
 
 
@@ -180,7 +184,7 @@ def _event(
 
 
 def _tell(event: Event, language: Language, title: str) -> str:
-    pages = dict(event.pages)
+    pages = dict(sorted(event.pages, key=lambda page: page[0] != language))
     lines = [
         message(f"notifications.{event.kind}", language, title=title, name=_one_line(event.name)),
         *(message(reason.code, language, **dict(reason.data)) for reason in event.reasons),

@@ -496,11 +496,15 @@ def checkpointed(folder: Path, tell: Callable[[Stage, float], None] = lambda _st
         turn: Turn = nullcontext,
     ) -> Finished[T]:
         tell(stage, 0.0)
+        progress = partial(tell, stage)
         if inputs is None:
-            return Finished(result=work(partial(tell, stage)), timing=Timing(stage=stage, seconds=0.0), resumed=False)
-        return checkpoints.run(
-            stage, kind, (TOOL, _made_with(), *inputs), lambda: work(partial(tell, stage)), keep=keep, turn=turn
-        )
+            done = Finished(result=work(progress), timing=Timing(stage=stage, seconds=0.0), resumed=False)
+        else:
+            key = (TOOL, _made_with(), *inputs)
+            done = checkpoints.run(stage, kind, key, lambda: work(progress), keep=keep, turn=turn)
+        # Some stages know nothing of how far they are, and one that was found again has not been told of.
+        progress(1.0)
+        return done
 
     return run
 

@@ -198,6 +198,10 @@ class SearchIndex:
         try:
             self._replace(index, stored, session_id, text)
         except StoreCorrupt as corrupt:
+            now = self._store.head(INDEX)
+            if now is not None and now.etag != stored.etag:
+                # Whoever was faster has removed what this index named: nothing is damaged, and all is to be read anew.
+                raise StoreConflict("store.conflict", {"key": INDEX}) from corrupt
             self._rebuild(corrupt)
 
     def _replace(self, index: Index, stored: StoredObject, session_id: str, text: _Text | None) -> None:

@@ -241,7 +241,7 @@ def _shown(form: str, made: Document) -> str:
     return file.decode()
 
 
-@pytest.mark.parametrize("form", ["webvtt", "ttml", "text", "markdown", "html", "docx", "pdf", "json"])
+@pytest.mark.parametrize("form", ["webvtt", "ttml", "text", "markdown", "html", "comparison", "docx", "pdf", "json"])
 def test_a_file_says_whether_somebody_stands_by_it(form: str) -> None:
     made = document(BILINGUAL)
     before, after = (" ".join(_shown(form, each).split()) for each in (made, _reviewed(made)))

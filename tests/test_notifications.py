@@ -149,7 +149,7 @@ def test_the_watcher_tells_what_the_settings_say(
     settings = load_settings()
     rounds = iter(range(3))
 
-    def go_on() -> bool:
+    def go_on(_pause_s: float) -> bool:
         turn = next(rounds, None)
         if turn == 1:
             write_record(settings.work, make_record(PUBLISHED))
@@ -235,7 +235,8 @@ def test_a_channel_is_told_as_text_whatever_the_title(tmp_path: Path, hook: tupl
     card = teams["attachments"][0]["content"]
     assert {block["type"] for block in card["body"]} == {"RichTextBlock"}
     assert shown in card["body"][0]["inlines"][0]["text"]
-    assert [action["url"] for action in card["actions"]] == [address for _, address in PAGES]
+    # The session is in French.
+    assert [action["url"] for action in card["actions"]] == [address for _, address in reversed(PAGES)]
     assert SECRET_WORDS not in json.dumps(received)
 
 

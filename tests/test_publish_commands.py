@@ -141,7 +141,7 @@ def test_the_watcher_withdraws_what_is_due_when_it_may(
     assert keeper.done_on == dt.date(2020, 1, 31)
 
 
-@pytest.mark.parametrize("command", [("verify",), ("withdraw", "--reason", "x"), ("restore",)])
+@pytest.mark.parametrize("command", [("verify",), ("withdraw", "--reason", "x"), ("restore",), ("again",)])
 @pytest.mark.parametrize("session", ["0" * 16, "../../etc"])
 def test_a_session_that_there_is_not_is_refused(
     options: IntakeOptions, store: S3Store, command: tuple[str, ...], session: str
@@ -226,6 +226,32 @@ def test_a_restored_session_whose_recording_is_gone_asks_for_it(
     assert isinstance(drop(options).state, Claimed)
 
 
+def test_a_session_is_published_again_while_it_is_public_and_its_recording_is_here(
+    options: IntakeOptions, store: S3Store, tmp_path: Path
+) -> None:
+    record = drop(options)
+    session_id = record.session.id
+    put_out(record, store, tmp_path, options)
+    asked = run("again", session_id)
+    assert asked.exit_code == 0
+    assert "tribune up" in asked.output
+    queued = read_record(options.work, session_id)
+    assert queued is not None
+    assert isinstance(queued.state, Claimed)
+    assert queued.attempt == record.attempt + 1
+    assert queued.publication is not None
+    # Asked twice it is published once.
+    assert run("again", session_id).exit_code == 0
+    assert read_record(options.work, session_id) == queued
+    run("withdraw", session_id, "--reason", "x")
+    assert run("again", session_id).exit_code == 2
+    run("restore", session_id)
+    record.recording.path.unlink()
+    refused = run("again", session_id)
+    assert refused.exit_code == 2
+    assert "tribune process" in refused.output
+
+
 def test_retention_lists_what_is_due_and_withdraws_it_when_told(
     options: IntakeOptions, store: S3Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -246,5 +272,5 @@ def test_retention_lists_what_is_due_and_withdraws_it_when_told(
 def test_every_command_explains_itself_in_both_languages(monkeypatch: pytest.MonkeyPatch) -> None:
     for language in LANGUAGES:
         monkeypatch.setenv("TRIBUNE_LANGUAGE", language)
-        for command in ("verify", "withdraw", "restore", "retention"):
+        for command in ("verify", "withdraw", "restore", "again", "retention"):
             assert CliRunner().invoke(build(), ["publish", command, "--help"]).exit_code == 0

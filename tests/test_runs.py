@@ -98,6 +98,7 @@ def test_a_claimed_recording_gets_one_run_with_its_name_and_tags(
     tend_runs(tmp_path)
     (run,) = runs_of(client, record)
     assert run.parameters == {"session_id": record.session.id, "attempt": 1, "title": "Éthique"}
+    assert run.name == f"Éthique · {record.session.id}"
     assert {"fr", "Été"} <= set(run.tags)
     assert state_of(client, record).type is StateType.SCHEDULED
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,6 +45,24 @@ from tests.test_publishing import VIEWS, DyingStore, Killed, make_artifact, make
 from tests.test_shelves import put_session
 
 MOST_SEGMENTS = sum(FAN_OUT)
+
+
+class OvertakenStore(MemoryStore):
+    """A store in which somebody else is faster, once, after the index was read and before what it names is.
+
+    Attributes:
+        meanwhile: What that somebody does; nothing where it is ``None``.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.meanwhile: Callable[[], object] | None = None
+
+    def read(self, key: str) -> tuple[bytes, StoredObject] | None:
+        if self.meanwhile is not None and key.startswith(FOLDER) and key != INDEX:
+            act, self.meanwhile = self.meanwhile, None
+            act()
+        return super().read(key)
 
 
 class DyingAtSegment(DyingStore):
@@ -236,6 +254,20 @@ def test_publishers_at_the_same_moment_lose_no_session(bucket: S3Options, store:
     publish_together(bundles, bucket)
     assert read_all(store).keys() == {bundle.session.id for bundle in bundles}
     assert leftovers(store) == set()
+
+
+def test_who_is_overtaken_reads_again_and_makes_nothing_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = OvertakenStore()
+    bundles = [said(make_bundle(tmp_path, number=number), f"mot{number}", tmp_path) for number in range(4)]
+    for bundle in bundles[:3]:
+        put_out(bundle, store)
+    again = said(bundles[0], "autre", tmp_path)
+    faster = []
+    store.meanwhile = lambda: faster.append(put_out(again, store))
+    put_out(bundles[3], store)
+    assert faster
+    assert read_all(store).keys() == {bundle.session.id for bundle in bundles}
+    assert "made anew" not in caplog.text
 
 
 @pytest.mark.parametrize("lost", ["index", "damaged", "sessions.bin", "0.bin"])

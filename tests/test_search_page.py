@@ -21,7 +21,7 @@ from pipeline.publishing import publish
 from pipeline.render.document import Document
 from pipeline.render.json import write as write_transcript
 from pipeline.search_text import find_keys, split_compounds, split_words
-from pipeline.site.model import PublishedSession
+from pipeline.site.model import PublishedSession, SiteOptions
 from pipeline.site.render import LearnerSite
 from pipeline.types import LANGUAGES, Bilingual, Language, Session
 from tests.browser import axe_faults, bring_player, serve, until
@@ -36,7 +36,7 @@ OTHERS = 14
 """Sessions beside the English and the French one, so that one page does not show all."""
 
 
-def lay_out(root: Path) -> None:
+def lay_out(root: Path, options: SiteOptions | None = None) -> None:
     """Publish a few sessions into a store, and lay it out on disk as a bucket serves it."""
     store = MemoryStore()
     made = [make_published("en"), make_published("fr"), make_hostile()]
@@ -50,7 +50,7 @@ def lay_out(root: Path) -> None:
         transcript = make_transcript(session, [("S3", "This programme is about ships. Nothing else is said.")])
         made.append(replace(make_published(session=session), transcript=transcript, cues=()))
     for published in made:
-        put(published, store, root.parent)
+        put(published, store, root.parent, LearnerSite(options or SiteOptions()))
     # A page that is opened at a moment brings its player, which wants something to play.
     video, poster = root.parent / "played.mp4", root.parent / "shown.jpg"
     make_media(video, poster)
@@ -63,7 +63,7 @@ def lay_out(root: Path) -> None:
         path.write_bytes(media.get(path.suffix, read[0]))
 
 
-def put(published: PublishedSession, store: MemoryStore, folder: Path) -> None:
+def put(published: PublishedSession, store: MemoryStore, folder: Path, site: LearnerSite) -> None:
     session, transcript = published.session, published.transcript
     bundle = replace(make_bundle(folder), session=session, transcript=transcript)
     body = write_transcript(
@@ -78,7 +78,7 @@ def put(published: PublishedSession, store: MemoryStore, folder: Path) -> None:
     name = f"transcript.{session.language}.json"
     file = make_artifact(folder, name, body, "transcript", "application/json; charset=utf-8", None)
     bundle = replace(bundle, artifacts=(*bundle.artifacts, file))
-    publish(bundle, store, views=LearnerSite(), cues=published.cues)
+    publish(bundle, store, views=site, cues=published.cues)
 
 
 @pytest.fixture(scope="module")

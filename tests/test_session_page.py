@@ -146,6 +146,12 @@ def test_a_reference_says_who_what_where_and_when_in_the_readers_language() -> N
     )
 
 
+def test_a_week_without_a_series_begins_its_part_of_a_reference() -> None:
+    published = with_more(programme=None)
+    assert "|Week 3.|" in cited(published)
+    assert "|Semaine 3.|" in cited(published, "fr")
+
+
 def test_a_reference_leaves_out_what_nobody_said_and_names_each_person_once() -> None:
     session = dataclasses.replace(
         SESSION["en"], host=Person(name="A"), guests=(Person(name="A"),), programme=None, week=None, date=None

@@ -22,7 +22,8 @@ from pipeline.visible import UNSHOWABLE, visible
 
 _STYLE: Final = (
     "del{color:#8a1f11;background:#fdecea}ins{color:#0b4f1e;background:#e8f5e9}small{color:#4b5a67}"
-    "table{border-collapse:collapse;margin:1rem 0}td,th{text-align:start;padding:.15rem 1rem .15rem 0}"
+    "h2 time{font-weight:400}table{border-collapse:collapse;margin:1rem 0}"
+    "td,th{text-align:start;padding:.15rem 1rem .15rem 0}"
 )
 
 
@@ -52,7 +53,7 @@ def write(document: Document) -> str:
         for rule in sorted(counts)
     )
     table = f"<table>\n{rows}</table>\n" if rows else ""
-    note = escaped(message("render.comparison_note", document.language))
+    note = escaped(document.note("comparison"))
     return page(document, title, f"<p>{note}</p>\n{table}{''.join(_turns(document))}", _STYLE)
 
 

@@ -127,7 +127,7 @@ class Document:
         """Return what a reader of such a file must know: how it was made, and where the other transcript is.
 
         Args:
-            kind: ``captions``, ``verbatim`` or ``edited``.
+            kind: ``captions``, ``verbatim``, ``edited`` or ``comparison``.
         """
         verbatim, review = f"transcript.{self.language}.txt", self.provenance.review
         code = f"render.note_{kind}_reviewed" if review else f"render.note_{kind}"

@@ -47,7 +47,9 @@ def _cite(published: PublishedSession, language: Language, site: SiteOptions) ->
         programme, own = session.programme.find(language)
         yield CitedPart(text=programme, language=own, stop="," if session.week else ".")
     if session.week:
-        yield CitedPart(text=message("session_page.cite_week", language, week=session.week), language=language)
+        # Within a series it goes on the sentence; alone it begins one.
+        code = "session_page.cite_week" if session.programme else "site.week"
+        yield CitedPart(text=message(code, language, week=session.week), language=language)
     yield CitedPart(text=site.name.get(language), language=site.name.find(language)[1], stop=",")
     day = session.date or published.published_at.date()
     yield CitedPart(text=format_date(day, language), language=language)

@@ -17,6 +17,7 @@ const SHORTEST = 3;
 const FILTERS = ["language", "programme", "year"];
 /** So many links to narrow the results stand open above them; more would push them out of sight. */
 const FEW = 12;
+const UNFILTERED = { language: "anyLanguage", programme: "anyProgramme", year: "anyYear" };
 
 const page = document.documentElement.lang;
 const root = new URL("../../", import.meta.url);
@@ -155,7 +156,7 @@ function offerFilters(asked, hits) {
         const current = value === own ? "true" : null;
         return make("li", {}, make("a", { href: `?${address}`, "aria-current": current }, nameOf(filter, value, hits)), ` (${numbers.format(count)})`);
       });
-      const all = make("a", { href: `?${others}`, "aria-current": own ? null : "true" }, texts.any);
+      const all = make("a", { href: `?${others}`, "aria-current": own ? null : "true" }, texts[UNFILTERED[filter]]);
       const heading = make("h3", { id: `filter-${filter}` }, texts[filter]);
       return [make("div", {}, heading, make("ul", { "aria-labelledby": heading.id }, make("li", {}, all), ...links))];
     }),
