@@ -399,10 +399,10 @@ export function spokenAt(document, ms) {
 
 /* Search */
 
-/** Every place where a text is written: block and offset. */
+/** Every place where a text is written, with whichever apostrophes: block and offset. */
 export function findAll(document, wanted, { exact = false, whole = false } = {}) {
   if (!wanted) return [];
-  const literal = wanted.replace(/[.*+?^${}()|[\]\\]/gu, "\\$&");
+  const literal = wanted.replace(/[.*+?^${}()|[\]\\]/gu, "\\$&").replace(/['’]/gu, "['’]");
   const pattern = whole ? `(?<![\\p{L}\\p{N}])${literal}(?![\\p{L}\\p{N}])` : literal;
   const regex = new RegExp(pattern, exact ? "gu" : "giu");
   return document.blocks.flatMap((block) =>
