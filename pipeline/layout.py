@@ -82,6 +82,7 @@ class Run:
             out then leaves nothing behind that could be taken for the speaker's before.
         same_speaker: Whether the run before it is of the same speaker, so that no dash parts the two.
         dashed: Whether its label is only a dash, which never has a line for itself.
+        fresh: Whether it shares no block with what is before it.
         pressed: Whether its words are to be divided, or share a block, so that there is time to read its label.
     """
 
@@ -92,6 +93,7 @@ class Run:
     answered: bool = False
     same_speaker: bool = False
     dashed: bool = False
+    fresh: bool = False
     pressed: bool = False
 
 
@@ -188,6 +190,7 @@ class _Words:
             self.width(first, last) <= rules.lines * (rules.line_characters + 1) - 1
             and span <= rules.most_ms
             and self.run_of[last - 1] - self.run_of[first] < rules.lines
+            and not any(run.fresh for run in self.runs[self.run_of[first] + 1 : self.run_of[last - 1] + 1])
         )
 
     def _spoken_until(self, first: int, last: int) -> int:
@@ -206,7 +209,7 @@ class _Words:
         """Say whether the label of what comes next may be the last line of a cue."""
         number = self.run_of[last] if last < self.count else 0
         run = self.runs[number]
-        named = run.pressed and not run.dashed and run.label_width > 0
+        named = run.pressed and not run.dashed and not run.fresh and run.label_width > 0
         return named and number > 0 and last == self.begins[number] and not run.same_speaker and run.rules.lines == 2
 
     def announce(self, first: int, last: int, told: bool) -> tuple[Block, float]:
@@ -238,7 +241,8 @@ class _Words:
         middle = self.begins[self.run_of[last - 1]]
         left, right = self.runs[self.run_of[first]], self.runs[self.run_of[middle]]
         dashes = (0, 0) if right.same_speaker else (left.dash_width, right.dash_width)
-        labels = self._label(first, told), self._label(middle)
+        # A dash that stands for a name is there already.
+        labels = self._label(first, told) * (not (left.dashed and dashes[0])), self._label(middle)
         best: tuple[Block, float] = ((), math.inf)
         spared = any(labels) and self._clear(last) and not self._pressed(first, last, told)
         for shown in (labels, (0, 0)) if spared else (labels,):
