@@ -32,7 +32,8 @@ class SpokenRun:
         label: Name that they need, or ``None`` where it was shown before.
         rules: Of their language.
         fresh: Whether nothing stands before them, or a cut: whoever speaks there is named before anything is read.
-        dashed: Whether a dash stands for the name, which comes later or was shown not long before.
+        dashed: Whether a dash stands for the name, which was shown not long before.
+        late: Whether it comes with the next of their captions instead.
         pressed: Whether they are to be divided so that there is time to read the name.
         ahead: Whether the name has a caption of its own, in the silence before.
     """
@@ -44,6 +45,7 @@ class SpokenRun:
     rules: CaptionRules
     fresh: bool = False
     dashed: bool = False
+    late: bool = False
     pressed: bool = False
     ahead: bool = False
 
@@ -82,10 +84,10 @@ def name_in_time(runs: Sequence[SpokenRun], divide: Divide, homeless: Homeless) 
     """Divide runs into captions, and find time for the names that cannot be read beside their words.
 
     Such a name comes alone in the silence before, if there is enough of it. Or it waits for the next caption of its
-    speaker, and a dash says meanwhile that somebody else speaks, so that nobody's words pass for another's. Or the
-    words are divided otherwise, share a caption with a neighbour's that has time to spare, or let the one before
-    announce the name. Or a dash stands for it, where two people answer each other and both have just been named. Where
-    nothing of that helps, the name comes at once: it outweighs speed.
+    speaker, and a dash says meanwhile that somebody else speaks, so that nobody's words pass for another's. Or a dash
+    stands for it, where two people answer each other and both have just been named. Or the words are divided otherwise,
+    share a caption with a neighbour's that has time to spare, or let the one before announce the name. Where nothing of
+    that helps, the name comes at once: it outweighs speed.
 
     Args:
         runs: Of a whole session, in order.
@@ -111,9 +113,23 @@ class _Tried:
         self.draft_at = dict(zip(_begins(self.drafts), enumerate(self.drafts), strict=True))
         without = homeless(self.drafts)
         self.ahead = {at for at, (number, each) in self.draft_at.items() if each.ahead and number not in without}
-        lost = {at for at, run in self.run_at.items() if run.ahead} - self.ahead
+        self.shown_in = self._shown_in()
         self.fast = frozenset(self._fast())
+        lost = {at for at, run in self.run_at.items() if run.ahead} - self.ahead
+        marks = {at for at, run in self.run_at.items() if run.dashed and not run.late}
+        lost |= marks - {*_just_named(self, marks)}
         self.cost = len(lost), len(self.fast), sum(max(0, ms) for ms in self.unread)
+
+    def _shown_in(self) -> dict[int, int]:
+        """Return in which caption each run is named, or begins where it is not."""
+        found: dict[int, int] = {}
+        for begin, (number, draft) in self.draft_at.items():
+            spoken = begin
+            for line in draft.lines:
+                if line.label is not None or spoken not in found:
+                    found[spoken] = number
+                spoken += len(line.words)
+        return found
 
     def _fast(self) -> Iterator[int]:
         """Yield after how many words a label comes that makes a caption too fast whose words could be read."""
@@ -185,7 +201,7 @@ def _late(runs: Sequence[SpokenRun], names: AbstractSet[int]) -> Iterator[Spoken
         if cut is None:
             yield run
         else:
-            yield replace(run, words=run.words[:cut], label=None, dashed=True)
+            yield replace(run, words=run.words[:cut], label=None, dashed=True, late=True)
             yield replace(run, words=run.words[cut:])
 
 
@@ -207,7 +223,7 @@ def _pressed(runs: Sequence[SpokenRun], names: AbstractSet[int]) -> Iterator[Spo
 
 
 def _kept_pressed(tried: _Tried) -> Iterator[int]:
-    yield from (at for at, run in tried.run_at.items() if run.pressed and at not in tried.fast)
+    yield from (at for at, run in tried.run_at.items() if run.pressed and tried.unread[tried.shown_in[at]] <= 0)
 
 
 def _wanted_marked(tried: _Tried) -> Iterator[int]:
@@ -229,19 +245,35 @@ def _kept_marked(tried: _Tried) -> Iterator[int]:
 
 
 def _just_named(tried: _Tried, dashes: AbstractSet[int]) -> Iterator[int]:
-    """Yield those of some dashes that come not long after the names of the two who answer each other."""
+    """Yield those of some dashes that come not long after the names of the two who answer each other.
+
+    Where these two share captions without their names in between, a viewer still knows who is who, and a program that
+    reads a file without voices does not: it would take the name in the next caption for a late one.
+    """
     named: dict[str | None, int] = {}
+    told: set[str | None] = set()
     speakers: list[str | None] = []
-    for at, (_, draft) in tried.draft_at.items():
+    following = (*(draft.ahead or draft.lines[0] for draft in tried.drafts[1:]), None)
+    for (at, (_, draft)), after in zip(tried.draft_at.items(), following, strict=False):
         spoken, now = at, draft.shown.start_ms
+        shared = {line.speaker for line in draft.lines}
         for line in (*((draft.ahead,) if draft.ahead else ()), *draft.lines):
             if line.speaker not in speakers[-1:]:
                 speakers.append(line.speaker)
-            latest_ms = min(named.get(speaker, -math.inf) for speaker in speakers[-2:])
-            if spoken in dashes and now - latest_ms <= tried.run_at[spoken].rules.dash_ms:
+            both = {*speakers[-2:]}
+            oldest_ms = min(named.get(speaker, -math.inf) for speaker in both)
+            recent = spoken in dashes and now - oldest_ms <= tried.run_at[spoken].rules.dash_ms
+            if line.label is None and len(shared) > 1:
+                if recent:
+                    yield spoken
+                told.clear()
+                if not shared <= named.keys():
+                    named.clear()
+            elif recent and (both <= told or after is None or after.label is None):
                 yield spoken
             elif line.label is not None:
                 named[line.speaker] = now
+                told.add(line.speaker)
             spoken += len(line.words)
 
 
@@ -250,10 +282,10 @@ _WAYS: Final = (
     _Way(wanted=_wanted_ahead, change=_ahead, kept=_kept_ahead),
     # With the next caption of the same speaker, a dash before.
     _Way(wanted=_wanted_late, change=_late, kept=_kept_late),
-    # Beside its words or below those before, all of them divided otherwise.
-    _Way(wanted=_wanted_pressed, change=_pressed, kept=_kept_pressed),
     # As a dash: who spoke before the last one goes on.
     _Way(wanted=_wanted_marked, change=_marked, kept=_kept_marked),
+    # Beside its words or below those before, all of them divided otherwise.
+    _Way(wanted=_wanted_pressed, change=_pressed, kept=_kept_pressed),
 )
 
 

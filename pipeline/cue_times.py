@@ -120,9 +120,7 @@ def times_ahead(
     return given, found
 
 
-def _begin_ahead(
-    cues: Sequence[Shown], starts: Sequence[int], ends: Sequence[int], at: int, length: int
-) -> int | None:
+def _begin_ahead(cues: Sequence[Shown], starts: Sequence[int], ends: Sequence[int], at: int, length: int) -> int | None:
     latest = starts[at] - cues[at].rules.gap_ms - length
     if at == 0:
         return latest if latest >= 0 else None

@@ -215,7 +215,7 @@ class _Words:
     def announce(self, first: int, last: int, told: bool) -> tuple[Block, float]:
         """Put the words of one cue on a line, and below them the label of what comes next."""
         left, right = self.runs[self.run_of[first]], self.runs[self.run_of[last]]
-        label = self._label(first, told)
+        label = self._label(first, told) * (not left.dashed)
         widths = left.dash_width + label + self.width(first, last), right.dash_width + right.label_width - 1
         if self.run_of[first] != self.run_of[last - 1] or max(widths) > left.rules.line_characters:
             return (), math.inf
@@ -241,8 +241,10 @@ class _Words:
         middle = self.begins[self.run_of[last - 1]]
         left, right = self.runs[self.run_of[first]], self.runs[self.run_of[middle]]
         dashes = (0, 0) if right.same_speaker else (left.dash_width, right.dash_width)
-        # A dash that stands for a name is there already.
-        labels = self._label(first, told) * (not (left.dashed and dashes[0])), self._label(middle)
+        labels = self._label(first, told), self._label(middle)
+        if dashes[0]:
+            # A dash that stands for a name is there already.
+            labels = labels[0] * (not left.dashed), labels[1] * (not right.dashed)
         best: tuple[Block, float] = ((), math.inf)
         spared = any(labels) and self._clear(last) and not self._pressed(first, last, told)
         for shown in (labels, (0, 0)) if spared else (labels,):
