@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from dataclasses import replace
 from itertools import pairwise
@@ -560,6 +561,41 @@ def test_who_a_dash_stands_for_is_known_when_it_is_read_again(end: str) -> None:
         for line, other in zip(cue.lines, read.lines, strict=True):
             assert line.dashed == other.dashed
             assert not line.dashed or dict(again.names)[other.speaker] == known[line.speaker or ""]
+
+
+_SAID: dict[Language, str] = {
+    "en": "yes no well right today really I think so of course not yet sure maybe exactly you know what the report",
+    "fr": "oui non bien sûr d'accord peut-être voilà je pense que c'est ça merci pas encore exactement vous le rapport",
+}
+
+
+def quick_talk(seed: int, language: Language) -> Transcript:
+    """Return two or three people who answer each other with one to four words, as fast as people speak."""
+    dice = random.Random(seed)
+    keys = ["S1", "S2", "S3"][: dice.choice([2, 3])]
+    rate = dice.uniform(11, 19)
+    turns: list[tuple[str, tuple[Word, ...]]] = []
+    now = 500
+    for _ in range(24):
+        words = []
+        for text in dice.choices(_SAID[language].split(), k=dice.randint(1, 4)):
+            length = round((len(text) + 1) * 1000 / rate)
+            words.append(word(text, now, now + length, language))
+            now += length
+        others = [key for key in keys if not turns or key != turns[-1][0]]
+        turns.append((dice.choice(others), tuple(words)))
+        now += dice.choice([0, 0, 60, 200, 500, 900])
+    return replace(of_words(*turns, duration_ms=now + 2000), language=language)
+
+
+@pytest.mark.parametrize(("language", "most"), [("en", 0.22), ("fr", 0.45)])
+def test_names_alone_make_few_captions_of_a_quick_exchange_too_fast(language: Language, most: float) -> None:
+    cues, named = 0, 0
+    for seed in range(12):
+        shown = make_cues(quick_talk(seed, language), RULES)
+        cues += len(shown)
+        named += sum(finding.for_name for finding in lint(shown, RULES, language=language))
+    assert named / cues < most
 
 
 @settings(max_examples=40, deadline=None)

@@ -233,7 +233,8 @@ def report(bench: Bench) -> list[str]:
         "",
         *table(head, [[TITLES[name], *_cells(each)] for name, each in scores.items()]),
         f"Rules that ours break: {', '.join(broken) or 'none'}. {known.ahead} names have a caption of "
-        f"their own before the words; for {known.dashed} a dash stands. Too fast only for the label of who speaks: {len(known.by_label) or 'none'}.",
+        f"their own, in the silence before; for {known.dashed} a dash stands. Too fast only for the label of who "
+        f"speaks: {len(known.by_label) or 'none'}.",
         "",
         *(f"- {each}" for each in known.by_label),
         *([""] if known.by_label else []),
