@@ -116,7 +116,7 @@ def _time(cue: Cue, rules: CaptionRules) -> Iterator[Finding]:
         yield _finding(cue, "short", cue.duration_ms, rules.least_ms)
     if cue.duration_ms > rules.most_ms:
         yield _finding(cue, "long", cue.duration_ms, rules.most_ms)
-    off = cue.start_ms - cue.words[0].start_ms
+    off = cue.start_ms - cue.words[0].start_ms if cue.words else 0
     if abs(off) > rules.start_tolerance_ms:
         yield _finding(cue, "start", off, rules.start_tolerance_ms)
 
@@ -127,6 +127,8 @@ def _neighbours(cue: Cue, after: Cue | None, rules: CaptionRules) -> Iterator[Fi
         yield _finding(cue, "gap", gap, rules.gap_ms)
     if gap is not None and rules.gap_ms < gap < rules.closed_gap_ms:
         yield _finding(cue, "open_gap", gap, rules.gap_ms)
+    if not cue.words:
+        return
     spoken_until = max(word.end_ms for word in cue.words)
     latest = max(spoken_until + rules.linger_ms, cue.start_ms + rules.least_ms)
     # A cue that must stay for the shortest time may have to close the gap that is left.

@@ -73,6 +73,7 @@ class CaptionRules:
         start_tolerance_ms: How far a cue may start from its first word.
         linger_ms: How long a cue may stay after its last word.
         shot_ms: A cue that comes or goes so close to a shot change does so with it, where the other rules allow.
+        dash_ms: How long after their names a dash may stand for one of two people who answer each other.
         space_before_marks: What stands between a word and ``;``, ``!`` or ``?`` after it: nothing in Canada.
         words: What the language may be broken between.
     """
@@ -88,6 +89,7 @@ class CaptionRules:
     start_tolerance_ms: int = 100
     linger_ms: int = 500
     shot_ms: int = 500
+    dash_ms: int = 20_000
     space_before_marks: str = ""
     words: WordLists = field(default_factory=WordLists)
 
@@ -102,8 +104,12 @@ class CaptionRules:
             raise ValueError(f"not white space: {self.space_before_marks!r}")
         if not 0 < self.least_ms <= self.most_ms:
             raise ValueError(f"no cue lasts both {self.least_ms} ms at least and {self.most_ms} ms at most")
-        if not 0 <= self.gap_ms <= self.closed_gap_ms or min(self.start_tolerance_ms, self.linger_ms, self.shot_ms) < 0:
+        if not 0 <= self.gap_ms <= self.closed_gap_ms or min(self._tolerances) < 0:
             raise ValueError("gaps and tolerances are times, the closed gap the longer one")
+
+    @property
+    def _tolerances(self) -> tuple[int, ...]:
+        return self.start_tolerance_ms, self.linger_ms, self.shot_ms, self.dash_ms
 
     def reading_ms(self, characters: int, words: int) -> int:
         """Return the shortest time in which so much text can be read, at least ``least_ms``.

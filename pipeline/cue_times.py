@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pipeline.caption_rules import CaptionRules
+from pipeline.types import Span
 
 LEAST_SHOWN_MS: Final = 200
 """A cue is on screen at least so long, even when people speak at the same moment and its start must give way."""
@@ -93,6 +94,44 @@ def end_times(cues: Sequence[Shown], starts: Sequence[int], shots_ms: Sequence[i
     if ends:
         ends[-1] = max(starts[-1] + LEAST_SHOWN_MS, min(ends[-1], max(duration_ms, cues[-1].spoken_until_ms)))
     return ends
+
+
+def times_ahead(
+    cues: Sequence[Shown], starts: Sequence[int], ends: Sequence[int], reading_ms: Sequence[int]
+) -> tuple[list[int], list[Span | None]]:
+    """Return when something else may be shown in the silence before some cues, up to where these come.
+
+    Args:
+        cues: In order.
+        starts: When they come.
+        ends: When they go.
+        reading_ms: How long what is to be shown before each takes to read; 0 where nothing is.
+
+    Returns:
+        When the cues go now, which have been read and heard by then, and when the others come and go: ``None`` where
+        nothing is shown, or where there is no room.
+    """
+    given, found = list(ends), []
+    for at, length in enumerate(reading_ms):
+        begin = _begin_ahead(cues, starts, given, at, length) if length else None
+        found.append(None if begin is None else Span(start_ms=begin, end_ms=starts[at] - cues[at].rules.gap_ms))
+        if begin is not None and at > 0:
+            given[at - 1] = min(given[at - 1], begin - cues[at - 1].rules.gap_ms)
+    return given, found
+
+
+def _begin_ahead(cues: Sequence[Shown], starts: Sequence[int], ends: Sequence[int], at: int, length: int) -> int | None:
+    latest = starts[at] - cues[at].rules.gap_ms - length
+    if at == 0:
+        return latest if latest >= 0 else None
+    before = cues[at - 1]
+    silence = latest - ends[at - 1]
+    if silence >= before.rules.closed_gap_ms:
+        return latest
+    if silence >= before.rules.gap_ms:
+        return ends[at - 1] + before.rules.gap_ms
+    needed = max(before.spoken_until_ms, min(ends[at - 1], starts[at - 1] + before.reading_ms))
+    return latest if latest - before.rules.gap_ms >= needed else None
 
 
 def _usual(cues: Sequence[Shown]) -> list[int]:

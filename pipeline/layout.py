@@ -82,6 +82,7 @@ class Run:
             out then leaves nothing behind that could be taken for the speaker's before.
         same_speaker: Whether the run before it is of the same speaker, so that no dash parts the two.
         dashed: Whether its label is only a dash, which never has a line for itself.
+        fresh: Whether it shares no block with what is before it.
         pressed: Whether its words are to be divided, or share a block, so that there is time to read its label.
     """
 
@@ -92,6 +93,7 @@ class Run:
     answered: bool = False
     same_speaker: bool = False
     dashed: bool = False
+    fresh: bool = False
     pressed: bool = False
 
 
@@ -188,6 +190,7 @@ class _Words:
             self.width(first, last) <= rules.lines * (rules.line_characters + 1) - 1
             and span <= rules.most_ms
             and self.run_of[last - 1] - self.run_of[first] < rules.lines
+            and not any(run.fresh for run in self.runs[self.run_of[first] + 1 : self.run_of[last - 1] + 1])
         )
 
     def _spoken_until(self, first: int, last: int) -> int:
@@ -206,13 +209,13 @@ class _Words:
         """Say whether the label of what comes next may be the last line of a cue."""
         number = self.run_of[last] if last < self.count else 0
         run = self.runs[number]
-        named = run.pressed and not run.dashed and run.label_width > 0
+        named = run.pressed and not run.dashed and not run.fresh and run.label_width > 0
         return named and number > 0 and last == self.begins[number] and not run.same_speaker and run.rules.lines == 2
 
     def announce(self, first: int, last: int, told: bool) -> tuple[Block, float]:
         """Put the words of one cue on a line, and below them the label of what comes next."""
         left, right = self.runs[self.run_of[first]], self.runs[self.run_of[last]]
-        label = self._label(first, told)
+        label = self._label(first, told) * (not left.dashed)
         widths = left.dash_width + label + self.width(first, last), right.dash_width + right.label_width - 1
         if self.run_of[first] != self.run_of[last - 1] or max(widths) > left.rules.line_characters:
             return (), math.inf
@@ -239,6 +242,9 @@ class _Words:
         left, right = self.runs[self.run_of[first]], self.runs[self.run_of[middle]]
         dashes = (0, 0) if right.same_speaker else (left.dash_width, right.dash_width)
         labels = self._label(first, told), self._label(middle)
+        if dashes[0]:
+            # A dash that stands for a name is there already.
+            labels = labels[0] * (not left.dashed), labels[1] * (not right.dashed)
         best: tuple[Block, float] = ((), math.inf)
         spared = any(labels) and self._clear(last) and not self._pressed(first, last, told)
         for shown in (labels, (0, 0)) if spared else (labels,):

@@ -50,6 +50,16 @@ def fold(word: str) -> str:
     return "".join(sign for sign in plain if sign.isalnum()) or plain
 
 
+def straight(text: str) -> str:
+    """Return a text with straight apostrophes: whichever were typed, it says the same.
+
+    Example:
+        >>> straight("l’été")
+        "l'été"
+    """
+    return text.replace("’", "'")
+
+
 def rising(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Return the longest choice of pairs in which the second numbers rise; the first ones already do.
 

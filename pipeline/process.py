@@ -585,7 +585,7 @@ def _review(approved: Revision) -> Review | None:
 
 def _write(text: Text, shots_ms: tuple[int, ...], folder: Path, options: ProcessOptions) -> Written:
     transcript = apply_cuts(text.transcript, text.cuts)
-    cues = make_cues(transcript, options.captions, shots_ms)
+    cues = make_cues(transcript, options.captions, shots_ms, _seams(text))
     reviewed = text.provenance.review is not None
     edited = edit(transcript, text.session.glossary, options.terms, reviewed=reviewed)
     document = Document(
@@ -607,6 +607,12 @@ def _write(text: Text, shots_ms: tuple[int, ...], folder: Path, options: Process
         highlights=document.highlights,
         files=files,
     )
+
+
+def _seams(text: Text) -> tuple[int, ...]:
+    """Return where, on the clock of what is left, something was taken out."""
+    timeline = Timeline(duration_ms=text.transcript.duration_ms, cuts=text.cuts)
+    return timeline.map_ms([span.start_ms for span in timeline.removed])
 
 
 def _chapters(text: Text, edited: Transcript) -> tuple[Chapter, ...]:

@@ -17,7 +17,7 @@ from typing import Final
 
 from pipeline.cuts import HIDDEN, is_touched
 from pipeline.errors import ReturnedFileInvalid
-from pipeline.matching import fold, match
+from pipeline.matching import fold, match, straight
 from pipeline.messages import message
 from pipeline.render.reading import ReadFile, as_interpreted
 from pipeline.revisions import CorrectedTurn, Correction, Revision, Token
@@ -274,7 +274,12 @@ def _turns(
 
 
 def _as_it_was(text: str, words: Sequence[Word], origin: int | None) -> str:
-    """Return a word as it was where only spaces differ: captions may follow another typography than transcripts."""
-    if origin is None or _SPACES.sub("", text) != _SPACES.sub("", words[origin].text):
+    """Return a word as it was where only its typography differs: captions may follow another than transcripts."""
+    if origin is None or _untypeset(text) != _untypeset(words[origin].text):
         return text
     return words[origin].text
+
+
+def _untypeset(text: str) -> str:
+    """Return a word without spaces in it, its apostrophes straight."""
+    return straight(_SPACES.sub("", text))

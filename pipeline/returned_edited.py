@@ -21,7 +21,7 @@ from pipeline.captions import speaker_name
 from pipeline.cuts import left_by_cuts
 from pipeline.editing import Edited
 from pipeline.formatting import format_clock
-from pipeline.matching import fold, match
+from pipeline.matching import fold, match, straight
 from pipeline.render.comparison import mark_changes
 from pipeline.returned import Line, People, check_alike, labels_of, words_of
 from pipeline.returned_docx import Block
@@ -183,7 +183,7 @@ def _words(text: str) -> list[str]:
 
 
 def _parts(word: str) -> list[str]:
-    return [part for part in _PARTS.split(unicodedata.normalize("NFC", word)) if part]
+    return [part for part in _PARTS.split(unicodedata.normalize("NFC", straight(word))) if part]
 
 
 def _lines(blocks: Sequence[Block], units: Sequence[_Unit]) -> tuple[tuple[Line, ...], tuple[str, ...]]:

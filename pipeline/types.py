@@ -684,7 +684,8 @@ class Line:
         speaker: Key of the speaker, or ``None``.
         language: That it begins in.
         label: Name to be shown before the words, where the speaker changes.
-        dashed: Whether a dash alone says that the speaker changes, since the name comes with their next caption.
+        dashed: Whether a dash alone says that the speaker changes, since the name comes with their next caption, or was
+            shown before somebody else's answer.
     """
 
     words: tuple[Word, ...]
@@ -740,7 +741,7 @@ class Cue(Span):
 
     Attributes:
         id: Unique in the file, from ``1``.
-        lines: At least one, with words in at least one.
+        lines: At least one; without words where a name is shown alone, in the silence before them.
     """
 
     id: str
@@ -748,8 +749,8 @@ class Cue(Span):
 
     def __post_init__(self) -> None:
         Span.__post_init__(self)
-        if not any(line.words for line in self.lines):
-            raise ValueError("a cue needs words")
+        if not self.lines:
+            raise ValueError("a cue shows something")
 
     @property
     def words(self) -> tuple[Word, ...]:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pipeline.editing import Edited, edit
 from pipeline.editing.draft import parts
 from pipeline.editing.slips import is_protected
+from pipeline.matching import straight
 from pipeline.render.json import read_transcript
 from pipeline.types import LANGUAGES, Language, Transcript
 from tests.talk import any_transcripts, transcript
@@ -116,7 +117,7 @@ def test_fillers_go_and_leave_their_full_stop(language: Language, said: str, wri
     ],
 )
 def test_what_may_be_meant_stays(language: Language, said: str) -> None:
-    assert read(said, language) == said
+    assert straight(read(said, language)) == said
 
 
 def test_a_filler_that_is_a_glossary_term_stays() -> None:
@@ -131,7 +132,7 @@ def test_a_filler_that_is_a_glossary_term_stays() -> None:
         ("en", "We and and and they.", "We and they."),
         ("en", "A st- student came.", "A student came."),
         ("fr", "Je je pense que que oui.", "Je pense que oui."),
-        ("fr", "J' j'ai lu le le texte.", "J'ai lu le texte."),
+        ("fr", "J' j'ai lu le le texte.", "J’ai lu le texte."),
         ("fr", "Je euh je pense.", "Je pense."),
     ],
 )
@@ -160,7 +161,7 @@ def test_a_word_said_again_after_a_long_silence_stays() -> None:
         ("en", "so i think i'm right", "So I think I'm right"),
         ("en", "iPhone sales. eBay too. www.canada.ca is up.", "iPhone sales. eBay too. www.canada.ca is up."),
         ("en", "with Dr. roy and e.g. others", "With Dr. roy and e.g. others"),
-        ("fr", "l'été arrive. école finie… bientôt", "L'été arrive. École finie… bientôt"),
+        ("fr", "l'été arrive. école finie… bientôt", "L’été arrive. École finie… bientôt"),
     ],
 )
 def test_sentences_begin_with_a_capital(language: Language, said: str, written: str) -> None:
@@ -182,10 +183,16 @@ def test_sentences_begin_with_a_capital(language: Language, said: str, written: 
         ("À 14h30 ou 9h, environ", f"À 14{NBSP}h{NBSP}30 ou 9{NBSP}h, environ"),
         ("Environ 10 km.", f"Environ 10{NBSP}km."),
         ("Voir https://canada.ca, verset 10:30", "Voir https://canada.ca, verset 10:30"),
+        ("Aujourd'hui, l'été, qu' on dit d'«hier»", f"Aujourd’hui, l’été, qu’ on dit d’«{NBSP}hier{NBSP}»"),
+        ("Il fait 5'10, dit-il 'oui' et l’autre", "Il fait 5'10, dit-il 'oui' et l’autre"),
     ],
 )
 def test_french_is_set_as_in_canada(said: str, written: str) -> None:
     assert read(said, "fr") == written
+
+
+def test_english_keeps_the_apostrophes_that_were_recognised() -> None:
+    assert read("We don't, it's Anne's") == "We don't, it's Anne's"
 
 
 def test_english_marks_that_stand_alone_are_joined_without_a_space() -> None:
@@ -251,7 +258,7 @@ def test_a_word_before_a_dropped_filler_keeps_its_own_time() -> None:
         ("fr", "Dans le, dans le texte.", "Dans le texte."),
         ("fr", "Il faut que, il faut que ça change.", "Il faut que ça change."),
         ("fr", "Je suis, je suis allée voir.", "Je suis allée voir."),
-        ("fr", "Et c'est, et c'est une page.", "Et c'est une page."),
+        ("fr", "Et c'est, et c'est une page.", "Et c’est une page."),
         ("en", "And it is, and it is so.", "And it is so."),
     ],
 )
@@ -279,7 +286,7 @@ def test_a_phrase_broken_off_and_begun_again_is_left_once(language: Language, sa
     ],
 )
 def test_what_may_be_emphasis_negation_number_or_name_is_not_a_false_start(language: Language, said: str) -> None:
-    assert read(said, language) == said
+    assert straight(read(said, language)) == said
 
 
 @pytest.mark.parametrize(
@@ -313,7 +320,7 @@ def test_figures_take_the_form_of_their_language(language: Language, said: str, 
     ],
 )
 def test_a_figure_that_may_be_something_else_stays(language: Language, said: str) -> None:
-    assert read(said, language) == said.replace("$1.5", "$1,5")
+    assert straight(read(said, language)) == said.replace("$1.5", "$1,5")
 
 
 _RESTARTED = "we i don't need to not never two the Anne we- st- stay n'ai pas je que le deux Luc the, i, que… 10 and"
@@ -329,7 +336,7 @@ def restarts(draw: st.DrawFn) -> Transcript:
 
 
 def _protected(spoken: Transcript) -> Counter[str]:
-    cores = [(parts(word.text)[1].lower(), word.language) for word in spoken.words]
+    cores = [(straight(parts(word.text)[1].lower()), word.language) for word in spoken.words]
     return Counter(core for core, language in cores if is_protected(core, language))
 
 

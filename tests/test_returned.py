@@ -81,13 +81,13 @@ def test_a_name_in_small_letters_is_known_where_it_stands_before_a_colon() -> No
     assert revise(before, back(exported(before, "srt"), before, ".srt")) == before.transcript
 
 
-def test_spaces_that_another_typography_sets_are_no_correction() -> None:
-    made = revision(("S1", "Oui, vraiment? Bien sûr; merci!"))
+def test_spaces_and_apostrophes_that_another_typography_sets_are_no_correction() -> None:
+    made = revision(("S1", "Oui, vraiment? C'est sûr; merci!"))
     before = replace(made, transcript=replace(made.transcript, language="fr"))
     words = tuple(replace(word, language="fr") for word in before.transcript.words)
     turns = (replace(before.transcript.turns[0], words=words),)
     before = replace(before, transcript=replace(before.transcript, turns=turns))
-    text = exported(before, "srt", rules=load_all("fr-FR"))
+    text = exported(before, "srt", rules=load_all("fr-FR")).replace("'", "’")
     assert "vraiment\u202f?" in text
     assert revise(before, back(text, before, ".srt")) == before.transcript
 

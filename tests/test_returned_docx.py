@@ -152,6 +152,15 @@ def test_words_that_were_changed_replace_what_was_said_there() -> None:
     assert len(after.words) - len(kept) == 4
 
 
+def test_apostrophes_of_another_shape_are_no_correction_and_what_a_person_types_reads_as_typed() -> None:
+    assert corrected(revision(FRENCH), replacing(("aujourd’hui", "aujourd'hui"))) == FRENCH
+    before = revision(FRENCH)
+    file = changed(exported(before), replacing(("beaucoup", "d'abord")))
+    compared = back(file, before)
+    after = revise(before, compared.correction)
+    assert compared.unlike(edit(after).transcript) == ()
+
+
 def test_a_figure_that_is_several_words_as_said_is_replaced_whole() -> None:
     after = corrected(revision(FRENCH), replacing(("14\u00a0h", "15\u00a0h"), ("beaucoup", "infiniment")))
     assert texts(after) == [

@@ -195,6 +195,16 @@ def test_found_words_are_replaced_everywhere_at_once(reviewer: Reviewer, session
     assert " ".join(said(desk)).count("reply") == 3
 
 
+def test_either_apostrophe_finds_both(reviewer: Reviewer, sessions: dict[Language, Desk]) -> None:
+    page = reviewer.open(sessions["fr"].session_id)
+    found = """async () => {
+        const { findAll } = await import("/assets/model.js");
+        const blocks = [{ id: "a", text: "l'été, l’été, lété" }];
+        return ["l'été", "l’été"].map((wanted) => findAll({ blocks }, wanted).length);
+    }"""
+    assert page.evaluate(found) == [2, 2]
+
+
 def test_what_is_in_doubt_is_gone_to_read_out_and_heard(reviewer: Reviewer, sessions: dict[Language, Desk]) -> None:
     page = reviewer.open(sessions["en"].session_id)
     expect(page.locator("#doubts")).to_have_text("Passages in doubt: 2")

@@ -30,6 +30,9 @@ _FRENCH_INSIDE: Final = (
     (re.compile(rf"(?<=\d)[ {_NARROW}]?([%$])"), rf"{NBSP}\1"),
     (re.compile(r"\A(\d{1,2})h(\d{2})\b"), rf"\1{NBSP}h{NBSP}\2"),
     (re.compile(r"\A(\d{1,2})h\b"), rf"\1{NBSP}h"),
+    # Between letters, or where an elided word stands by itself: at the end of any other it may close a quotation.
+    (re.compile(r"(?<=[^\W\d_])'(?=[\w«])"), "’"),
+    (re.compile(r"\A((?:[ldjmtsnc]|(?:jus|lors|puis|quoi)?qu))'\Z", re.IGNORECASE), r"\1’"),
 )
 
 

@@ -2,7 +2,8 @@
 
 A document in, the text of an ``.html`` file out: what went is struck out, what came is underlined, and each change is
 followed by the rule that made it. Read without what is struck out, it is the edited transcript; read without what is
-underlined, the verbatim one.
+underlined, the verbatim one, but for the shape of French apostrophes: these are counted, for marks at every second word
+would hide what was done to words.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Final
 
 from pipeline.captions import speaker_name
 from pipeline.formatting import format_clock
+from pipeline.matching import straight
 from pipeline.messages import message
 from pipeline.render.document import Document
 from pipeline.render.html import escaped, page
@@ -108,8 +110,8 @@ def _turns(document: Document) -> Iterator[str]:
 
 def _shown(marked: Marked, language: Language) -> str:
     before, after = _text(marked.before), _text(marked.after)
-    if not marked.rules:
-        return before
+    if straight(marked.before) == straight(marked.after):
+        return after
     rules = ", ".join(escaped(_rule(rule, language)) for rule in marked.rules)
     came = f" <ins>{after}</ins>" if marked.after else ""
     return f"<del>{before}</del>{came} <small>[{rules}]</small>"

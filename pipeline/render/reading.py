@@ -83,6 +83,7 @@ class _Row:
         voice: As the format tells.
         dash: Whether it begins with one.
         label: The name after that, or ``None``.
+        marked: Whether the file says that these are no words.
     """
 
     pieces: tuple[Piece, ...]
@@ -90,31 +91,53 @@ class _Row:
     voice: str | None
     dash: bool
     label: str | None
+    marked: bool = False
 
 
 class _Speakers:
-    """Who speaks. Where no voice is told, a name holds until the next."""
+    """Who speaks. Where no voice is told, a name holds until the next, or until a dash goes back to the one before."""
 
     def __init__(self, *, voiced: bool) -> None:
         self.names: dict[str | None, str] = {}
         self._voiced = voiced
         self._current: str | None = None
+        self._before: str | None = None
         self._unnamed = 0
 
-    def of_rows(self, rows: Sequence[_Row], named_late: str | None) -> list[str | None]:
-        """Return the key of the speaker of each row of a caption, whose name may come with the next."""
+    def of_rows(self, rows: Sequence[_Row]) -> list[str | None]:
+        """Return the key of the speaker of each row of a caption."""
         answering = any(row.dash for row in rows[1:])
-        self._current = named_late or self._current
         return [self._of_row(row, answering=answering) for row in rows]
+
+    def after_dash(self, named_late: str | None) -> bool:
+        """Have somebody else speak, if that is what a dash alone says, and say whether it is.
+
+        Args:
+            named_late: Whom the next caption names.
+        """
+        if self._before is not None and named_late in {None, self._current}:
+            self._turn_to(self._before)
+        elif named_late is not None:
+            self._turn_to(named_late)
+        elif self._unnamed:
+            # Of people who answered each other without names it may be any.
+            self._before = self._current = None
+        else:
+            return False
+        return True
+
+    def _turn_to(self, speaker: str | None) -> None:
+        if speaker != self._current:
+            self._before, self._current = self._current, speaker
 
     def _of_row(self, row: _Row, *, answering: bool) -> str | None:
         if self._voiced:
-            self._current = row.voice
+            self._turn_to(row.voice)
         elif row.label is not None and (answering or not row.dash):
-            self._current = row.label
+            self._turn_to(row.label)
         elif row.dash and answering:
             # Nobody knows who this is, nor who goes on after it.
-            self._current = None
+            self._before = self._current = None
             self._unnamed += 1
             return f"?{self._unnamed}"
         if self._current is not None:
@@ -140,7 +163,7 @@ def as_interpreted(read: ReadFile, language: str, known: Iterable[str] = ()) -> 
     seen = tuple((cue, tuple(_rows(found, labels, marked=marked))) for cue, found in _seen(read, language))
     following = (*(rows for _, rows in seen[1:]), ())
     cues = tuple(
-        replace(cue, lines=_told_apart(rows, _named_late(rows, after), cue, speakers, language))
+        replace(cue, lines=_told_apart(rows, after, cue, speakers, language))
         for (cue, rows), after in zip(seen, following, strict=False)
     )
     return CaptionFile(language=language, cues=cues, names=tuple(speakers.names.items()), notes=read.notes)
@@ -174,31 +197,32 @@ def _seen(read: ReadFile, language: str) -> Iterator[tuple[Cue, ReadCue]]:
             yield Cue(id=str(number), start_ms=found.start_ms, end_ms=found.end_ms, lines=lines), found
 
 
-def _named_late(rows: Sequence[_Row], after: Sequence[_Row]) -> str | None:
-    """Return the name that the next caption has for whoever a dash alone says to speak here, where it has one."""
-    dashed = (
-        bool(rows) and rows[0].dash and rows[0].label is None and not any(row.dash or row.label for row in rows[1:])
-    )
-    return after[0].label if dashed and after and not after[0].dash else None
+def _is_dash_alone(rows: Sequence[_Row]) -> bool:
+    """Say whether a caption has a dash before its words and no name, and nobody answers in it."""
+    begins = bool(rows) and rows[0].dash and rows[0].label is None
+    return begins and not any(row.dash or row.label for row in rows[1:])
 
 
 def _told_apart(
-    rows: Sequence[_Row], named_late: str | None, cue: Cue, speakers: _Speakers, language: str
+    rows: Sequence[_Row], after: Sequence[_Row], cue: Cue, speakers: _Speakers, language: str
 ) -> tuple[Line, ...]:
     """Return the lines of a caption with dashes and labels taken off the words, where they are such."""
-    keys = speakers.of_rows(rows, named_late)
+    named_late = after[0].label if after and not after[0].dash else None
+    dashed = _is_dash_alone(rows) and (speakers.after_dash(named_late) or rows[0].marked)
+    keys = speakers.of_rows(rows)
     dialogue = len(set(keys)) > 1
     lines = []
     for row, key in zip(rows, keys, strict=True):
         # A dash that answers nobody is the writer's own.
-        apart = dialogue or not row.dash or named_late is not None
+        apart = dialogue or not row.dash or dashed
         words = tuple(_words(row.words if apart else row.pieces, cue, language))
         label = row.label if apart else None
         if words or label is not None:
             spoken = words[0].language if words else language
-            dashed = row.dash and named_late is not None
-            lines.append(Line(words=words, speaker=key, language=spoken, label=label, dashed=dashed))
-    return tuple(lines) if any(line.words for line in lines) else cue.lines
+            lines.append(Line(words=words, speaker=key, language=spoken, label=label, dashed=row.dash and dashed))
+    # A name alone announces whoever speaks next, if anybody does who has no other.
+    announced = bool(after) and after[0].label is None and not after[0].dash
+    return tuple(lines) if announced or any(line.words for line in lines) else cue.lines
 
 
 def _rows(found: ReadCue, labels: Container[str], *, marked: bool) -> Iterator[_Row]:
@@ -219,7 +243,7 @@ def _marked_row(pieces: tuple[Piece, ...], voice: str | None) -> _Row:
     dash = bool(leads) and _DASH.fullmatch(leads[0]) is not None
     label = " ".join(leads[1:] if dash else leads).rstrip(" \u00a0\u202f").removesuffix(":").rstrip(" \u00a0\u202f")
     words = tuple(piece for piece in pieces if not piece.lead)
-    return _Row(pieces=pieces, words=words, voice=voice, dash=dash, label=label or None)
+    return _Row(pieces=pieces, words=words, voice=voice, dash=dash, label=label or None, marked=True)
 
 
 def _plain_row(pieces: tuple[Piece, ...], voice: str | None, labels: Container[str]) -> _Row:

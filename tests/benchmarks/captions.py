@@ -57,7 +57,8 @@ class Judged:
         words: Words heard.
         lost: Of those, not in the file where they were, or more in it than were heard.
         by_label: Captions that would be read in time without their label: where, and how fast with it and without.
-        late: Captions whose label comes with the next, so that both are read in time.
+        ahead: Names that have a caption of their own, in the silence before.
+        dashed: Captions where a dash stands for the name, which comes with the next or was shown just before.
         broken: How often each rule was broken.
     """
 
@@ -67,13 +68,24 @@ class Judged:
     measured_good: int = 0
     words: int = 0
     lost: int = 0
-    late: int = 0
+    ahead: int = 0
+    dashed: int = 0
     by_label: list[str] = field(default_factory=list)
     broken: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: Judged) -> None:
         """Add another's sums to these."""
-        for name in ("cues", "good", "good_but_speech", "measured_good", "words", "lost", "late", "by_label"):
+        for name in (
+            "cues",
+            "good",
+            "good_but_speech",
+            "measured_good",
+            "words",
+            "lost",
+            "ahead",
+            "dashed",
+            "by_label",
+        ):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.broken += other.broken
 
@@ -97,7 +109,8 @@ def judge_ours(spoken: Transcript, rules: dict[str, CaptionRules], recording: st
     lost = max(differing(shown, _shown_in(end, writer(end)(written))) for end in _READ_BACK)
     judged = _summed(findings, len(cues))
     judged.by_label = [f"{recording} at {found}" for found in judged.by_label]
-    judged.late = sum(any(line.dashed for line in cue.lines) for cue in cues)
+    judged.ahead = sum(not cue.words for cue in cues)
+    judged.dashed = sum(any(line.dashed for line in cue.lines) for cue in cues)
     judged.words, judged.lost = len(kept), lost + differing(kept, [word.text for cue in cues for word in cue.words])
     judged.measured_good = _measured(writer(".srt")(written), rules[spoken.language])
     return judged
@@ -219,8 +232,9 @@ def report(bench: Bench) -> list[str]:
         "duration, gap, characters a second.",
         "",
         *table(head, [[TITLES[name], *_cells(each)] for name, each in scores.items()]),
-        f"Rules that ours break: {', '.join(broken) or 'none'}. {known.late} names come with the next caption of who "
-        f"speaks. Too fast only for the label of who speaks: {len(known.by_label) or 'none'}.",
+        f"Rules that ours break: {', '.join(broken) or 'none'}. {known.ahead} names have a caption of "
+        f"their own, in the silence before; for {known.dashed} a dash stands. Too fast only for the label of who "
+        f"speaks: {len(known.by_label) or 'none'}.",
         "",
         *(f"- {each}" for each in known.by_label),
         *([""] if known.by_label else []),

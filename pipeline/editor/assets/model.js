@@ -463,7 +463,7 @@ export function spokenAt(document, ms) {
 
 /* Search */
 
-/** Every place where a text is written: block and offset. */
+/** Every place where a text is written, with whichever apostrophes: block and offset. */
 export function findAll(document, wanted, { exact = false, whole = false } = {}) {
   if (!wanted) return [];
   // One apostrophe is as good as the other, and so is one space: keyboards have not all of them.
