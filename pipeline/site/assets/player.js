@@ -170,7 +170,8 @@ function changeSource(source) {
   const { currentTime, paused } = video;
   video.src = source.src;
   if (currentTime) video.currentTime = currentTime;
-  if (!paused) video.play().catch(() => {});
+  // Not sooner: WebKit would stand still at the moment that it went to.
+  if (!paused) video.addEventListener("loadedmetadata", () => video.play().catch(() => {}), { once: true });
 }
 
 function makePlayer(language, texts) {
@@ -185,6 +186,9 @@ function makePlayer(language, texts) {
   const speeds = SPEEDS.map((speed) => [`${speed}x`, texts["speed of"].replace("{1}", number.format(speed))]);
   const { id } = video;
   const player = videojs(video, {
+    // Drawn by the library, captions are alike everywhere and what a person chose of their look holds. Only where nothing
+    // but the element itself can fill the screen, as on a telephone, must its own captions go along.
+    html5: document.fullscreenEnabled ? { nativeTextTracks: false } : {},
     language,
     languages: { [language]: { ...texts, ...Object.fromEntries(speeds) } },
     sources: [picture],
@@ -337,6 +341,10 @@ function handOverFocus(player) {
  */
 export function enhance(language, texts) {
   const player = makePlayer(language, texts);
+  // Tracks that are left are shown by the browser, by a setting of the whole device; here they begin as they do elsewhere.
+  for (const { track } of video.querySelectorAll("track[default]")) track.mode = "showing";
+  // Chapters that the browser read before the player came give no sign of it any more.
+  player.ready(() => player.controlBar.chaptersMenu.update());
   // Another source must not lose the speed.
   video.addEventListener("ratechange", () => (video.defaultPlaybackRate = video.playbackRate));
   player.el().addEventListener("keydown", keepFocus, true);
