@@ -165,13 +165,21 @@ for (const [name, Part] of Object.entries({ CaptionsMenu, ChaptersMenu, SpeedMen
   videojs.registerComponent(name, Part);
 }
 
+/** The moment that a change of source has yet to go to. */
+let left = 0;
+
 /** Change between the recording and its sound alone, at the same moment. */
 function changeSource(source) {
   const { currentTime, paused } = video;
+  left = currentTime || left;
   video.src = source.src;
-  if (currentTime) video.currentTime = currentTime;
-  // Not sooner: WebKit would stand still at the moment that it went to.
-  if (!paused) video.addEventListener("loadedmetadata", () => video.play().catch(() => {}), { once: true });
+  // Not sooner: WebKit may stand still at a moment that it is told before it knows the recording.
+  const goOn = () => {
+    if (left) video.currentTime = left;
+    left = 0;
+  };
+  video.addEventListener("loadedmetadata", goOn, { once: true });
+  if (!paused) video.play().catch(() => {});
 }
 
 function makePlayer(language, texts) {
