@@ -1,4 +1,4 @@
-"""Style sheets say what each browser reads: what Safari or Firefox does not know has something before it that they do."""
+"""Style sheets say what each browser reads: before what Safari or Firefox does not know stands something that they do."""
 
 from __future__ import annotations
 
