@@ -1,4 +1,4 @@
-"""Style sheets say what each browser reads: before what Safari or Firefox does not know stands something that they do."""
+"""Style sheets say what each browser reads: whatever Safari or Firefox does not know has a plain form before it."""
 
 from __future__ import annotations
 
