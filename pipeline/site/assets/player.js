@@ -174,11 +174,20 @@ for (const [name, Part] of Object.entries({ CaptionsMenu, ChaptersMenu, SpeedMen
   videojs.registerComponent(name, Part);
 }
 
+/** The moment that a change of source has yet to go to. */
+let left = 0;
+
 /** Change between the recording and its sound alone, at the same moment. */
 function changeSource(source) {
   const { currentTime, paused } = video;
+  left = currentTime || left;
   video.src = source.src;
-  if (currentTime) video.currentTime = currentTime;
+  // Not sooner: WebKit may stand still at a moment that it is told before it knows the recording.
+  const goOn = () => {
+    if (left) video.currentTime = left;
+    left = 0;
+  };
+  video.addEventListener("loadedmetadata", goOn, { once: true });
   if (!paused) video.play().catch(() => {});
 }
 
@@ -215,6 +224,9 @@ function makePlayer(language, texts) {
   const { id } = video;
   const chapters = readTracks("chapters");
   const player = videojs(video, {
+    // Drawn by the library, captions are alike everywhere and what a person chose of their look holds. Only where nothing
+    // but the element itself can fill the screen, as on a telephone, must its own captions go along.
+    html5: document.fullscreenEnabled ? { nativeTextTracks: false } : {},
     language,
     languages: { [language]: { ...texts, ...Object.fromEntries(speeds) } },
     // What the element has loaded is taken as it is, at once; what is named here would be loaded after a while.
@@ -371,6 +383,10 @@ function handOverFocus(player) {
  */
 export function enhance(language, texts) {
   const player = makePlayer(language, texts);
+  // Tracks that are left are shown by the browser, by a setting of the whole device; here they begin as they do elsewhere.
+  for (const { track } of video.querySelectorAll("track[default]")) track.mode = "showing";
+  // Chapters that the browser read before the player came give no sign of it any more.
+  player.ready(() => player.controlBar.chaptersMenu.update());
   // Another source must not lose the speed.
   video.addEventListener("ratechange", () => (video.defaultPlaybackRate = video.playbackRate));
   player.el().addEventListener("keydown", keepFocus, true);

@@ -63,6 +63,8 @@ export function passageAt(ms) {
 
 /** Mark the passage being said and, unless the reader is elsewhere, bring it into sight. */
 function mark() {
+  // Between two sources the element is nowhere; where it was is where it will be.
+  if (!video.readyState && !video.currentTime) return;
   const found = passageAt(video.currentTime * 1000 + ROUNDING);
   if (found === current) return;
   current?.removeAttribute("aria-current");
