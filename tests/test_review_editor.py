@@ -12,7 +12,7 @@ from importlib.resources import files
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from pipeline.corrections import revise
 from pipeline.editor.wire import Sent, propose_for, read_correction, view_session
@@ -484,6 +484,65 @@ def test_a_suggestion_that_is_changed_is_the_persons_own_with_all_others(reviewe
     reviewer.open(session.id)
     page.locator("#chapters-title").click()
     expect(page.locator("#chapters-state")).to_contain_text("has no chapters")
+
+
+def test_a_title_typed_while_the_suggestions_are_asked_for_stands_among_them(
+    reviewer: Reviewer, server: Server
+) -> None:
+    spoken, _ = talk("en")
+    session, _ = reviewable("en", id="7" * 16)
+    desk = lay_out(server.root / "work", session, _of(session.id, spoken))
+    page = reviewer.page
+    asked: list[Route] = []
+
+    def hold(route: Route) -> None:
+        asked.append(route)
+
+    page.route("**/chapters?*", hold)
+    reviewer.open(session.id)
+    reviewer.caret_after(1, reviewer.text(1).split()[0])
+    page.keyboard.press("F8")
+    page.keyboard.type("Why plain ")
+    titles = page.locator("#chapters input")
+    expect(titles).to_have_count(1)
+    assert len(asked) == 1
+    asked[0].continue_()
+    expect(titles).to_have_count(4)
+    page.keyboard.type("words matter")
+    expect(page.locator("#chapters input:focus")).to_have_value("Why plain words matter")
+    # Kept as it is typed: the field need not be left.
+    reviewer.is_kept()
+    page.unroute("**/chapters?*")
+    reviewer.open(session.id)
+    page.locator("#chapters-title").click()
+    kept = [each.input_value() for each in titles.all()]
+    assert kept.index("Why plain words matter") == 1
+    assert len(kept) == 4
+    reviewer.save()
+    assert [title for _, title in marks(desk) or ()] == kept
+
+
+def test_a_title_left_empty_is_the_one_of_before_and_names_and_titles_being_typed_outlive_the_page(
+    reviewer: Reviewer, sessions: dict[Language, Desk]
+) -> None:
+    desk = sessions["en"]
+    chaptered(desk)
+    page = reviewer.open(desk.session_id)
+    page.locator("#chapters-title").click()
+    first = page.locator("#chapters input").first
+    first.press("End")
+    for _ in "Opening":
+        first.press("Backspace")
+    expect(first).to_have_value("")
+    first.press("Tab")
+    expect(first).to_have_value("Opening")
+    page.get_by_role("heading", name="Title", exact=True).click()
+    page.locator("#title-en").press_sequentially(" again")
+    page.get_by_label("Name of Speaker 2").press_sequentially("Daniel")
+    reviewer.open(desk.session_id)
+    expect(page.locator("#title")).to_contain_text("again")
+    expect(page.get_by_label("Name of Daniel")).to_have_value("Daniel")
+    reviewer.is_kept()
 
 
 def test_where_two_people_changed_the_chapters_ones_own_stand_whole_and_that_is_said(

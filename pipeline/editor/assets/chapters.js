@@ -7,24 +7,35 @@ import { button, byId, make } from "./dialogs.js";
 import { clock } from "./format.js";
 import { Refusal } from "./server.js";
 
+function titleIn(field) {
+  return field.value.trim().split(/ +/u).join(" ");
+}
+
 export class ChapterList {
   /**
-   * @param host document and session as they are now; apply(chapters) makes the next document, null for automatic
-   *   ones; suggest(revision) asks for those that the words give; here() gives the chapter that would begin at the
+   * @param host document and session as they are now; apply(chapters, kind) makes the next document, null for
+   *   automatic ones, as one step with what came just before of the same kind; suggest(revision) asks for those that the words give; here() gives the chapter that would begin at the
    *   caret, now() the moment that plays, play(ms) plays from one; say(key, data), announce(text), refused(refusal).
    */
   constructor(host) {
     this.host = host;
     this.list = byId("chapters");
+    // Begun before it is known what the words give: shown at once, so that a title can be typed while that is asked.
+    this.begun = [];
+    this.starts = new WeakMap();
     byId("chapter-add").addEventListener("click", () => this.add());
     byId("chapters-take").addEventListener("click", () => this.#settle(this.chapters));
     byId("chapters-automatic").addEventListener("click", () => this.#settle(null));
     byId("chapters-part").addEventListener("toggle", () => this.#wake());
   }
 
-  /** As shown: a person's own, else what is suggested, as far as it is known. */
+  /** As shown: a person's own, else what is suggested, as far as it is known, else what was begun meanwhile. */
   get chapters() {
-    return this.host.document.chapters ?? this.#suggested ?? [];
+    return this.#known ?? this.begun;
+  }
+
+  get #known() {
+    return this.host.document.chapters ?? this.#suggested;
   }
 
   get #suggested() {
@@ -33,20 +44,36 @@ export class ChapterList {
 
   /** Show the chapters of the document, where somebody looks. */
   show() {
-    const { document } = this.host;
+    if (this.begun.length && this.#known) {
+      this.#join();
+      return;
+    }
     if (!byId("chapters-part").open) return;
-    if (!document.chapters && !this.#suggested) this.#ask();
+    if (!this.#known) this.#ask();
     const { chapters } = this;
-    const own = document.chapters !== null;
+    const own = this.host.document.chapters !== null;
     byId("chapters-state").textContent = this.host.say(this.#state(own, chapters.length));
-    byId("chapters-take").hidden = own || !chapters.length;
+    byId("chapters-take").hidden = own || !this.#suggested?.length;
     byId("chapters-automatic").hidden = !own;
     if (this.shown === chapters) return;
     this.shown = chapters;
-    // Items stay where they are, so that whoever works in one by keyboard stays in it.
-    while (this.list.children.length > chapters.length) this.list.lastElementChild.remove();
-    while (this.list.children.length < chapters.length) this.list.append(this.#item(this.list.children.length));
-    chapters.forEach((chapter, at) => this.#fill(this.list.children[at], chapter));
+    this.#lay(chapters);
+  }
+
+  /** Each chapter keeps its item, so that whoever works in one by keyboard stays in it, wherever others come or go. */
+  #lay(chapters) {
+    const wanted = new Set(chapters.map((chapter) => chapter.start_ms));
+    const free = [...this.list.children].filter((item) => !wanted.has(this.starts.get(item)));
+    const items = new Map([...this.list.children].map((item) => [this.starts.get(item), item]));
+    const active = document.activeElement;
+    chapters.forEach((chapter, at) => {
+      const item = items.get(chapter.start_ms) ?? free.shift() ?? this.#item();
+      this.starts.set(item, chapter.start_ms);
+      if (this.list.children[at] !== item) this.list.insertBefore(item, this.list.children[at] ?? null);
+      this.#fill(item, chapter);
+    });
+    for (const item of free) item.remove();
+    if (document.activeElement !== active && active.isConnected) active.focus();
   }
 
   #state(own, count) {
@@ -75,17 +102,46 @@ export class ChapterList {
     this.show();
   }
 
-  #item(at) {
+  /** What was begun while the suggestions were asked for stands among them. */
+  #join() {
+    const { begun } = this;
+    this.begun = [];
+    const starts = new Set(begun.map((chapter) => chapter.start_ms));
+    this.host.apply([...this.#known.filter((chapter) => !starts.has(chapter.start_ms)), ...begun]);
+  }
+
+  #apply(chapters, kind) {
+    if (this.#known) {
+      this.host.apply(chapters, kind);
+      return;
+    }
+    this.begun = chapters;
+    this.show();
+  }
+
+  #item() {
     const { host } = this;
     const field = make("input", { className: "title", maxLength: 200, autocomplete: "off" });
-    field.addEventListener("change", () => this.#rename(at, field));
-    const time = button("", () => host.play(this.chapters[at].start_ms), { className: "time" });
+    const time = button("", () => host.play(this.starts.get(item)), { className: "time" });
     const actions = [
-      ["chapter_to_caret", () => this.#move(at, host.here().start_ms)],
-      ["chapter_to_now", () => this.#move(at, host.now())],
-      ["chapter_delete", () => this.#remove(at)],
+      ["chapter_to_caret", () => this.#move(item, host.here().start_ms)],
+      ["chapter_to_now", () => this.#move(item, host.now())],
+      ["chapter_delete", () => this.#remove(item)],
     ].map(([key, act]) => button(host.say(key), act, { className: "small act" }));
-    return make("li", {}, make("div", { className: "row chapter" }, time, field), make("div", { className: "row" }, ...actions));
+    const item = make("li", {}, make("div", { className: "row chapter" }, time, field), make("div", { className: "row" }, ...actions));
+    let before = "";
+    field.addEventListener("focus", () => (before = field.value));
+    // Taken as it is typed, so that it is kept like the text; a title left empty is the one of before.
+    field.addEventListener("input", () => this.#rename(item, titleIn(field)));
+    field.addEventListener("change", () => {
+      if (!titleIn(field)) this.#rename(item, before);
+      field.value = this.chapters[this.#at(item)].title;
+    });
+    return item;
+  }
+
+  #at(item) {
+    return this.chapters.findIndex((chapter) => chapter.start_ms === this.starts.get(item));
   }
 
   #fill(item, { start_ms: start, title, language }) {
@@ -93,48 +149,46 @@ export class ChapterList {
     const moment = clock(start);
     time.textContent = moment;
     time.setAttribute("aria-label", this.host.say("play_from", { time: moment }));
-    field.value = title;
+    if (titleIn(field) !== title) field.value = title;
     field.lang = language;
     field.setAttribute("aria-label", this.host.say("chapter_title", { time: moment }));
     for (const each of item.querySelectorAll(".act")) each.setAttribute("aria-label", `${each.textContent} ${title}`);
   }
 
-  #rename(at, field) {
+  #rename(item, title) {
+    const at = this.#at(item);
     const chapter = this.chapters[at];
-    const title = field.value.trim().split(/ +/u).join(" ");
-    field.value = title || chapter.title;
-    if (title && title !== chapter.title) this.host.apply(this.chapters.with(at, { ...chapter, title }));
+    if (title && title !== chapter.title) this.#apply(this.chapters.with(at, { ...chapter, title }), `title ${chapter.start_ms}`);
   }
 
-  #move(at, ms) {
+  #move(item, ms) {
     const start = this.#within(ms);
+    const at = this.#at(item);
     const chapter = this.chapters[at];
     if (this.chapters.some((each) => each !== chapter && each.start_ms === start)) this.host.announce(this.host.say("chapter_taken"));
     else {
-      this.host.apply(this.chapters.with(at, { ...chapter, start_ms: start }));
+      this.#apply(this.chapters.with(at, { ...chapter, start_ms: start }));
       this.host.announce(this.host.say("chapter_moved", { title: chapter.title, time: clock(start) }));
     }
   }
 
-  #remove(at) {
+  #remove(item) {
+    const at = this.#at(item);
     const { title } = this.chapters[at];
     this.#settle(this.chapters.toSpliced(at, 1));
     this.host.announce(this.host.say("chapter_gone", { title }));
   }
 
-  /** Begin a chapter at the caret, and let its title be typed. */
-  async add() {
+  /** Begin a chapter at the caret, and let its title be typed, at once. */
+  add() {
     const { start_ms: ms, title, language } = this.host.here();
     const start = this.#within(ms);
     byId("chapters-part").open = true;
-    if (!this.host.document.chapters && !this.#suggested) await this.#ask();
-    if (!this.host.document.chapters && !this.#suggested) return;
     if (!this.chapters.some((each) => each.start_ms === start)) {
-      this.host.apply([...this.chapters, { start_ms: start, title: title || clock(start), language }]);
+      this.#apply([...this.chapters, { start_ms: start, title: title || clock(start), language }]);
     }
     this.show();
-    const at = this.chapters.findIndex((each) => each.start_ms === start);
-    const field = this.list.children[at].querySelector(".title");
+    const field = [...this.list.children].find((item) => this.starts.get(item) === start).querySelector(".title");
     field.focus();
     field.select();
   }
@@ -146,7 +200,7 @@ export class ChapterList {
 
   /** Take over a list whose button may go with it: the focus waits at the heading. */
   #settle(chapters) {
-    this.host.apply(chapters);
+    this.#apply(chapters);
     byId("chapters-title").focus();
   }
 }

@@ -639,7 +639,7 @@ class Editor {
       get session() {
         return editor.session;
       },
-      apply: (chapters) => this.history.apply(model.withChapters(this.document, chapters)),
+      apply: (chapters, kind) => this.history.apply(model.withChapters(this.document, chapters), kind),
       suggest: (revision) => this.server.get("/chapters", { revision }),
       here: () => this.#chapterHere(),
       now: () => this.player.now,
@@ -922,14 +922,18 @@ class Editor {
     for (const [id, act] of Object.entries(actions)) byId(id).addEventListener("click", act);
     byId("speed").addEventListener("change", (event) => (byId("media").playbackRate = Number(event.target.value)));
     byId("history-part").addEventListener("toggle", (event) => event.target.open && this.#showHistory());
-    for (const each of ["en", "fr"]) byId(`title-${each}`).addEventListener("change", () => this.#retitle());
+    for (const each of ["en", "fr"]) byId(`title-${each}`).addEventListener("input", () => this.#retitle());
     for (const event of ["play", "pause"]) byId("media").addEventListener(event, () => this.#showPlaying());
     this.#showPlaying();
     document.addEventListener("keydown", (event) => this.#onKey(event));
     document.addEventListener("selectionchange", () => this.#onSelection());
     byId("pane").addEventListener("input", () => (this.typedAt = performance.now()));
     document.addEventListener("visibilitychange", () => document.hidden && this.#leave());
-    addEventListener("pagehide", () => this.#leave());
+    addEventListener("pagehide", () => {
+      // A name that is being typed counts as given.
+      document.activeElement?.blur();
+      this.#leave();
+    });
   }
 
   /** What was done last counts: words that are selected, or a stretch of the sound. */
@@ -951,7 +955,7 @@ class Editor {
 
   #retitle() {
     const title = { en: byId("title-en").value.trim() || null, fr: byId("title-fr").value.trim() || null };
-    this.history.apply(model.withTitle(this.document, title.en || title.fr ? title : null));
+    this.history.apply(model.withTitle(this.document, title.en || title.fr ? title : null), "title");
   }
 
   #onKey(event) {
