@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from models.gpu import fitting, free_memory
-from models.parallel import return_memory, share_heaps, threads_given
+from models.parallel import keep_memory, return_memory, threads_given
 from models.torchaudio_loader import load_torchaudio
 from pipeline.errors import DiarizationFailed, OutOfMemory, SetUpError
 from pipeline.ports import Progress, Waveform
@@ -215,7 +215,7 @@ def _open(
     threads: int,
     read: Callable[[Waveform], object],
 ) -> PyannoteDiarizer:
-    share_heaps()
+    keep_memory()
     with _quiet():
         _import_pyannote()
         device = _device(options)

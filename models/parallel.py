@@ -18,8 +18,13 @@ from typing import Final, TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+_TRIM_FROM: Final = -1
+_MAP_FROM: Final = -3
 _MOST_HEAPS: Final = -8
-"""The number by which mallopt knows M_ARENA_MAX."""
+"""The numbers by which mallopt knows M_TRIM_THRESHOLD, M_MMAP_THRESHOLD and M_ARENA_MAX."""
+
+_KEPT_UP_TO: Final = 2**30
+"""Bytes; the scores of attention over 30 s take 72 MB a layer."""
 
 
 def threads_given() -> int:
@@ -29,18 +34,21 @@ def threads_given() -> int:
     return os.cpu_count() or 1
 
 
-def share_heaps() -> None:
-    """Let threads share as many heaps as there are cores, where the C library is glibc.
+def keep_memory() -> None:
+    """Let what is freed serve the next request, where the C library is glibc; :func:`return_memory` gives it back.
 
-    It would give every thread one, and what a thread of one recording frees would not serve those of the next: a
-    process that hears one recording after the other grew by 100 MB each time.
+    It would ask the system for every piece of over 32 MB anew, which clears it page by page: 400 MB for each window of
+    Whisper's, for as long as the work itself takes. And it would give every thread a heap of its own, of which none
+    holds a piece of over 64 MB, nor what a thread of another recording has freed.
     """
     with suppress(AttributeError, OSError):
-        ctypes.CDLL(None).mallopt(_MOST_HEAPS, threads_given())
+        settings = ctypes.CDLL(None).mallopt
+        for setting, value in ((_MOST_HEAPS, 1), (_MAP_FROM, _KEPT_UP_TO), (_TRIM_FROM, _KEPT_UP_TO)):
+            settings(setting, value)
 
 
 def return_memory() -> None:
-    """Give what was freed back to the system, where the C library is glibc, which would keep it for later."""
+    """Give what was freed back to the system, where the C library is glibc: see :func:`keep_memory`."""
     with suppress(AttributeError, OSError):
         ctypes.CDLL(None).malloc_trim(0)
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.gpu import fitting, free_memory
-from models.parallel import map_in_order, return_memory, share_heaps, threads_given
+from models.parallel import keep_memory, map_in_order, return_memory, threads_given
 from pipeline.errors import OutOfMemory, RecognitionFailed, SetUpError, TribuneError
 from pipeline.ports import Clip, Decoded, Waveform
 from pipeline.types import ModelUse, Span, Word
@@ -121,7 +121,7 @@ def open_recognizer(folder: Path, *, model: ModelUse, options: WhisperOptions | 
         OutOfMemory: The model does not fit.
     """
     options = options or WhisperOptions()
-    share_heaps()
+    keep_memory()
     missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:
         raise SetUpError("speech.weights_missing", {"folder": str(folder), "files": ", ".join(missing)})
