@@ -44,7 +44,7 @@ FILES: Final = ("model.bin", "config.json", "tokenizer.json")
 
 _FRAME_MS: Final = 10
 _FRAMES: Final = WINDOW_MS // _FRAME_MS
-_SHORT_FRAMES: Final = _FRAMES * 2 // 3
+_SHORT_FRAMES: Final = (_FRAMES // 2, _FRAMES * 2 // 3)
 _PADDING_FRAMES: Final = 100
 _VAD_FRAME: Final = 512
 _VAD_FRAME_MS: Final = _VAD_FRAME * 1000 // SAMPLE_RATE
@@ -546,7 +546,7 @@ def _engine(folder: Path, options: WhisperOptions, device: str) -> WhisperModel:
 
 def _padded_frames(frames: int) -> int:
     """Return how many frames to encode so many in: half the padding does as well in half the time, none makes loops."""
-    return _SHORT_FRAMES if frames + _PADDING_FRAMES <= _SHORT_FRAMES else _FRAMES
+    return next((length for length in _SHORT_FRAMES if frames + _PADDING_FRAMES <= length), _FRAMES)
 
 
 def _padded(samples: int) -> int:
