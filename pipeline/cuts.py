@@ -140,10 +140,8 @@ def follow_words(before: Transcript, after: Transcript, cuts: tuple[Cut, ...]) -
     words = _where_cuts_can_follow(before.words, after.words, hidden)
     grown = _grown(cuts, hidden, words)
     for at, (word, was) in enumerate(zip(words, before.words, strict=True)):
-        met = None if hidden[at] or was.timed != "interpolated" else _touched(word, grown)
-        if met is not None:
-            ahead = was.start_ms < cuts[grown.index(met)].start_ms
-            words[at] = _beside(word, met, ahead=ahead)
+        if not hidden[at] and was.timed == "interpolated":
+            words[at] = _beside(word, grown, bisect_right(cuts, was.start_ms, key=lambda cut: cut.start_ms))
     ordered = iter(words)
     turns = tuple(replace(turn, words=tuple(next(ordered) for _ in turn.words)) for turn in after.turns)
     return replace(after, turns=turns), grown
@@ -221,11 +219,15 @@ def _grown(cuts: Sequence[Cut], hidden: Sequence[Cut | None], words: Sequence[Wo
     return tuple(replace(cut, start_ms=a, end_ms=b) for cut, (a, b) in zip(cuts, spans, strict=True))
 
 
-def _beside(word: Word, cut: Cut, *, ahead: bool) -> Word:
-    """Return a word just ahead of a cut, or behind it."""
-    if ahead:
-        return replace(word, start_ms=min(word.start_ms, max(cut.start_ms - 1, 0)), end_ms=min(word.end_ms, cut.start_ms))
-    return replace(word, start_ms=cut.end_ms, end_ms=max(word.end_ms, cut.end_ms))
+def _beside(word: Word, cuts: Sequence[Cut], after: int) -> Word:
+    """Return a word that stays between so many cuts and the next one."""
+    floor_ms = cuts[after - 1].end_ms if after else 0
+    start_ms = max(word.start_ms, floor_ms)
+    end_ms = max(word.end_ms, start_ms)
+    if after < len(cuts):
+        top_ms = cuts[after].start_ms
+        start_ms, end_ms = max(0, min(start_ms, top_ms - 1)), min(end_ms, top_ms)
+    return replace(word, start_ms=start_ms, end_ms=end_ms)
 
 
 def _left(turn: Turn, cuts: Sequence[Cut]) -> tuple[Word, ...]:

@@ -392,7 +392,7 @@ def _publish_reviewed(
             keep=lambda found: found != transcript,
             turn=lambda: work.engines.turn("align"),
         )
-        transcript = aligned.result
+        transcript, cuts = follow_words(transcript, aligned.result, cuts)
         timings = (*timings, aligned.timing)
     languages = dict.fromkeys((transcript.language, *languages_heard(transcript.words, session)))
     text = Text(
