@@ -225,7 +225,9 @@ TTML = """<?xml version="1.0" encoding="UTF-8"?>
 def test_webvtt_of_others_is_in_the_language_of_its_heading(tmp_path: Path) -> None:
     path = tmp_path / "video.vtt"
     # No word of it would tell.
-    path.write_bytes(b"\xef\xbb\xbfWEBVTT\r\nKind: captions\r\nLanguage: fr-CA\r\n\r\n00:01.000 --> 00:02.000\r\nBravo!\r\n")
+    path.write_bytes(
+        b"\xef\xbb\xbfWEBVTT\r\nKind: captions\r\nLanguage: fr-CA\r\n\r\n00:01.000 --> 00:02.000\r\nBravo!\r\n"
+    )
     assert open_captions(path.read_bytes(), path.name).language == "fr-CA"
     assert tribune("convert", path, tmp_path / "video.ttml")[0] == 0
     assert 'xml:lang="fr-CA"' in (tmp_path / "video.ttml").read_text(encoding="utf-8")
