@@ -32,6 +32,7 @@ class Finding:
         limit: What it should have.
         lead: Of the rule ``speed``, how many of the characters only tell who speaks: dashes and labels.
         words_measured: … and at how many characters a second the words alone would be read.
+        parted: Of the rule ``pair``, the words on either side of the break.
     """
 
     rule: str
@@ -41,6 +42,7 @@ class Finding:
     limit: float
     lead: int = 0
     words_measured: float | None = None
+    parted: tuple[str, str] = ("", "")
 
     @property
     def for_name(self) -> bool:
@@ -57,7 +59,8 @@ class Finding:
         data = {name: f"{figure:g}" for name, figure in figures.items()}
         if language == "fr":
             data = {name: figure.replace(".", ",") for name, figure in data.items()}
-        return message(key, language, cue=self.cue_id, **data)
+        first, second = self.parted
+        return message(key, language, cue=self.cue_id, first=first, second=second, **data)
 
 
 def lint(
@@ -81,7 +84,7 @@ def lint(
         found += _text(cue, apart, own, language)
         found += _time(cue, own)
         found += _neighbours(cue, after, own)
-    found += _pairs(cues, rules)
+    found += _pairs(told or cues, rules)
     order = {cue.id: position for position, cue in enumerate(cues)}
     return tuple(sorted(found, key=lambda finding: order[finding.cue_id]))
 
@@ -142,9 +145,11 @@ def _pairs(cues: Sequence[Cue], rules: Rules) -> Iterator[Finding]:
     lines = ((cue, line) for cue in cues for line in cue.lines if line.words)
     for (_, language), group in groupby(lines, key=lambda pair: (pair[1].speaker, pair[1].language)):
         run = tuple(group)
-        ranks = rank_breaks([word for _, line in run for word in line.words], rules_for(rules, language).words)
+        words = [word for _, line in run for word in line.words]
+        ranks = rank_breaks(words, rules_for(rules, language).words)
         at = 0
         for (cue, line), _ in pairwise(run):
             at += len(line.words)
             if ranks[at - 1] >= Break.PROTECTED:
-                yield _finding(cue, "pair", float(ranks[at - 1]), float(Break.POOR))
+                finding = _finding(cue, "pair", float(ranks[at - 1]), float(Break.POOR))
+                yield replace(finding, parted=(visible_word(words[at - 1]), visible_word(words[at])))

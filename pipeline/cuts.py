@@ -123,6 +123,30 @@ def move_chapters(chapters: Sequence[Chapter], timeline: Timeline) -> tuple[Chap
     return tuple(replace(chapter, start_ms=a, end_ms=b) for chapter, a, b in moved if a < b)
 
 
+def follow_words(before: Transcript, after: Transcript, cuts: tuple[Cut, ...]) -> tuple[Transcript, tuple[Cut, ...]]:
+    """Return words that were looked for in the sound, and cuts that hide the very words that they hid before.
+
+    What a cut hid where it was thought to be is hidden where it is heard, too: the cut grows. A word that it did not
+    hide makes room for it, since whoever approved the cut saw that word stay.
+
+    Args:
+        before: As it was when the cuts were made; where its interpolated words are heard was not known.
+        after: The same words, those where they are heard.
+        cuts: In order, apart.
+    """
+    if not cuts:
+        return after, cuts
+    hidden = [_touched(word, cuts) for word in before.words]
+    words = _where_cuts_can_follow(before.words, after.words, hidden)
+    grown = _grown(cuts, hidden, words)
+    for at, (word, was) in enumerate(zip(words, before.words, strict=True)):
+        if not hidden[at] and was.timed == "interpolated":
+            words[at] = _beside(word, grown, bisect_right(cuts, was.start_ms, key=lambda cut: cut.start_ms))
+    ordered = iter(words)
+    turns = tuple(replace(turn, words=tuple(next(ordered) for _ in turn.words)) for turn in after.turns)
+    return replace(after, turns=turns), grown
+
+
 def left_by_cuts(transcript: Transcript, cuts: tuple[Cut, ...]) -> tuple[int | None, ...]:
     """Return the index of each word that :func:`apply_cuts` leaves, in the transcript; none for one that hides."""
     found: list[int | None] = []
@@ -151,9 +175,59 @@ def _mapped(ms: int, after: int, removed: Sequence[Span], gone: Sequence[int]) -
 def _touched(span: Span, cuts: Sequence[Cut]) -> Cut | None:
     """Return the cut that a span meets."""
     after = bisect_right(cuts, span.start_ms, key=lambda cut: cut.end_ms)
-    if after < len(cuts) and cuts[after].start_ms < max(span.end_ms, span.start_ms + 1):
+    if after < len(cuts) and cuts[after].start_ms < _shown_until(span):
         return cuts[after]
     return None
+
+
+def _where_cuts_can_follow(before: Sequence[Word], after: Sequence[Word], hidden: Sequence[Cut | None]) -> list[Word]:
+    """Return words where they are heard, but those where they were that a cut could only follow over other words."""
+    found: list[Word] = []
+    for interpolated, run in groupby(range(len(before)), key=lambda at: before[at].timed == "interpolated"):
+        indices = list(run)
+        first, then = indices[0], indices[-1] + 1
+        floor_ms = before[first - 1].end_ms if first and not hidden[first - 1] else 0
+        follows = all(
+            floor_ms <= after[at].start_ms
+            and (then == len(before) or hidden[then] or _shown_until(after[at]) <= before[then].start_ms)
+            for at in indices
+            if interpolated and hidden[at]
+        )
+        found += (after if follows else before)[first:then]
+    return found
+
+
+def _shown_until(span: Span) -> int:
+    """Return until when a cut has to last that hides a span, which may take no time."""
+    return max(span.end_ms, span.start_ms + 1)
+
+
+def _grown(cuts: Sequence[Cut], hidden: Sequence[Cut | None], words: Sequence[Word]) -> tuple[Cut, ...]:
+    """Return cuts that reach as far as the words that they hide."""
+    reached = {cut: (cut.start_ms, cut.end_ms) for cut in cuts}
+    for cut, word in zip(hidden, words, strict=True):
+        if cut is not None:
+            first_ms, last_ms = reached[cut]
+            reached[cut] = min(first_ms, word.start_ms), max(last_ms, _shown_until(word))
+    spans = [reached[cut] for cut in cuts]
+    for at in range(1, len(cuts)):
+        (one_ms, first_end_ms), (other_ms, end_ms) = spans[at - 1 : at + 1]
+        if other_ms < first_end_ms:
+            # Between where both were: each goes on with what the other had reached beyond that.
+            border_ms = max(other_ms, cuts[at - 1].end_ms)
+            spans[at - 1 : at + 1] = [(one_ms, border_ms), (border_ms, max(first_end_ms, end_ms))]
+    return tuple(replace(cut, start_ms=a, end_ms=b) for cut, (a, b) in zip(cuts, spans, strict=True))
+
+
+def _beside(word: Word, cuts: Sequence[Cut], after: int) -> Word:
+    """Return a word that stays between so many cuts and the next one."""
+    floor_ms = cuts[after - 1].end_ms if after else 0
+    start_ms = max(word.start_ms, floor_ms)
+    end_ms = max(word.end_ms, start_ms)
+    if after < len(cuts):
+        top_ms = cuts[after].start_ms
+        start_ms, end_ms = max(0, min(start_ms, top_ms - 1)), min(end_ms, top_ms)
+    return replace(word, start_ms=start_ms, end_ms=end_ms)
 
 
 def _left(turn: Turn, cuts: Sequence[Cut]) -> tuple[Word, ...]:

@@ -23,7 +23,7 @@ from pipeline.caption_rules import CaptionRules
 from pipeline.captions import make_cues
 from pipeline.chapters import make_chapters
 from pipeline.checkpoints import Checkpoints, Finished, Turn
-from pipeline.cuts import Timeline, apply_cuts, move_chapters
+from pipeline.cuts import Timeline, apply_cuts, follow_words, move_chapters
 from pipeline.details import Tags
 from pipeline.editing import Edited, edit
 from pipeline.enrolment import EnrolledVoice, enrolled_for
@@ -382,7 +382,7 @@ def _publish_reviewed(
     work: Work, session: Session, sound: Sound, approved: Revision, timings: tuple[Timing, ...]
 ) -> Publication:
     """Publish what somebody stands by, its new words where they are heard."""
-    transcript = approved.transcript
+    transcript, cuts = approved.transcript, approved.cuts
     if any(word.timed == "interpolated" for word in transcript.words):
         aligned = work.run(
             "align",
@@ -392,13 +392,14 @@ def _publish_reviewed(
             keep=lambda found: found != transcript,
             turn=lambda: work.engines.turn("align"),
         )
-        transcript, timings = aligned.result, (*timings, aligned.timing)
+        transcript, cuts = follow_words(transcript, aligned.result, cuts)
+        timings = (*timings, aligned.timing)
     languages = dict.fromkeys((transcript.language, *languages_heard(transcript.words, session)))
     text = Text(
         session=replace(session, languages=tuple(languages), title=approved.title or session.title),
         transcript=transcript,
         provenance=replace(approved.provenance, review=_review(approved)),
-        cuts=approved.cuts,
+        cuts=cuts,
         chapters=approved.chapters,
     )
     return _publish_text(work, sound, text, timings)

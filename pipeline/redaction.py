@@ -50,6 +50,9 @@ _SPOKEN: Final = {
     "une": 1,
     "vingts": 20,
 }
+_HUNDRED: Final = frozenset({"hundred", "cent", "cents"})
+_TIMES: Final = {"double": 2, "triple": 3}
+_TOLL_FREE: Final = 800
 _BETWEEN: Final = frozenset({"and", "et", "dash", "hyphen", "tiret", "space", "espace", "area", "code"})
 """Words that come between the digits of one number."""
 
@@ -193,7 +196,36 @@ def _digits(words: Sequence[Word], texts: Sequence[str], at: int) -> Iterator[tu
 
 
 def _spoken(texts: Sequence[str], at: int) -> tuple[str, int] | None:
-    """Return the digits of one number from 0 to 99 as it is spoken, and the word after it."""
+    """Return the digits of a number as it is spoken ("cinq cent dix", "double five"), and the word after it."""
+    if texts[at] in _TIMES and (single := _below_hundred(texts, at + 1)) and single[0] <= _DIGIT:
+        return str(single[0]) * _TIMES[texts[at]], single[1]
+    hundreds = _hundreds(texts, at)
+    if hundreds is None:
+        below = _below_hundred(texts, at)
+        return (str(below[0]), below[1]) if below else None
+    value, after = hundreds
+    place = after + (texts[after : after + 1] in (["and"], ["et"]))
+    rest = _below_hundred(texts, place)
+    # "Eight hundred" is a number of its own before the digits of a toll-free one.
+    if rest and rest[0] and not (value == _TOLL_FREE and rest[0] <= _DIGIT) and not _hundreds(texts, place):
+        return str(value + rest[0]), rest[1]
+    return str(value), after
+
+
+def _hundreds(texts: Sequence[str], at: int) -> tuple[int, int] | None:
+    """Return hundreds as they are spoken and the word after them."""
+    if texts[at : at + 1] == ["cent"]:
+        return 100, at + 1
+    count = _SPOKEN.get(texts[at], 0) if at < len(texts) else 0
+    if 0 < count <= _DIGIT and not _HUNDRED.isdisjoint(texts[at + 1 : at + 2]):
+        return 100 * count, at + 2
+    return None
+
+
+def _below_hundred(texts: Sequence[str], at: int) -> tuple[int, int] | None:
+    """Return one number from 0 to 99 as it is spoken, and the word after it."""
+    if at >= len(texts):
+        return None
     parts = [part for part in texts[at].split("-") if part != "et"]
     numbers = [_SPOKEN[part] for part in parts if part in _SPOKEN]
     if not numbers or len(numbers) < len(parts):
@@ -201,14 +233,14 @@ def _spoken(texts: Sequence[str], at: int) -> tuple[str, int] | None:
     at += 1
     while (place := at + (texts[at : at + 1] == ["et"])) < len(texts):
         number = _SPOKEN.get(texts[place], 0)
-        if not _goes_on(numbers, number):
+        if not _goes_on(numbers, number) or not _HUNDRED.isdisjoint(texts[place + 1 : place + 2]):
             break
         numbers.append(number)
         at = place + 1
     value = numbers[0]
     for number in numbers[1:]:
         value = value * number if (value, number) == (_FOUR, _SCORE) else value + number
-    return str(value), at
+    return value, at
 
 
 def _goes_on(numbers: Sequence[int], number: int) -> bool:

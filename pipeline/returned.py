@@ -20,6 +20,7 @@ from pipeline.errors import ReturnedFileInvalid
 from pipeline.matching import fold, match, straight
 from pipeline.messages import message
 from pipeline.render.reading import ReadFile, as_interpreted
+from pipeline.render.srt import inert
 from pipeline.revisions import CorrectedTurn, Correction, Revision, Token
 from pipeline.speakers import speaker_label
 from pipeline.types import LANGUAGES, Language, Speaker, Transcript, Word
@@ -109,7 +110,7 @@ def correction_of(lines: Sequence[Line], revision: Revision) -> Correction:
     words = revision.transcript.words
     hidden = [at for at, word in enumerate(words) if is_touched(word, revision.cuts)]
     left = sorted(set(range(len(words))) - set(hidden))
-    pairs = match([words[at].text for at in left], [text for _, text in tokens])
+    pairs = match([inert(words[at].text) for at in left], [inert(text) for _, text in tokens])
     check_alike(len(pairs), len(left), len(tokens))
     was = {to: left[at] for at, to in pairs}
     people = People.of(lines, tokens, was, revision.transcript)
@@ -274,12 +275,12 @@ def _turns(
 
 
 def _as_it_was(text: str, words: Sequence[Word], origin: int | None) -> str:
-    """Return a word as it was where only its typography differs: captions may follow another than transcripts."""
+    """Return a word as it was where only its typography differs, or signs that SRT has to do without."""
     if origin is None or _untypeset(text) != _untypeset(words[origin].text):
         return text
     return words[origin].text
 
 
 def _untypeset(text: str) -> str:
-    """Return a word without spaces in it, its apostrophes straight."""
-    return straight(_SPACES.sub("", text))
+    """Return a word without spaces in it, its apostrophes straight and its signs those of SRT."""
+    return inert(straight(_SPACES.sub("", text)))

@@ -126,7 +126,7 @@ class Desk:
         """
         before = self.revision(based_on)
         if not Timeline(duration_ms=before.transcript.duration_ms, cuts=correction.cuts).kept_ms:
-            raise CorrectionInvalid("review.correction_invalid", {"detail": "cuts"})
+            raise CorrectionInvalid("review.nothing_left")
         if any(chapter.end_ms > before.transcript.duration_ms for chapter in correction.chapters or ()):
             raise CorrectionInvalid("review.correction_invalid", {"detail": "chapters"})
         made = replace(

@@ -222,6 +222,17 @@ TTML = """<?xml version="1.0" encoding="UTF-8"?>
 </tt:tt>"""
 
 
+def test_webvtt_of_others_is_in_the_language_of_its_heading(tmp_path: Path) -> None:
+    path = tmp_path / "video.vtt"
+    # No word of it would tell.
+    path.write_bytes(
+        b"\xef\xbb\xbfWEBVTT\r\nKind: captions\r\nLanguage: fr-CA\r\n\r\n00:01.000 --> 00:02.000\r\nBravo!\r\n"
+    )
+    assert open_captions(path.read_bytes(), path.name).language == "fr-CA"
+    assert tribune("convert", path, tmp_path / "video.ttml")[0] == 0
+    assert 'xml:lang="fr-CA"' in (tmp_path / "video.ttml").read_text(encoding="utf-8")
+
+
 def test_ttml_of_others_is_read_whatever_way_it_tells_the_time() -> None:
     captions = ours(TTML, "x.xml", "fr")
     assert seen(captions) == [
@@ -379,6 +390,17 @@ def test_lint_tells_in_any_file_what_of_a_speed_is_the_name(tmp_path: Path, end:
     file = tmp_path / f"x{end}"
     file.write_text(WRITERS[end](document(spoken).captions), encoding="utf-8")
     assert "10 of its characters only tell who speaks" in tribune("lint", file)[1]
+
+
+def test_lint_names_the_words_that_a_break_parts_and_lets_people_answer_each_other() -> None:
+    text = "1\n00:00:01,000 --> 00:00:04,000\nWe read all of the\nminutes today.\n\n"
+    text += "2\n00:00:05,000 --> 00:00:08,000\n- Anna: We read the\n- Paul: Minutes?\n"
+    read = opened(text, "a.srt").read
+    told = as_interpreted(read, "en").cues
+    pairs = [each for each in lint(as_shown(read, "en").cues, load_all(), told=told) if each.rule == "pair"]
+    assert [each.parted for each in pairs] == [("the", "minutes")]
+    assert "between “the” and “minutes”" in pairs[0].explain("en")
+    assert "entre «\u00a0the\u00a0» et «\u00a0minutes\u00a0»" in pairs[0].explain("fr")
 
 
 def test_lint_measures_what_a_viewer_sees() -> None:

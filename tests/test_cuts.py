@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 from hypothesis import given
@@ -9,9 +10,9 @@ from hypothesis import strategies as st
 
 from config.caption_rules import load_all
 from pipeline.captions import make_cues
-from pipeline.cuts import HIDDEN, Timeline, apply_cuts, move_chapters
+from pipeline.cuts import HIDDEN, Timeline, apply_cuts, follow_words, left_by_cuts, move_chapters
 from pipeline.revisions import Cut
-from pipeline.types import Chapter, NameProposal, Notice, Span, Speaker, Transcript
+from pipeline.types import Chapter, NameProposal, Notice, Span, Speaker, Transcript, Turn, Word
 from tests.test_corrections import revision
 
 DURATION_MS = 10_000
@@ -71,6 +72,68 @@ def test_chapters_move_with_what_is_left_and_only_those_go_of_which_nothing_is(
     assert {chapter.title: chapter.duration_ms for chapter in moved} == {key: ms for key, ms in left.items() if ms}
     assert all(one.end_ms == other.start_ms for one, other in pairwise(moved))
     assert not moved or moved[-1].end_ms == timeline.kept_ms
+
+
+@st.composite
+def typed_and_heard(draw: st.DrawFn) -> tuple[Transcript, Transcript]:
+    """Words that were typed between known ones, at even distances and where they are heard."""
+    before: list[Word] = []
+    heard: list[Word] = []
+    for number in range(draw(st.integers(2, 6))):
+        start_ms = 1_600 * number
+        known = Word(start_ms=start_ms, end_ms=start_ms + 400, text=f"k{number}", probability=1.0, language="en")
+        before.append(known)
+        heard.append(known)
+        count = draw(st.integers(0, 4))
+        moments = sorted(draw(st.lists(st.integers(400, 1_600), min_size=2 * count, max_size=2 * count)))
+        for at in range(count):
+            first_ms, last_ms = (start_ms + 400 + 1_200 * part // count for part in (at, at + 1))
+            typed = replace(known, start_ms=first_ms, end_ms=last_ms, text=f"t{number}{at}", timed="interpolated")
+            before.append(typed)
+            found = (start_ms + moments[2 * at], start_ms + moments[2 * at + 1])
+            heard.append(replace(typed, start_ms=found[0], end_ms=found[1], timed="aligned"))
+    made = [
+        Transcript(
+            session_id="a" * 16,
+            language="en",
+            duration_ms=DURATION_MS,
+            turns=(Turn(speaker="S1", words=tuple(words)),),
+            speakers=(Speaker(key="S1"),),
+        )
+        for words in (before, heard)
+    ]
+    return made[0], made[1]
+
+
+@given(typed_and_heard(), cut_lists())
+def test_words_that_a_cut_hides_are_hidden_where_they_are_heard(
+    words: tuple[Transcript, Transcript], cuts: tuple[Cut, ...]
+) -> None:
+    before, heard = words
+    after, grown = follow_words(before, heard, cuts)
+    left = {word.text for word in apply_cuts(before, cuts).words}
+    assert {word.text for word in apply_cuts(after, grown).words} <= left
+    starts = [word.start_ms for word in after.words]
+    assert starts == sorted(starts)
+    assert all(one.end_ms <= other.start_ms for one, other in pairwise(grown))
+    assert [(cut.kind, cut.sound) for cut in grown] == [(cut.kind, cut.sound) for cut in cuts]
+    for was, word in zip(heard.words, after.words, strict=True):
+        if word.text not in left and word == was:
+            assert sum(cut.overlap_ms(word) for cut in grown) == word.duration_ms or was in before.words
+
+
+@given(typed_and_heard(), st.lists(st.integers(0, DURATION_MS), min_size=2, max_size=4, unique=True))
+def test_words_that_cuts_leave_stay_wherever_they_are_heard(
+    words: tuple[Transcript, Transcript], edges: list[int]
+) -> None:
+    before, heard = words
+    # One cut after the other: between two of them there may be no room.
+    cuts = tuple(Cut(start_ms=first, end_ms=last, kind="mask") for first, last in pairwise(sorted(edges)))
+    after, grown = follow_words(before, heard, cuts)
+    left = [[at for at in left_by_cuts(*each) if at is not None] for each in ((before, cuts), (after, grown))]
+    assert left[0] == left[1]
+    assert grown[0].start_ms <= cuts[0].start_ms
+    assert grown[-1].end_ms >= cuts[-1].end_ms
 
 
 def test_a_masked_passage_reads_as_one_mark_and_keeps_its_time() -> None:

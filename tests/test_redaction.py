@@ -43,6 +43,17 @@ def proposed(text: str) -> list[tuple[Kind, str]]:
         ("au cinq cent quatorze", None, None),
         ("quatre cent dix-huit", None, None),
         ("cinq un quatre deux cinquante-cinq zéro un quatre-vingt-dix-neuf", "phone", None),
+        ("cinq un quatre, cinq cent cinquante-cinq, zéro un neuf neuf", "phone", None),
+        ("six hundred and thirteen, five fifty-five, oh one four two", "phone", None),
+        (
+            "composez le un huit cent six deux deux six deux trois deux",
+            "phone",
+            "un huit cent six deux deux six deux trois deux",
+        ),
+        ("one eight hundred six two two six two three two", "phone", None),
+        ("eight one nine double five five zero one double nine", "phone", None),
+        ("mon NAS est cent trente, six cent quatre-vingt-douze, cinq cent quarante-quatre", "social_insurance", None),
+        ("nous étions deux cent cinquante mille, puis cent trente six de plus", None, None),
         ("write to jean.roy@example.ca, please", "email", "jean.roy@example.ca,"),
         ("write to anna dot roy at example dot gc dot ca please", "email", "anna dot roy at example dot gc dot ca"),
         ("écrivez à anna arobase example point ca svp", "email", "anna arobase example point ca"),
@@ -73,7 +84,10 @@ def test_every_valid_social_insurance_number_is_found_however_it_is_grouped(
     assert kinds == ([] if number[0] == "8" else ["social_insurance"])
 
 
-SAID = ("one", "at", "dot", "com", "613", "255", "0199", "vingt", "et", "quatre", "TREM", "1234", "a@b.ca", "–", ",")
+SAID = (
+    *("one", "at", "dot", "com", "613", "255", "0199", "vingt", "et", "quatre", "cent", "hundred", "double"),
+    *("six-cent", "TREM", "1234", "a@b.ca", "–", ","),
+)
 
 
 @given(st.lists(st.sampled_from(SAID), max_size=12))

@@ -64,6 +64,15 @@ def test_a_file_that_nobody_changed_says_what_the_revision_says(form: str, exten
 
 
 @pytest.mark.parametrize(("form", "extension"), [("webvtt", ".vtt"), ("srt", ".srt"), ("ttml", ".ttml")])
+def test_signs_that_a_format_has_to_do_without_stay(form: str, extension: str) -> None:
+    before = revision(("S1", "We write <b>bold</b> --> {x} C:\\a at 0:12:30.5 & 3 < 4 👍 été here."))
+    assert revise(before, back(exported(before, form), before, extension)) == before.transcript
+    text = exported(before, form).replace("here.", "there.")
+    changed = [word.text for word in revise(before, back(text, before, extension)).words]
+    assert changed == [*(word.text for word in before.transcript.words[:-1]), "there."]
+
+
+@pytest.mark.parametrize(("form", "extension"), [("webvtt", ".vtt"), ("srt", ".srt"), ("ttml", ".ttml")])
 def test_words_and_names_that_were_changed_are_changed_and_nothing_else(form: str, extension: str) -> None:
     before = spoken()
     text = exported(before, form).replace("fifth", "first").replace("Speaker 2", "Anna Roy")

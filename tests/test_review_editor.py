@@ -1330,6 +1330,32 @@ def test_a_stretch_that_is_drawn_over_the_sound_is_masked(reviewer: Reviewer, se
     assert cut.kind == "mask"
 
 
+def test_words_that_were_just_typed_can_be_masked_wherever_they_may_be_heard(
+    reviewer: Reviewer, sessions: dict[Language, Desk]
+) -> None:
+    desk = sessions["en"]
+    before, after = desk.latest().transcript.turns[0], desk.latest().transcript.turns[1]
+    page = reviewer.open(desk.session_id)
+    reviewer.caret_after(0, "plain language.")
+    page.keyboard.type(" Call 613 555 0142")
+    for _ in "613 555 0142":
+        page.keyboard.press("Shift+ArrowLeft")
+    page.get_by_role("button", name="Cut or mask…").click()
+    page.get_by_label("Mask it").check()
+    page.get_by_role("button", name="Leave it out").click()
+    assert page.evaluate("[...CSS.highlights.get('cut')].map(String)") == ["Call", "613", "555", "0142"]
+    reviewer.save()
+    (cut,) = desk.latest().cuts
+    assert (cut.start_ms, cut.end_ms) == (before.words[-1].end_ms, after.words[0].start_ms)
+    # A word that a cut only meets at its end goes too, and is shown to.
+    first = before.words[0]
+    page.keyboard.press("Control+Shift+X")
+    page.get_by_label("From", exact=True).fill(f"0:00.{first.end_ms - 1:03}")
+    page.get_by_label("To", exact=True).fill(f"0:00.{first.end_ms:03}")
+    page.get_by_role("button", name="Leave it out").click()
+    until(page, "[...CSS.highlights.get('cut')].map(String)[0] === 'Good'")
+
+
 def test_somebody_whom_the_program_did_not_tell_apart_is_named_at_once(
     reviewer: Reviewer, sessions: dict[Language, Desk]
 ) -> None:

@@ -237,6 +237,14 @@ def test_a_request_that_makes_no_sense_is_refused_in_words(client: TestClient, d
     assert answer.json()["code"] == "editor.not_understood"
 
 
+def test_cuts_that_leave_nothing_are_refused_and_said_so(client: TestClient, desk: Desk) -> None:
+    session = untouched(client, desk)
+    session["cuts"] = [{"start_ms": 0, "end_ms": desk.latest().transcript.duration_ms, "kind": "remove"}]
+    answer = save(client, desk, session)
+    assert (answer.status_code, answer.json()["code"]) == (422, "review.nothing_left")
+    assert desk.latest().number == 1
+
+
 def test_words_that_are_not_there_are_refused(client: TestClient, desk: Desk) -> None:
     for run in ([0, 9999], [5, 5], [-1, 2], [9999, "word"]):
         session = untouched(client, desk)

@@ -31,6 +31,9 @@ SPEAKER_CLASS: Final = "speaker"
 
 _PARTS: Final = re.compile(r"<[^<>\n]*>|\n|[^<\n]+|<")
 _TIMES: Final = re.compile(r"\s*(?:\d+:)?\d+:\d+\.\d+\s*-->\s*(?:\d+:)?\d+:\d+\.\d+")
+_LANGUAGE: Final = re.compile(r"^Language:[ \t]*(\S+)[ \t]*$", re.MULTILINE | re.IGNORECASE)
+"""A line under the first one that the standard knows no more, and that video platforms write all the same."""
+
 _ESCAPES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
@@ -103,7 +106,8 @@ def read(text: str) -> ReadFile:
         wrong = next((line for line in arrows if not _TIMES.match(line)), arrows[-1])
         raise CaptionsInvalid("captions.unreadable", {"detail": visible(wrong)})
     notes = tuple(line for comment in found.header_comments for line in comment.split("\n") if line.strip())
-    return ReadFile(cues=cues, notes=notes)
+    heading = _LANGUAGE.search(text.split("\n\n", 1)[0])
+    return ReadFile(cues=cues, notes=notes, language=heading[1] if heading else None)
 
 
 def _read_cue(caption: Caption) -> ReadCue:

@@ -4,7 +4,7 @@ import { ChapterList } from "./chapters.js";
 import { askAuthor, askConflict, askCut, askWho, button, byId, changeItems, make, proposalItem, ask, wireDialogs } from "./dialogs.js";
 import { Drafts } from "./drafts.js";
 import { FindBar } from "./find.js";
-import { assignLanguages, clock, languageAt } from "./format.js";
+import { assignLanguages, clock, exactClock, languageAt } from "./format.js";
 import { History } from "./history.js";
 import { broughtBack, rebase } from "./merge.js";
 import * as model from "./model.js";
@@ -275,7 +275,8 @@ class Editor {
     byId("cuts-none").hidden = cuts.length > 0;
     byId("cuts").replaceChildren(
       ...cuts.map((cut, at) => {
-        const time = `${clock(cut.start_ms)} – ${clock(cut.end_ms)}`;
+        const told = clock(cut.start_ms) === clock(cut.end_ms) ? exactClock : clock;
+        const time = `${told(cut.start_ms)} – ${told(cut.end_ms)}`;
         const preview = button(say("cut_preview"), () => this.player.preview(cut));
         const change = button(say("cut_change"), () => this.#cut(cut));
         const remove = button(say("cut_undo"), () => {
@@ -445,15 +446,15 @@ class Editor {
     return here ? [here] : [];
   }
 
-  /** The time of the words in some parts; null where none of them was recognised. */
+  /** The time of the words in some parts; null where none are selected. */
   #timeOf(parts) {
-    const { base } = this.document;
-    const words = parts.filter(({ from, to }) => to > from).flatMap((part) => {
-      const block = this.document.blocks[model.indexOfBlock(this.document, part.id)];
-      const chosen = model.tokenSpans(block).flatMap(([from, to], at) => (from < part.to && to > part.from ? [block.tokens[at].word] : []));
-      return chosen.filter((word) => word !== null);
+    const spans = parts.filter(({ from, to }) => to > from).flatMap((part) => {
+      const at = model.indexOfBlock(this.document, part.id);
+      const places = model.tokenSpans(this.document.blocks[at]);
+      return model.spansOf(this.document, at).filter((_, token) => places[token][0] < part.to && places[token][1] > part.from);
     });
-    return words.length ? { start_ms: base.start[words[0]], end_ms: base.end[words.at(-1)] } : null;
+    if (!spans.length) return null;
+    return { start_ms: spans.reduce((least, [start]) => Math.min(least, start), Infinity), end_ms: spans.reduce((most, [, end]) => Math.max(most, end), 0) };
   }
 
   /** Play what is selected, with a little around it; without a selection, from the caret on. */

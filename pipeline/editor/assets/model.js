@@ -402,19 +402,15 @@ export function chapterFrom(document, block, at) {
 
 /** Words of titles that are said only where learners do not get them: names, numbers and whatever else would tell.
     @returns Each once, as the titles have it. */
-export function hiddenInTitles({ blocks, cuts, chapters, title, base }) {
+export function hiddenInTitles(document) {
+  const { blocks, cuts, chapters, title } = document;
   const titles = [...(chapters ?? []).map((each) => each.title), title?.en, title?.fr].filter(Boolean);
   if (!cuts.length || !titles.length) return [];
   const heard = { hidden: new Set(), open: new Set() };
-  for (const { tokens } of blocks) {
-    let at = 0;
-    for (const { text, word } of tokens) {
-      if (word !== null) at = base.start[word];
-      const [start, end] = word === null ? [at, at] : [base.start[word], base.end[word]];
-      const meets = cuts.some((cut) => cut.start_ms < Math.max(end, start + 1) && start < cut.end_ms);
-      heard[meets ? "hidden" : "open"].add(folded(text));
-    }
-  }
+  blocks.forEach(({ tokens }, place) => {
+    const spans = spansOf(document, place);
+    tokens.forEach(({ text }, at) => heard[isCut(cuts, spans[at]) ? "hidden" : "open"].add(folded(text)));
+  });
   const telling = (word) => folded(word).length >= TELLING && heard.hidden.has(folded(word)) && !heard.open.has(folded(word));
   return [...new Set(titles.flatMap(splitWords).filter(telling))];
 }
@@ -431,6 +427,46 @@ export function timeOf(document, block, at) {
     if (block.tokens[near].word !== null) return document.base.start[block.tokens[near].word];
   }
   return startOf(document, block);
+}
+
+/** From when to when each token of a block may be heard: one typed anew, anywhere between the words around it. Where
+    nothing lies between these, they are taken along. */
+export function spansOf(document, blockAt) {
+  const { base, blocks } = document;
+  const { tokens } = blocks[blockAt];
+  const before = wordsBeside(tokens, wordAround(blocks, blockAt, -1));
+  const after = wordsBeside(tokens.toReversed(), wordAround(blocks, blockAt, 1)).toReversed();
+  return tokens.map(({ word }, at) => {
+    if (word !== null) return [base.start[word], base.end[word]];
+    const [one, other] = [before[at], after[at]];
+    const [start, end] = [one === null ? 0 : base.end[one], other === null ? base.duration : base.start[other]];
+    return start < end ? [start, end] : [one === null ? 0 : base.start[one], other === null ? base.duration : base.end[other]];
+  });
+}
+
+/** The nearest recognised word before each token, the first ones after one that is given. */
+function wordsBeside(tokens, first) {
+  let near = first;
+  return tokens.map(({ word }) => {
+    const before = near;
+    near = word ?? near;
+    return before;
+  });
+}
+
+/** The nearest recognised word before or after a block; null where there is none. */
+function wordAround(blocks, blockAt, step) {
+  const known = ({ word }) => word !== null;
+  for (let at = blockAt + step; blocks[at]; at += step) {
+    const found = step < 0 ? blocks[at].tokens.findLast(known) : blocks[at].tokens.find(known);
+    if (found) return found.word;
+  }
+  return null;
+}
+
+/** Whether a cut hides what is heard within a span; as the server sees it. */
+export function isCut(cuts, [start, end]) {
+  return cuts.some((cut) => cut.start_ms < Math.max(end, start + 1) && start < cut.end_ms);
 }
 
 /** When the first recognised word of a block is heard; for a block without one, where the text before it ends. */

@@ -5,7 +5,7 @@
    three hours than in three minutes. */
 
 import { assignLanguages, broughtBy, clock } from "./format.js";
-import { startOf, tokenSpans } from "./model.js";
+import { isCut, spansOf, startOf, tokenSpans } from "./model.js";
 import { Stretch } from "./stretch.js";
 
 /** Well within the first or the last line of a paragraph. */
@@ -166,12 +166,11 @@ export class TextView {
     const { base, cuts } = this.document;
     const points = textPoints(entry.text);
     const spans = tokenSpans(entry.block);
+    const heard = cuts.length ? spansOf(this.document, this.document.blocks.indexOf(entry.block)) : [];
     entry.block.tokens.forEach((token, at) => {
       if (base.isLow(token)) this.#add(entry, "low", points, spans[at]);
       if (base.isOverlapped(token)) this.#add(entry, "overlap", points, spans[at]);
-      if (token.word !== null && cuts.some((cut) => cut.start_ms <= base.start[token.word] && base.start[token.word] < cut.end_ms)) {
-        this.#add(entry, "cut", points, spans[at]);
-      }
+      if (cuts.length && isCut(cuts, heard[at])) this.#add(entry, "cut", points, spans[at]);
     });
     for (const [name, places] of this.marks) {
       for (const { from, to } of places.get(entry.block.id) ?? []) this.#add(entry, name, points, [from, to]);
