@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pypdf
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from pipeline.formatting import format_clock, format_seconds
 from pipeline.site.model import PublishedSession, SiteOptions
@@ -243,6 +243,34 @@ def test_turns_of_one_speaker_alone_are_shown_counted_and_searched(page: Page) -
     expect(page.locator(".turn:visible")).to_have_count(6)
     expect(page.locator("#filter-told")).to_have_text("")
     expect(page.locator("#found")).to_have_text(f"1 of {count(ENGLISH, 'the')}")
+
+
+def test_a_choice_of_speakers_made_before_the_script_is_there_holds(page: Page) -> None:
+    asked: list[Route] = []
+    page.route("**/speakers.js", lambda route: asked.append(route))
+    with page.expect_request("**/speakers.js"):
+        page.goto(f"sessions/{ENGLISH}/en.html", wait_until="commit")
+    page.locator("#filter summary").click()
+    page.locator("#filter input").first.uncheck()
+    asked[0].continue_()
+    expect(page.locator("#filter-told")).to_contain_text("Turns shown:")
+
+
+def test_who_has_gone_elsewhere_before_the_page_is_whole_is_not_brought_back_to_the_player(page: Page) -> None:
+    asked: list[Route] = []
+    page.route("**/icon.svg", lambda route: asked.append(route))
+    page.route("**/*.jpg", lambda route: asked.append(route))
+    page.goto(f"sessions/{ENGLISH}/en.html#t=18.02", wait_until="commit")
+    until(page, "document.getElementById('player')")
+    page.mouse.move(640, 20)
+    page.mouse.wheel(0, 3000)
+    until(page, "scrollY > 300")
+    assert page.evaluate("document.readyState") != "complete"
+    for route in asked:
+        route.continue_()
+    until(page, "document.readyState === 'complete'")
+    page.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
+    assert page.evaluate("scrollY") > 300
 
 
 def test_a_link_to_a_paragraph_is_copied_and_leads_there(page: Page) -> None:

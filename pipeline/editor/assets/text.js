@@ -145,8 +145,9 @@ export class TextView {
   #drop(id, entry) {
     this.#unpaint(entry);
     this.seen.unobserve(entry.section);
-    entry.section.remove();
+    // First: whoever is in it leaves it with that, and there is nothing left to put in order.
     this.entries.delete(id);
+    entry.section.remove();
   }
 
   /* What is painted over the text */
