@@ -139,6 +139,13 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+def connected(settings: Settings) -> int:
+    """Return how many are being served or queue, by the kernel's own table."""
+    port = f":{door(settings).port:04X}"
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
+    return sum(row[1].endswith(port) and row[3] == "01" for row in rows)
+
+
 @pytest.mark.engines
 def test_the_result_is_that_of_the_same_engines_in_the_same_process(
     engines: SharedEngines, settings: Settings, clip: AudioFile, words: Recognition
@@ -169,7 +176,9 @@ def test_only_its_owner_may_read_how_to_get_in(server: Kept, settings: Settings)
 
 
 @pytest.mark.engines
-def test_askers_take_turns_in_the_order_in_which_they_came(engines: SharedEngines, clip: AudioFile) -> None:
+def test_askers_take_turns_in_the_order_in_which_they_came(
+    engines: SharedEngines, settings: Settings, clip: AudioFile
+) -> None:
     told: list[str] = []
 
     def go(name: str) -> None:
@@ -184,9 +193,9 @@ def test_askers_take_turns_in_the_order_in_which_they_came(engines: SharedEngine
     def queue(_share: float) -> None:
         if not told:
             told.append("a")
-            for other in others:
+            for number, other in enumerate(others, start=2):
                 other.start()
-                time.sleep(0.3)
+                until(lambda number=number: connected(settings) == number)
 
     ask(engines, clip, queue)
     for other in others:

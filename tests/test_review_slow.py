@@ -23,7 +23,7 @@ pytestmark = pytest.mark.browser
 KEPT = "document.getElementById('kept').dataset.state === 'kept'"
 
 
-@dataclass(slots=True)
+@dataclass
 class Late:
     """Answers that the server has given and that do not reach the page until they are let go."""
 
@@ -34,7 +34,7 @@ class Late:
     held: list[tuple[Route, APIResponse]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.page.route(self.pattern, lambda route: self._hold(route))
+        self.page.route(self.pattern, self._hold)
 
     def _hold(self, route: Route) -> None:
         if route.request.method != self.method or (self.first and self.held):
@@ -358,7 +358,7 @@ def test_a_conflict_waits_for_an_open_dialog_and_a_second_one_changes_only_what_
 def test_a_recording_that_comes_late_still_stops_and_goes_where_it_is_told(reviewer: Reviewer, desk: Desk) -> None:
     page = reviewer.page
     asked: list[Route] = []
-    page.route("**/media/*", lambda route: asked.append(route))
+    page.route("**/media/*", asked.append)
     reviewer.open(desk.session_id)
     for _ in range(3):
         page.keyboard.press("F2")

@@ -243,7 +243,7 @@ def test_who_asks_for_more_twice_gets_it_once_and_is_left_where_they_have_gone(p
     shown = page.locator(".result")
     expect(shown).to_have_count(10)
     asked: list[Route] = []
-    page.route("**/passages.bin", lambda route: asked.append(route))
+    page.route("**/passages.bin", asked.append)
     with page.expect_request("**/passages.bin"):
         page.locator("#more").dblclick()
     box = page.get_by_role("searchbox")
@@ -258,7 +258,7 @@ def test_who_asks_for_more_twice_gets_it_once_and_is_left_where_they_have_gone(p
 
 def test_what_is_typed_before_the_script_is_there_is_searched(page: Page) -> None:
     asked: list[Route] = []
-    page.route("**/search.js", lambda route: asked.append(route))
+    page.route("**/search.js", asked.append)
     with page.expect_request("**/search.js"):
         page.goto("en/search.html?q=zanzibar", wait_until="commit")
     box = page.get_by_role("searchbox")

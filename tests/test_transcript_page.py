@@ -247,7 +247,7 @@ def test_turns_of_one_speaker_alone_are_shown_counted_and_searched(page: Page) -
 
 def test_a_choice_of_speakers_made_before_the_script_is_there_holds(page: Page) -> None:
     asked: list[Route] = []
-    page.route("**/speakers.js", lambda route: asked.append(route))
+    page.route("**/speakers.js", asked.append)
     with page.expect_request("**/speakers.js"):
         page.goto(f"sessions/{ENGLISH}/en.html", wait_until="commit")
     page.locator("#filter summary").click()
@@ -258,8 +258,8 @@ def test_a_choice_of_speakers_made_before_the_script_is_there_holds(page: Page) 
 
 def test_who_has_gone_elsewhere_before_the_page_is_whole_is_not_brought_back_to_the_player(page: Page) -> None:
     asked: list[Route] = []
-    page.route("**/icon.svg", lambda route: asked.append(route))
-    page.route("**/*.jpg", lambda route: asked.append(route))
+    page.route("**/icon.svg", asked.append)
+    page.route("**/*.jpg", asked.append)
     page.goto(f"sessions/{ENGLISH}/en.html#t=18.02", wait_until="commit")
     until(page, "document.getElementById('player')")
     page.mouse.move(640, 20)
