@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client
 from pathlib import Path
@@ -139,11 +140,11 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def connected(settings: Settings) -> int:
-    """Return how many are being served or queue, by the kernel's own table."""
+def are_connected(settings: Settings, count: int) -> bool:
+    """Say whether so many are being served or queue, by the kernel's own table."""
     port = f":{door(settings).port:04X}"
     rows = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
-    return sum(row[1].endswith(port) and row[3] == "01" for row in rows)
+    return sum(row[1].endswith(port) and row[3] == "01" for row in rows) == count
 
 
 @pytest.mark.engines
@@ -195,7 +196,7 @@ def test_askers_take_turns_in_the_order_in_which_they_came(
             told.append("a")
             for number, other in enumerate(others, start=2):
                 other.start()
-                until(lambda number=number: connected(settings) == number)
+                until(partial(are_connected, settings, number))
 
     ask(engines, clip, queue)
     for other in others:

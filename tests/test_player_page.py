@@ -91,6 +91,8 @@ def state(page: Page, name: str) -> float:
 def press(page: Page, selector: str) -> Locator:
     """Press a button of the player by keyboard."""
     button = page.locator(selector)
+    # What it opens comes with the tracks; before that there is nothing to have the focus.
+    expect(button).to_be_visible()
     button.focus()
     page.keyboard.press("Enter")
     return button
