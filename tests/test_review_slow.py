@@ -138,6 +138,20 @@ def test_a_draft_of_an_older_revision_stays_this_windows_own(reviewer: Reviewer,
     assert said(desk)[4].startswith("May I add here something")
 
 
+def test_a_draft_that_changes_nothing_is_no_conflict(reviewer: Reviewer, anna: Reviewer, desk: Desk) -> None:
+    page = reviewer.open(desk.session_id)
+    type_after(reviewer, 5, "May I add", " here")
+    reviewer.is_kept()
+    page.keyboard.press("Control+z")
+    page.goto(f"{reviewer.server.address}/en/")
+    anna.open(desk.session_id)
+    type_after(anna, 1, "Thank you", " all")
+    anna.save()
+    reviewer.open(desk.session_id)
+    assert reviewer.text(1).startswith("Thank you all")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
 def test_who_saves_twice_and_types_on_before_the_answer_has_one_revision_and_every_letter(
     reviewer: Reviewer, desk: Desk
 ) -> None:

@@ -127,7 +127,7 @@ class Editor {
     this.history = new History(this.opened, () => this.#onChange());
     this.#startDrafts();
     if (typed) this.history.apply(typed(this.opened));
-    else this.#show();
+    if (!this.changed) this.#show();
     if (at !== null && !byId("pane").contains(document.activeElement)) this.#goToMoment(at);
   }
 
@@ -192,7 +192,8 @@ class Editor {
       return;
     }
     this.#take(old, (opened) => model.fromPayload(draft.session, opened));
-    await this.#conflict(newest);
+    if (this.changed) await this.#conflict(newest);
+    else this.#take(newest);
   }
 
   /** Go on where this person left off: nobody looks for that in three hours. */
