@@ -213,9 +213,10 @@ def test_an_approval_asks_at_once_and_waits_for_what_is_being_saved(reviewer: Re
 
 
 def test_where_a_session_stands_is_what_was_asked_last(reviewer: Reviewer, desk: Desk) -> None:
-    page = reviewer.page
+    page = reviewer.open(desk.session_id)
+    type_after(reviewer, 0, "Good", " old")
     late = Late(page, "**/state?*", first=True)
-    reviewer.open(desk.session_id)
+    reviewer.save()
     late.are()
     before = page.locator("#state").text_content()
     page.get_by_role("button", name="Approve…").click()

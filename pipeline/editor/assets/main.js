@@ -106,12 +106,13 @@ class Editor {
     this.player.setLength(session.duration_ms);
     this.#showAuthor();
     await this.#findDraft();
+    await this.#look();
     this.#findPlace();
     this.#wire();
     byId("loading").hidden = true;
-    // Until here nothing could be typed or pressed: a draft that came later would have taken its place.
+    // Until here nothing could be typed or pressed: a draft that came later would have taken its place, and where the
+    // session stands would have moved everything below it.
     for (const part of document.querySelectorAll("[inert]")) part.inert = false;
-    this.#look();
     setInterval(() => this.#look(), LOOK_EVERY_MS);
     this.server.bytes("/peaks").then((peaks) => this.player.setPeaks(peaks, PEAKS_PER_SECOND), () => byId("wave").classList.add("flat"));
     await this.#lookForProposal();
