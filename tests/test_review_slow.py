@@ -13,7 +13,7 @@ from playwright.sync_api import APIResponse, Browser, Page, Route, expect
 from pipeline.report_files import SentReport
 from pipeline.reports import Reports
 from pipeline.review import Desk
-from tests.browser import until
+from tests.browser import hold_back, until
 from tests.desk import NOW, PROVENANCE, Server, lay_out, reviewable, said, serving, write_media
 from tests.pages import make_transcript
 from tests.test_review_editor import Reviewer
@@ -372,8 +372,7 @@ def test_a_conflict_waits_for_an_open_dialog_and_a_second_one_changes_only_what_
 
 def test_a_recording_that_comes_late_still_stops_and_goes_where_it_is_told(reviewer: Reviewer, desk: Desk) -> None:
     page = reviewer.page
-    asked: list[Route] = []
-    page.route("**/media/*", asked.append)
+    asked = hold_back(page, "**/media/*")
     reviewer.open(desk.session_id)
     for _ in range(3):
         page.keyboard.press("F2")

@@ -13,7 +13,7 @@ from typing import Literal
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Page, expect
 
 from pipeline.editing import Edited
 from pipeline.messages import catalogue
@@ -24,7 +24,7 @@ from pipeline.search_text import find_keys, split_compounds, split_words
 from pipeline.site.model import PublishedSession, SiteOptions
 from pipeline.site.render import LearnerSite
 from pipeline.types import LANGUAGES, Bilingual, Language, Session
-from tests.browser import axe_faults, bring_player, serve, until
+from tests.browser import axe_faults, bring_player, hold_back, serve, until
 from tests.memory_store import MemoryStore
 from tests.pages import HOSTILE, SESSION, make_hostile, make_media, make_published, make_transcript
 from tests.test_publishing import make_artifact, make_bundle
@@ -242,8 +242,7 @@ def test_who_asks_for_more_twice_gets_it_once_and_is_left_where_they_have_gone(p
     search(page, "programme")
     shown = page.locator(".result")
     expect(shown).to_have_count(10)
-    asked: list[Route] = []
-    page.route("**/passages.bin", asked.append)
+    asked = hold_back(page, "**/passages.bin")
     with page.expect_request("**/passages.bin"):
         page.locator("#more").dblclick()
     box = page.get_by_role("searchbox")
@@ -257,8 +256,7 @@ def test_who_asks_for_more_twice_gets_it_once_and_is_left_where_they_have_gone(p
 
 
 def test_what_is_typed_before_the_script_is_there_is_searched(page: Page) -> None:
-    asked: list[Route] = []
-    page.route("**/search.js", asked.append)
+    asked = hold_back(page, "**/search.js")
     with page.expect_request("**/search.js"):
         page.goto("en/search.html?q=zanzibar", wait_until="commit")
     box = page.get_by_role("searchbox")

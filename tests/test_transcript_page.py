@@ -11,12 +11,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pypdf
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from pipeline.formatting import format_clock, format_seconds
 from pipeline.site.model import PublishedSession, SiteOptions
 from pipeline.types import LANGUAGES, Bilingual, Language, Licence, Resource
-from tests.browser import WCAG, axe_faults, serve, until, watch
+from tests.browser import WCAG, axe_faults, hold_back, serve, until, watch
 from tests.pages import ADDRESS, HOSTILE, PASSAGES, SESSION, make_media, make_published, make_transcript, write_site
 
 pytestmark = pytest.mark.browser
@@ -246,8 +246,7 @@ def test_turns_of_one_speaker_alone_are_shown_counted_and_searched(page: Page) -
 
 
 def test_a_choice_of_speakers_made_before_the_script_is_there_holds(page: Page) -> None:
-    asked: list[Route] = []
-    page.route("**/speakers.js", asked.append)
+    asked = hold_back(page, "**/speakers.js")
     with page.expect_request("**/speakers.js"):
         page.goto(f"sessions/{ENGLISH}/en.html", wait_until="commit")
     page.locator("#filter summary").click()
@@ -257,9 +256,7 @@ def test_a_choice_of_speakers_made_before_the_script_is_there_holds(page: Page) 
 
 
 def test_who_has_gone_elsewhere_before_the_page_is_whole_is_not_brought_back_to_the_player(page: Page) -> None:
-    asked: list[Route] = []
-    page.route("**/icon.svg", asked.append)
-    page.route("**/*.jpg", asked.append)
+    asked = hold_back(page, "**/*.jpg")
     page.goto(f"sessions/{ENGLISH}/en.html#t=18.02", wait_until="commit")
     until(page, "document.getElementById('player')")
     page.mouse.move(640, 20)
