@@ -380,9 +380,13 @@ def test_a_recording_that_comes_late_still_stops_and_goes_where_it_is_told(revie
         route.continue_()
     page.unroute("**/media/*")
     until(page, "document.getElementById('media').currentTime > 0 && document.getElementById('media').paused")
+    page.evaluate(
+        """() => {
+            const media = document.getElementById("media");
+            media.addEventListener("playing", () => (media.currentTime = 30), { once: true });
+        }"""
+    )
     page.keyboard.press("F2")
-    until(page, "!document.getElementById('media').paused")
-    page.evaluate("document.getElementById('media').currentTime = 30")
     until(page, "document.getElementById('media').currentTime > 30.5")
 
 
