@@ -279,6 +279,9 @@ class _Room:
             kept = _read_draft(desk, author)
             if kept and kept.writer not in {sent.writer, *sent.follows}:
                 raise _Refused(409, "editor.elsewhere")
+            # One that was sent before what is kept, and overtaken by it, says nothing new.
+            if kept and kept.writer == sent.writer and kept.at_ms > sent.at_ms:
+                return Response(status_code=204)
             desk.keep_draft(author, to_json(sent).decode(), based_on=sent.based_on)
         return Response(status_code=204)
 

@@ -21,7 +21,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, Response, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, Response, Route, expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 PLACES = (
@@ -172,6 +172,17 @@ def watch(page: Page, address: str) -> list[str]:
     page.on("console", on_console)
     page.on("pageerror", on_error)
     return faults
+
+
+def hold_back(page: Page, pattern: str) -> list[Route]:
+    """Hold back what a page asks for; returns a list that fills with it, each to be let go on."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(pattern, hold)
+    return held
 
 
 def until(page: Page, condition: str, seconds: float = 60.0) -> None:

@@ -107,7 +107,7 @@ class Server:
         environment = os.environ | {"TRIBUNE_ROOT": str(self.root), "TRIBUNE_ENV": "test"}
         command = [sys.executable, "-m", "flows.review_server", str(self.port)]
         self.process = subprocess.Popen(command, env=environment)
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while not self._answers():
             assert time.monotonic() < end, "it never answered"
             assert self.process.poll() is None, "it ended by itself"

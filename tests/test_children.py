@@ -22,7 +22,7 @@ with kept_running("sleep", sys.argv[2:], log=Path(sys.argv[1])) as kept:
 
 
 def wait(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -35,7 +35,7 @@ from tests.clips import cut
 from tests.pages import PASSAGES
 
 SAMPLES = Path(__file__).parent.parent / "samples"
-WAIT_S = 240.0
+WAIT_S = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client
 from pathlib import Path
@@ -139,6 +140,13 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+def are_connected(settings: Settings, count: int) -> bool:
+    """Say whether so many are being served or queue, by the kernel's own table."""
+    port = f":{door(settings).port:04X}"
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
+    return sum(row[1].endswith(port) and row[3] == "01" for row in rows) == count
+
+
 @pytest.mark.engines
 def test_the_result_is_that_of_the_same_engines_in_the_same_process(
     engines: SharedEngines, settings: Settings, clip: AudioFile, words: Recognition
@@ -169,7 +177,9 @@ def test_only_its_owner_may_read_how_to_get_in(server: Kept, settings: Settings)
 
 
 @pytest.mark.engines
-def test_askers_take_turns_in_the_order_in_which_they_came(engines: SharedEngines, clip: AudioFile) -> None:
+def test_askers_take_turns_in_the_order_in_which_they_came(
+    engines: SharedEngines, settings: Settings, clip: AudioFile
+) -> None:
     told: list[str] = []
 
     def go(name: str) -> None:
@@ -184,9 +194,9 @@ def test_askers_take_turns_in_the_order_in_which_they_came(engines: SharedEngine
     def queue(_share: float) -> None:
         if not told:
             told.append("a")
-            for other in others:
+            for number, other in enumerate(others, start=2):
                 other.start()
-                time.sleep(0.3)
+                until(partial(are_connected, settings, number))
 
     ask(engines, clip, queue)
     for other in others:

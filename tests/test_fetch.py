@@ -634,7 +634,7 @@ def start_fetching(options: FetchOptions, manifest: Path) -> subprocess.Popen[st
     return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-def wait_until(happened: Callable[[], object], limit_s: float = 20) -> None:
+def wait_until(happened: Callable[[], object], limit_s: float = 60) -> None:
     end = time.monotonic() + limit_s
     while not happened():
         assert time.monotonic() < end
@@ -655,7 +655,8 @@ def test_two_processes_at_once_fetch_once(tmp_path: Path, hub: StandIn, options:
 def test_killed_process_leaves_nothing_half_and_the_next_goes_on(
     tmp_path: Path, hub: StandIn, options: FetchOptions
 ) -> None:
-    hub.pause_s = 0.05
+    # Long enough that the file is not whole before somebody looks.
+    hub.pause_s = 0.5
     partial = options.cache / ".fetch/tiny/partial" / f"model.bin.hub-{COMMIT[:12]}"
     process = start_fetching(options, tmp_path / "manifest.toml")
     wait_until(lambda: partial.exists() and partial.stat().st_size > 0)

@@ -95,7 +95,8 @@ def test_program_is_killed_when_its_time_is_up(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="stopped after") as caught:
         run_ffmpeg(slow, replace(LIMITS, timeout_s=0.6))
     assert caught.value.code == "media.timed_out"
-    assert time.monotonic() - started < 5
+    # By itself it would go on for ever.
+    assert time.monotonic() - started < 60
 
 
 def test_program_that_writes_too_much_is_stopped(tmp_path: Path) -> None:
@@ -259,7 +260,10 @@ def test_ffmpeg_dies_with_the_process_that_runs_it(tmp_path: Path) -> None:
         assert caller.stdout is not None
         assert [caller.stdout.readline(), caller.stdout.readline()] == [b"started\n", b"running\n"]
         caller.kill()
-    time.sleep(0.3)
-    size = target.stat().st_size
-    time.sleep(0.5)
-    assert target.stat().st_size == size
+    sizes = [-1, target.stat().st_size]
+    for _ in range(60):
+        if sizes[-1] == sizes[-2]:
+            break
+        time.sleep(0.5)
+        sizes.append(target.stat().st_size)
+    assert sizes[-1] == sizes[-2]

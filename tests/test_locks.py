@@ -52,5 +52,5 @@ def test_who_waits_gets_the_lock_when_it_is_free(tmp_path: Path) -> None:
         waiting.start()
         waiting.join(0.2)
         order.append("first")
-    waiting.join(5)
+    waiting.join(60)
     assert order == ["first", "second"]

@@ -72,7 +72,7 @@ def is_alive(process_id: int) -> bool:
     return state != "Z"
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> bool:
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -249,7 +249,7 @@ def test_who_only_joins_never_starts_it(tmp_path: Path) -> None:
     assert caught.value.code == "store.not_running"
     assert not (tmp_path / "store").exists()
     with start_object_store(options_for(tmp_path)):
-        joined = join_object_store(options_for(tmp_path), wait_s=5)
+        joined = join_object_store(options_for(tmp_path), wait_s=30)
     # Its owner is gone; who joined does not follow.
     time.sleep(1.0)
     assert not joined.owned
@@ -260,7 +260,7 @@ def test_who_only_joins_never_starts_it(tmp_path: Path) -> None:
 
 def test_who_only_joins_never_stops_it(running: ObjectStore, home: Path) -> None:
     process_id = running.process_id
-    with join_object_store(options_for(home), wait_s=5) as joined:
+    with join_object_store(options_for(home), wait_s=30) as joined:
         assert not joined.owned
         put(joined.s3, "sessions/x")
     joined.stop()

@@ -55,7 +55,7 @@ print(faults[-1] - faults[3], before - held())
 
 
 def test_results_come_in_order_from_work_side_by_side() -> None:
-    together = threading.Barrier(2, timeout=10)
+    together = threading.Barrier(2, timeout=60)
 
     def work(number: int) -> int:
         together.wait()

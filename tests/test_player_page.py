@@ -17,7 +17,7 @@ from pipeline.ffmpeg import find_programs
 from pipeline.messages import catalogue
 from pipeline.site.player_texts import player_script
 from pipeline.types import LANGUAGES, Language
-from tests.browser import FLAGS, WCAG, axe_faults, bring_player, find_or_install_browser, serve, until
+from tests.browser import FLAGS, WCAG, axe_faults, bring_player, find_or_install_browser, hold_back, serve, until
 from tests.pages import PASSAGES, SESSION, make_media, make_published, start_of, write_site
 
 pytestmark = pytest.mark.browser
@@ -91,6 +91,8 @@ def state(page: Page, name: str) -> float:
 def press(page: Page, selector: str) -> Locator:
     """Press a button of the player by keyboard."""
     button = page.locator(selector)
+    # What it opens comes with the tracks; before that there is nothing to have the focus.
+    expect(button).to_be_visible()
     button.focus()
     page.keyboard.press("Enter")
     return button
@@ -483,17 +485,7 @@ def test_nothing_moves_when_the_player_comes(page: Page) -> None:
 @pytest.fixture
 def held(page: Page) -> list[Route]:
     """Holds the player back: what asked for its library, to be let go on."""
-    return hold_back(page)
-
-
-def hold_back(page: Page) -> list[Route]:
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    page.route("**/video-js.js", hold)
-    return held
+    return hold_back(page, "**/video-js.js")
 
 
 def let_come(page: Page, held: list[Route]) -> None:
@@ -573,7 +565,7 @@ def test_one_press_is_enough_where_the_browser_plays_nothing_unasked(chromium: B
     unasked.goto(embedded)
     until(unasked, "window.no === 'NotAllowedError'")
     page = strict.new_page()
-    held = hold_back(page)
+    held = hold_back(page, "**/video-js.js")
     page.goto(embedded, wait_until="networkidle")
     page.mouse.click(400, 200)
     let_come(page, held)

@@ -94,13 +94,15 @@ def save(client: TestClient, desk: Desk, session: dict[str, Any], based_on: int 
     return client.post(api(desk, "/revisions"), json=sent, headers=OURS)
 
 
-def draft(client: TestClient, desk: Desk, writer: str, follows: tuple[str, ...] = ()) -> httpx2.Response:
+def draft(
+    client: TestClient, desk: Desk, writer: str, follows: tuple[str, ...] = (), at_ms: int = 5
+) -> httpx2.Response:
     sent = {
         "author": "Anna",
         "based_on": 1,
         "writer": writer,
         "follows": follows,
-        "at_ms": 5,
+        "at_ms": at_ms,
         "session": untouched(client, desk),
     }
     return client.put(api(desk, "/draft"), json=sent, headers=OURS)
@@ -178,6 +180,12 @@ def test_a_window_that_does_not_know_of_the_draft_cannot_replace_it(client: Test
     assert (refused.status_code, refused.json()["code"]) == (409, "editor.elsewhere")
     assert draft(client, desk, "two", ("one",)).status_code == 204
     assert draft(client, desk, "one").status_code == 409
+
+
+def test_a_draft_that_was_overtaken_by_a_later_one_does_not_take_its_place(client: TestClient, desk: Desk) -> None:
+    for at_ms in (5, 9, 7):
+        assert draft(client, desk, "one", at_ms=at_ms).status_code == 204
+    assert client.get(api(desk, "/draft?author=Anna")).json()["at_ms"] == 9
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:8340", "192.0.2.7", ""])

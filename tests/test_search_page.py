@@ -24,7 +24,7 @@ from pipeline.search_text import find_keys, split_compounds, split_words
 from pipeline.site.model import PublishedSession, SiteOptions
 from pipeline.site.render import LearnerSite
 from pipeline.types import LANGUAGES, Bilingual, Language, Session
-from tests.browser import axe_faults, bring_player, serve, until
+from tests.browser import axe_faults, bring_player, hold_back, serve, until
 from tests.memory_store import MemoryStore
 from tests.pages import HOSTILE, SESSION, make_hostile, make_media, make_published, make_transcript
 from tests.test_publishing import make_artifact, make_bundle
@@ -236,6 +236,46 @@ def test_more_sessions_are_a_key_press_away(page: Page) -> None:
     expect(page.locator(".result")).to_have_count(OTHERS + 2)
     until(page, "document.activeElement.closest('.result') === document.querySelectorAll('.result')[10]")
     expect(more).to_be_hidden()
+
+
+def test_who_asks_for_more_twice_gets_it_once_and_is_left_where_they_have_gone(page: Page) -> None:
+    search(page, "programme")
+    shown = page.locator(".result")
+    expect(shown).to_have_count(10)
+    asked = hold_back(page, "**/passages.bin")
+    with page.expect_request("**/passages.bin"):
+        page.locator("#more").dblclick()
+    box = page.get_by_role("searchbox")
+    box.focus()
+    for route in asked:
+        route.continue_()
+    page.unroute("**/passages.bin")
+    until(page, "document.querySelectorAll('.result').length > 10")
+    assert len(found_in(page)) == shown.count()
+    expect(box).to_be_focused()
+
+
+def test_what_is_typed_before_the_script_is_there_is_searched(page: Page) -> None:
+    asked = hold_back(page, "**/search.js")
+    with page.expect_request("**/search.js"):
+        page.goto("en/search.html?q=zanzibar", wait_until="commit")
+    box = page.get_by_role("searchbox")
+    box.fill("acronyms")
+    asked[0].continue_()
+    until(page, "document.querySelector('.result')")
+    assert found_in(page) == {ENGLISH}
+    expect(box).to_have_value("acronyms")
+
+
+def test_who_is_at_a_result_by_keyboard_is_at_it_still_when_it_is_shown_anew(page: Page) -> None:
+    search(page, "programm")
+    page.evaluate("document.getElementById('results').firstElementChild.dataset.before = ''")
+    page.get_by_role("searchbox").fill("programme")
+    link = page.locator("#results h2 a").nth(3)
+    href = link.get_attribute("href")
+    link.focus()
+    until(page, "document.querySelector('.result') && !document.querySelector('[data-before]')")
+    until(page, f"document.activeElement.getAttribute('href') === {json.dumps(href)}")
 
 
 @pytest.mark.parametrize(

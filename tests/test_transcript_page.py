@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from pipeline.formatting import format_clock, format_seconds
 from pipeline.site.model import PublishedSession, SiteOptions
 from pipeline.types import LANGUAGES, Bilingual, Language, Licence, Resource
-from tests.browser import WCAG, axe_faults, serve, until, watch
+from tests.browser import WCAG, axe_faults, hold_back, serve, until, watch
 from tests.pages import ADDRESS, HOSTILE, PASSAGES, SESSION, make_media, make_published, make_transcript, write_site
 
 pytestmark = pytest.mark.browser
@@ -243,6 +243,31 @@ def test_turns_of_one_speaker_alone_are_shown_counted_and_searched(page: Page) -
     expect(page.locator(".turn:visible")).to_have_count(6)
     expect(page.locator("#filter-told")).to_have_text("")
     expect(page.locator("#found")).to_have_text(f"1 of {count(ENGLISH, 'the')}")
+
+
+def test_a_choice_of_speakers_made_before_the_script_is_there_holds(page: Page) -> None:
+    asked = hold_back(page, "**/speakers.js")
+    with page.expect_request("**/speakers.js"):
+        page.goto(f"sessions/{ENGLISH}/en.html", wait_until="commit")
+    page.locator("#filter summary").click()
+    page.locator("#filter input").first.uncheck()
+    asked[0].continue_()
+    expect(page.locator("#filter-told")).to_contain_text("Turns shown:")
+
+
+def test_who_has_gone_elsewhere_before_the_page_is_whole_is_not_brought_back_to_the_player(page: Page) -> None:
+    asked = hold_back(page, "**/*.jpg")
+    page.goto(f"sessions/{ENGLISH}/en.html#t=18.02", wait_until="commit")
+    until(page, "document.getElementById('player')")
+    page.mouse.move(640, 20)
+    page.mouse.wheel(0, 3000)
+    until(page, "scrollY > 300")
+    assert page.evaluate("document.readyState") != "complete"
+    for route in asked:
+        route.continue_()
+    until(page, "document.readyState === 'complete'")
+    page.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
+    assert page.evaluate("scrollY") > 300
 
 
 def test_a_link_to_a_paragraph_is_copied_and_leads_there(page: Page) -> None:

@@ -26,6 +26,26 @@ function onEnter(field, act) {
   };
 }
 
+/** Wait until no dialog is open: one that came of itself would take the keys of whoever types in another. */
+export async function undisturbed() {
+  for (let open; (open = document.querySelector("dialog[open]")); ) {
+    await new Promise((resolve) => open.addEventListener("close", resolve, { once: true }));
+  }
+}
+
+function nameOf(element) {
+  return element.getAttribute("aria-label") ?? element.textContent;
+}
+
+/** Make a list anew. Whoever is in it by keyboard stays at the button that they were at, or goes elsewhere where it is gone. */
+export function renew(list, items, elsewhere) {
+  const here = list.contains(document.activeElement) ? document.activeElement : null;
+  const alike = () => [...list.querySelectorAll("button")].filter((each) => nameOf(each) === nameOf(here));
+  const at = here ? alike().indexOf(here) : -1;
+  list.replaceChildren(...items);
+  if (here) (alike()[at] ?? elsewhere).focus();
+}
+
 /** Show a dialog until it is closed; gives the value of the button that closed it, "" where it was left. */
 export function ask(dialog) {
   dialog.returnValue = "";
@@ -103,8 +123,9 @@ export function proposalItem({ name, quote, start_ms: start }, accept, say, refu
   );
 }
 
-/** Ask for a cut; show(cut) is told what it would be, preview(cut) lets it be heard and seen. Gives the cut, or null. */
-export async function askCut(start, { say, cuts, total, now, show, preview }) {
+/** Ask for a cut; others() gives those that it must not meet, show(cut) is told what it would be, preview(cut) lets it be
+    heard and seen. Gives the cut, or null. */
+export async function askCut(start, { say, others, total, now, show, preview }) {
   const dialog = byId("cut-dialog");
   const fields = { from: byId("cut-from"), to: byId("cut-to"), sound: byId("cut-sound"), picture: byId("cut-picture") };
   const kinds = [...dialog.querySelectorAll("input[name=cut-kind]")];
@@ -122,7 +143,7 @@ export async function askCut(start, { say, cuts, total, now, show, preview }) {
   /** The cut as the fields have it; null, and the reason is said, where it cannot be. */
   const read = () => {
     const [from, to] = [readClock(fields.from.value), readClock(fields.to.value)];
-    const wrong = from === null || to === null ? "cut_not_a_time" : wrongCut(from, to, cuts, total);
+    const wrong = from === null || to === null ? "cut_not_a_time" : wrongCut(from, to, others(), total);
     byId("cut-error").textContent = wrong ? say(wrong) : "";
     if (wrong) return null;
     const kind = kinds.find((each) => each.checked).value;

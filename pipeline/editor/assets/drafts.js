@@ -9,12 +9,18 @@ const SOON_MS = 300;
 const AGAIN_MS = 1500;
 
 export class Drafts {
-  /** @param options server, session, author, basedOn; onState(name) is told kept, keeping, nameless, unreachable or elsewhere. */
-  constructor({ server, session, author, basedOn, onState }) {
+  /**
+   * @param options server, session, author, basedOn; onState(name) is told kept, keeping, nameless, unreachable or
+   *   elsewhere; before, the drafts that these go on from, which send nothing more.
+   */
+  constructor({ server, session, author, basedOn, onState, before = null }) {
     Object.assign(this, { server, author, basedOn, onState });
+    before?.forget();
     this.place = `tribune.draft.${session}`;
-    this.writer = crypto.randomUUID();
-    this.follows = [];
+    // One opening of the page is one writer, whatever revision it goes on from: what it sent before is its own.
+    this.writer = before?.writer ?? crypto.randomUUID();
+    this.follows = before?.follows ?? [];
+    this.at = before?.at ?? 0;
     this.waiting = null;
     this.timer = 0;
     this.sending = null;
@@ -61,14 +67,17 @@ export class Drafts {
       this.onState("nameless");
       return;
     }
-    this.sending = this.#send(draft, document, last);
-    await this.sending;
-    this.sending = null;
+    const sending = Promise.all([this.sending, this.#send(draft, document, last)]);
+    this.sending = sending;
+    await sending;
+    if (this.sending === sending) this.sending = null;
   }
 
   #draft(document) {
     const { author, basedOn, writer, follows } = this;
-    return { author, based_on: basedOn, writer, follows, at_ms: Date.now(), session: toPayload(document) };
+    // Always later than the one before, so that of two that overtake each other the server keeps the right one.
+    this.at = Math.max(Date.now(), this.at + 1);
+    return { author, based_on: basedOn, writer, follows, at_ms: this.at, session: toPayload(document) };
   }
 
   #store(draft) {
@@ -82,15 +91,15 @@ export class Drafts {
   async #send(draft, document, last) {
     try {
       await this.server.send("PUT", "/draft", draft, { last });
-      if (!this.waiting) this.onState("kept");
+      if (!this.waiting && !this.ended) this.onState("kept");
     } catch (refusal) {
+      if (this.ended) return;
       if (refusal.said?.code === "editor.elsewhere") this.#end();
       else this.#retry(document);
     }
   }
 
   #retry(document) {
-    if (this.ended) return;
     this.waiting ??= document;
     this.onState("unreachable");
     clearTimeout(this.timer);
@@ -115,7 +124,7 @@ export class Drafts {
     localStorage.removeItem(this.place);
   }
 
-  /** Send nothing more: what was typed has become a revision, or another hand keeps it. */
+  /** Send and say nothing more: what was typed has become a revision, or another hand keeps it. */
   forget() {
     this.ended = true;
     clearTimeout(this.timer);

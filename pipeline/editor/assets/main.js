@@ -1,7 +1,7 @@
 /* The review editor: puts the text, the recording, the drafts and the dialogs together. */
 
 import { ChapterList } from "./chapters.js";
-import { askAuthor, askConflict, askCut, askWho, button, byId, changeItems, make, proposalItem, ask, wireDialogs } from "./dialogs.js";
+import { askAuthor, askConflict, askCut, askWho, button, byId, changeItems, make, proposalItem, ask, renew, undisturbed, wireDialogs } from "./dialogs.js";
 import { Drafts } from "./drafts.js";
 import { FindBar } from "./find.js";
 import { assignLanguages, clock, exactClock, languageAt } from "./format.js";
@@ -78,6 +78,11 @@ class Editor {
     this.player = new Player(byId("media"), byId("wave"), { say, tick: (ms) => this.#tick(ms) });
     this.refused = new Refused(id);
     this.place = `tribune.place.${id}`;
+    this.saving = null;
+    this.conflicting = null;
+    // How often where the session stands was asked, and which of these questions was answered last.
+    this.looks = { asked: 0, answered: 0 };
+    this.histories = 0;
     this.say = say;
     this.find = new FindBar(this.#findHost());
     this.chapters = new ChapterList(this.#chapterHost());
@@ -99,34 +104,45 @@ class Editor {
     const session = await this.server.get();
     this.#take(session);
     this.player.setLength(session.duration_ms);
+    this.#showAuthor();
+    await this.#findDraft();
+    await this.#look();
+    this.#findPlace();
     this.#wire();
     byId("loading").hidden = true;
-    document.body.dataset.ready = "text";
-    this.#showAuthor();
-    await this.#lookForProposal();
-    await this.#findDraft();
-    this.#findPlace();
-    document.body.dataset.ready = "all";
-    this.#look();
+    // Until here nothing could be typed or pressed: a draft that came later would have taken its place, and where the
+    // session stands would have moved everything below it.
+    for (const part of document.querySelectorAll("[inert]")) part.inert = false;
     setInterval(() => this.#look(), LOOK_EVERY_MS);
     this.server.bytes("/peaks").then((peaks) => this.player.setPeaks(peaks, PEAKS_PER_SECOND), () => byId("wave").classList.add("flat"));
+    await this.#lookForProposal();
+    document.body.dataset.ready = "all";
   }
 
-  /** Show a revision, with nothing typed on it. */
-  #take(session) {
+  /** Show a revision, with what is typed on it where there is something; whoever was in the text goes on where they were. */
+  #take(session, typed = null) {
+    const at = this.history && byId("pane").contains(document.activeElement) ? this.#caretMs() : null;
     this.#forgetNotices();
     this.session = session;
     this.opened = model.openDocument(session, new model.Base(session));
     this.history = new History(this.opened, () => this.#onChange());
     this.#startDrafts();
-    this.#show();
+    if (typed) this.history.apply(typed(this.opened));
+    if (!this.changed) this.#show();
+    if (at !== null && !byId("pane").contains(document.activeElement)) this.#goToMoment(at);
+  }
+
+  #goToMoment(ms) {
+    const place = model.spokenAt(this.document, ms);
+    if (!place) return;
+    const block = this.document.blocks[place.block];
+    this.view.select(block.id, model.tokenSpans(block)[place.token][0]);
   }
 
   #startDrafts() {
-    this.drafts?.forget();
-    const { server, id, author } = this;
+    const { server, id, author, drafts: before } = this;
     const onState = (state) => this.#tell(state);
-    this.drafts = new Drafts({ server, session: id, author, basedOn: this.session.revision, onState });
+    this.drafts = new Drafts({ server, session: id, author, basedOn: this.session.revision, onState, before });
   }
 
   /** Ask for the person's name, and keep under it what they have typed. */
@@ -167,10 +183,18 @@ class Editor {
   /** What was typed on an older revision: put it on the newest, as after a conflict. */
   async #takeOldDraft(draft) {
     const newest = this.session;
-    const old = await this.server.get("", { revision: draft.based_on });
-    this.#take(old);
-    this.history.apply(model.fromPayload(draft.session, this.opened));
-    await this.#conflict(newest);
+    let old;
+    try {
+      old = await this.server.get("", { revision: draft.based_on });
+    } catch (refusal) {
+      // A revision that is gone must not keep the session closed for good.
+      if (refusal.status !== 404) throw refusal;
+      await this.#onRefused(refusal);
+      return;
+    }
+    this.#take(old, (opened) => model.fromPayload(draft.session, opened));
+    if (this.changed) await this.#conflict(newest);
+    else this.#take(newest);
   }
 
   /** Go on where this person left off: nobody looks for that in three hours. */
@@ -273,20 +297,27 @@ class Editor {
   #showCuts() {
     const { cuts } = this.document;
     byId("cuts-none").hidden = cuts.length > 0;
-    byId("cuts").replaceChildren(
-      ...cuts.map((cut, at) => {
+    renew(
+      byId("cuts"),
+      cuts.map((cut) => {
         const told = clock(cut.start_ms) === clock(cut.end_ms) ? exactClock : clock;
         const time = `${told(cut.start_ms)} – ${told(cut.end_ms)}`;
         const preview = button(say("cut_preview"), () => this.player.preview(cut));
         const change = button(say("cut_change"), () => this.#cut(cut));
         const remove = button(say("cut_undo"), () => {
-          this.history.apply(model.withCuts(this.document, cuts.toSpliced(at, 1)));
+          this.history.apply(model.withCuts(this.document, this.#cutsBut(cut)));
           byId("cut").focus();
         });
         for (const each of [preview, change, remove]) each.setAttribute("aria-label", `${each.textContent} ${time}`);
         return make("li", { className: "row" }, make("span", {}, `${time} · ${say(`cut_${cut.kind}`)}`), preview, change, remove);
       }),
+      byId("cut"),
     );
+  }
+
+  /** The cuts as they are by now, without one: no two begin at the same moment. */
+  #cutsBut(cut) {
+    return this.document.cuts.filter((each) => each.start_ms !== cut?.start_ms);
   }
 
   /** A title may quote what is cut: which of its words tell too much, the person decides. */
@@ -407,6 +438,8 @@ class Editor {
   }
 
   #assign(ids, key) {
+    // Another revision may have come while somebody chose.
+    if (ids.some((id) => model.indexOfBlock(this.document, id) < 0)) return;
     this.history.apply(ids.reduce((now, id) => model.assignTurn(now, id, key), this.document));
     this.#announce(say("was_assigned", { name: this.labelOf(key) }));
   }
@@ -536,7 +569,7 @@ class Editor {
       const place = places[at];
       // Times stay from one revision to the next, numbers of words do not.
       const key = `spelling ${now.base.start[each.first]} ${each.text}`;
-      return place && open(key) ? [this.#suggestion(key, place, each.text)] : [];
+      return place && open(key) ? [this.#suggestion(key, place, each)] : [];
     });
     const masked = (each) => now.cuts.some((cut) => cut.start_ms < each.end_ms && each.start_ms < cut.end_ms);
     const personal = session.personal.flatMap((each, at) => {
@@ -547,33 +580,42 @@ class Editor {
     this.undecided = { spellings: spellings.length, personal: personal.length };
     byId("suggestions-part").hidden = !spellings.length && !personal.length;
     byId("suggestions-count").textContent = String(spellings.length + personal.length);
-    byId("suggestions").replaceChildren(...personal, ...spellings);
+    renew(byId("suggestions"), [...personal, ...spellings], byId("suggestions-title"));
   }
 
   #quote({ id, from, to }) {
     return this.document.blocks[model.indexOfBlock(this.document, id)].text.slice(from, to);
   }
 
-  #suggestion(key, place, text) {
+  #suggestion(key, place, found) {
     const said = this.#quote(place);
-    const accept = () => this.history.apply(model.replaceAll(this.document, [place], text));
-    return this.#suggestionItem(key, place, `${said} → ${text}`, [say("accept"), say("accept_spelling", { said, text }), accept]);
+    const { text } = found;
+    const accept = (now) => this.history.apply(model.replaceAll(this.document, [now], text));
+    return this.#suggestionItem(key, found, `${said} → ${text}`, [say("accept"), say("accept_spelling", { said, text }), accept]);
   }
 
-  #personal(key, place, { kind, start_ms: start, end_ms: end }) {
+  #personal(key, place, found) {
+    const { kind, start_ms: start, end_ms: end } = found;
     const said = this.#quote(place);
     const cut = { start_ms: start, end_ms: end, kind: "mask", sound: "tone", picture: "untouched" };
     const accept = () => this.history.apply(model.withCuts(this.document, [...this.document.cuts, cut]));
-    return this.#suggestionItem(key, place, `${say(`personal_${kind}`)} ${said}`, [say("mask"), say("mask_this", { said }), accept]);
+    return this.#suggestionItem(key, found, `${say(`personal_${kind}`)} ${said}`, [say("mask"), say("mask_this", { said }), accept]);
   }
 
-  #suggestionItem(key, place, text, [label, description, accept]) {
+  /** The list is made anew only when nobody types, so where the words stand is looked up when a button is pressed. */
+  #suggestionItem(key, found, text, [label, description, accept]) {
+    const { session } = this;
+    const place = () => (this.session === session ? model.findWords(this.document, [found])[0] : null);
     const settle = (act) => () => {
-      act();
+      const now = place();
+      if (now) act(now);
       byId("suggestions-title").focus();
       this.#showSuggestions();
     };
-    const show = button(say("show"), () => this.view.select(place.id, place.from, place.to));
+    const show = button(say("show"), () => {
+      const now = place();
+      if (now) this.view.select(now.id, now.from, now.to);
+    });
     const take = button(label, settle(accept));
     const leave = button(say("leave"), settle(() => this.refused.add(key)));
     take.setAttribute("aria-label", description);
@@ -583,7 +625,7 @@ class Editor {
 
   /** A later recognition never replaces the text by itself: it is shown, and taken when somebody says so. */
   async #lookForProposal() {
-    const proposal = await this.server.get("/proposal");
+    const proposal = await this.server.get("/proposal").catch((refusal) => this.#onRefused(refusal));
     if (!proposal) return;
     const data = { count: proposal.changes.length };
     const notice = this.#notice(say("proposal_there", data), [say("conflict_show"), () => this.#showProposal(proposal)]);
@@ -594,7 +636,7 @@ class Editor {
     byId("proposal-changes").replaceChildren(...changeItems(changes, say));
     if ((await ask(byId("proposal-dialog"))) !== "ok" || !(await this.save()) || !(await this.#named())) return;
     try {
-      this.#take(await this.server.send("POST", "/proposal", { author: this.author, revision: this.session.revision }));
+      await this.#goOn(await this.server.send("POST", "/proposal", { author: this.author, revision: this.session.revision }));
       this.#look();
     } catch (refusal) {
       await this.#onRefused(refusal);
@@ -605,11 +647,10 @@ class Editor {
 
   async #cut(changed = null) {
     const start = changed ?? this.#chosenStretch();
-    const others = this.document.cuts.filter((cut) => cut !== changed);
     this.player.setCuts(this.document.cuts, start);
     const made = await askCut(start, {
       say,
-      cuts: others,
+      others: () => this.#cutsBut(changed),
       total: this.session.duration_ms,
       now: () => this.player.now,
       show: (cut) => this.player.setCuts(this.document.cuts, cut),
@@ -619,7 +660,7 @@ class Editor {
     this.player.setCuts(this.document.cuts);
     if (!made) return;
     this.player.choose(null);
-    this.history.apply(model.withCuts(this.document, [...others, made]));
+    this.history.apply(model.withCuts(this.document, [...this.#cutsBut(changed), made]));
   }
 
   /** What is chosen in the picture of the sound, or the time of the selected words; without any, ten seconds from now. */
@@ -692,14 +733,12 @@ class Editor {
   }
 
   async #decide(id, state) {
-    if (!(await this.#named())) return false;
+    if (!(await this.#named())) return;
     try {
       await this.server.send("PUT", `/reports/${id}`, { author: this.author, state });
       await this.#look();
-      return true;
     } catch (refusal) {
       await this.#onRefused(refusal);
-      return false;
     }
   }
 
@@ -722,26 +761,31 @@ class Editor {
 
   /* Saving */
 
-  /** Save what was typed as a revision. Says whether there is nothing left to save. */
-  async save() {
+  /** Save what was typed as a revision. Says whether that was done; whoever asks again meanwhile asks for the same. */
+  save() {
+    this.saving ??= this.#save().finally(() => (this.saving = null));
+    return this.saving;
+  }
+
+  async #save() {
     if (!this.changed) return true;
-    if (!(await this.#named()) || this.drafts.ended) return false;
+    if (!(await this.#named()) || this.drafts.ended || this.conflicting) return false;
     await this.drafts.pause();
     const document = this.document;
     try {
       const sent = { author: this.author, based_on: this.session.revision, session: model.toPayload(document) };
       const saved = await this.server.send("POST", "/revisions", sent);
-      this.#onSaved(saved, document);
+      await this.#onSaved(saved, document);
       return true;
     } catch (refusal) {
       this.drafts.keep(this.document);
-      await this.#onRefused(refusal);
+      this.#onRefused(refusal);
       return false;
     }
   }
 
   /** Go on from the saved revision; what was typed while it was being saved is still there. */
-  #onSaved(saved, document) {
+  async #onSaved(saved, document) {
     this.drafts.drop();
     this.#forgetNotices();
     const settled = model.settle(document, this.document, new model.Base(saved));
@@ -752,33 +796,56 @@ class Editor {
       this.history = new History(opened, () => this.#onChange());
       this.history.apply(now);
       this.#show();
-    } else this.#take(saved);
+    } else await this.#goOn(saved, document);
     this.#tell("saved_now");
     if (byId("history-part").open) this.#showHistory();
     this.#look();
   }
 
+  /** Go on from a revision that the server made of a document; what was typed since is put on top of it. */
+  async #goOn(made, document = this.opened) {
+    if (this.document === document) {
+      this.#take(made);
+      return;
+    }
+    const { same } = await this.server.get("/changes", { from: this.session.revision, to: made.revision });
+    const typed = this.document;
+    this.#take(made, (opened) => rebase(typed, document, opened, same).document);
+  }
+
   async #onRefused(refusal) {
     if (!(refusal instanceof Refusal)) throw refusal;
-    if (refusal.said.code === "review.conflict") await this.#conflict(await this.server.get());
+    if (refusal.said.code === "review.conflict") await this.#conflict();
     else this.#notice(refusal.said[language] ?? say("unreachable"));
   }
 
-  /** Somebody else saved first: show what they changed, and put mine on top when asked to. */
-  async #conflict(newest) {
+  /** Somebody else saved first: show what they changed, and put mine on top when asked to; once, however often it is met. */
+  #conflict(newest = null) {
+    this.conflicting ??= this.#settleConflict(newest)
+      .catch((refusal) => this.#onRefused(refusal))
+      .finally(() => (this.conflicting = null));
+    return this.conflicting;
+  }
+
+  async #settleConflict(known) {
+    const newest = known ?? (await this.server.get());
     const { revision } = this.session;
     const { changes, same } = await this.server.get("/changes", { from: revision, to: newest.revision });
+    this.warned = newest.revision;
     const data = { author: newest.saved.author, number: newest.revision, based_on: revision };
+    await undisturbed();
     const answer = await askConflict({ text: say("conflict", data), changes }, say);
     if (answer !== "merge") {
       this.#notice(say("conflict_open", data), [say("conflict_show"), () => this.#conflict(newest)]);
       return;
     }
-    const { document, clashes } = rebase(this.document, this.opened, newest, new model.Base(newest), same);
-    const drafts = this.drafts;
-    this.#take(newest);
-    this.drafts.follows = [drafts.writer, ...drafts.follows];
-    this.history.apply(document);
+    const [mine, before] = [this.document, this.opened];
+    let clashes = [];
+    this.#take(newest, (opened) => {
+      const merged = rebase(mine, before, opened, same);
+      clashes = merged.clashes;
+      return merged.document;
+    });
     if (!clashes.length) this.#notice(say("merged", data));
     else this.#notice(say("merged_clashes", { ...data, count: clashes.length }), ...clashes.map((each) => this.#clashAction(each)));
   }
@@ -795,12 +862,24 @@ class Editor {
   }
 
   async #approve() {
-    if (!(await this.save()) || !(await this.#named())) return;
-    byId("approve-text").textContent = say("approve_text", { number: this.session.revision, author: this.author });
+    if (!(await this.#named())) return;
+    const [dialog, accept] = [byId("approve-dialog"), byId("approve-ok")];
+    byId("approve-text").textContent = say("approve_saving");
+    byId("approve-undecided").hidden = true;
+    accept.disabled = true;
+    // Open at once: what came only after the answer would take the keys of whoever has gone on typing.
+    const answered = ask(dialog);
+    while (dialog.open && this.changed) if (!(await this.save())) dialog.close();
+    if (!dialog.open) return;
+    const { revision } = this.session;
+    byId("approve-text").textContent = say("approve_text", { number: revision, author: this.author });
     this.#showUndecided();
-    if ((await ask(byId("approve-dialog"))) !== "ok") return;
+    accept.disabled = false;
+    if ((await answered) !== "ok") return;
     try {
-      const state = await this.server.send("POST", "/approval", { author: this.author, revision: this.session.revision });
+      const state = await this.server.send("POST", "/approval", { author: this.author, revision });
+      // What was asked before says nothing of it.
+      this.looks.answered = this.looks.asked;
       this.#showState(state);
       this.#notice(say("approved"));
     } catch (refusal) {
@@ -825,8 +904,11 @@ class Editor {
   /* What others do */
 
   async #look() {
+    const asked = (this.looks.asked += 1);
     try {
       const state = await this.server.get("/state", { author: this.author, writer: this.drafts.writer });
+      if (asked <= this.looks.answered) return;
+      this.looks.answered = asked;
       this.#showState(state);
     } catch (refusal) {
       if (!(refusal instanceof Refusal)) throw refusal;
@@ -840,25 +922,31 @@ class Editor {
     byId("published").hidden = !/^https?:/u.test(page);
     byId("published").href = page;
     byId("others").textContent = state.others.length ? say("others", { names: state.others.join(", ") }) : "";
+    // What is newer may be what is being saved.
+    if (this.saving || this.conflicting) return;
     if (state.latest.number <= this.session.revision || this.warned === state.latest.number) return;
     this.warned = state.latest.number;
     const data = { author: state.latest.author, number: state.latest.number };
     const action = this.changed
-      ? [say("conflict_show"), async () => this.#conflict(await this.server.get())]
+      ? [say("conflict_show"), () => this.#conflict()]
       : [say("reload"), () => location.reload()];
     this.#notice(say("newer", data), action);
   }
 
   async #showHistory() {
-    const history = await this.server.get("/history");
+    const asked = (this.histories += 1);
+    const history = await this.server.get("/history").catch((refusal) => this.#onRefused(refusal));
+    if (!history || asked !== this.histories) return;
     const format = new Intl.DateTimeFormat(`${language}-CA`, { dateStyle: "medium", timeStyle: "short" });
-    byId("history").replaceChildren(
-      ...history.toReversed().map((entry) => {
+    renew(
+      byId("history"),
+      history.toReversed().map((entry) => {
         const data = { number: entry.number, author: entry.author, when: format.format(new Date(entry.saved_at)) };
         const shown = make("ul", { className: "changes" });
         const differences = button(say("differences"), async () => {
-          const { changes } = await this.server.get("/changes", { from: entry.based_on, to: entry.number });
-          shown.replaceChildren(...changeItems(changes, say));
+          const asked = this.server.get("/changes", { from: entry.based_on, to: entry.number });
+          const found = await asked.catch((refusal) => this.#onRefused(refusal));
+          if (found) shown.replaceChildren(...changeItems(found.changes, say));
         });
         differences.setAttribute("aria-label", say("differences_of", data));
         const back = button(say("revision_back"), () => this.#bringBack(entry.number));
@@ -867,18 +955,23 @@ class Editor {
         const actions = [entry.based_on && differences, entry.number < this.session.revision && back].filter(Boolean);
         return make("li", {}, make("p", {}, say("history_item", data)), approval, make("div", { className: "row" }, ...actions), shown);
       }),
+      document.querySelector("#history-part summary"),
     );
   }
 
   /** Put an earlier revision's text, names, cuts and chapters in place of what is there; it can be undone, and is to be saved. */
   async #bringBack(number) {
     try {
-      const { revision } = this.session;
+      const { document: before, session: { revision } } = this;
       const old = await this.server.get("", { revision: number });
       const { same } = await this.server.get("/changes", { from: number, to: revision });
       if (revision !== this.session.revision) return;
-      this.history.apply(broughtBack(model.openDocument(old, new model.Base(old)), this.opened.base, same));
-      this.#notice(say("revision_is_back", { number }));
+      const put = () => {
+        this.history.apply(broughtBack(model.openDocument(old, new model.Base(old)), this.opened.base, same));
+        this.#notice(say("revision_is_back", { number }));
+      };
+      if (this.document === before) put();
+      else this.#notice(say("revision_is_there", { number }), [say("revision_back"), put]);
     } catch (refusal) {
       await this.#onRefused(refusal);
     }
@@ -930,8 +1023,10 @@ class Editor {
     document.addEventListener("selectionchange", () => this.#onSelection());
     byId("pane").addEventListener("input", () => (this.typedAt = performance.now()));
     document.addEventListener("visibilitychange", () => document.hidden && this.#leave());
-    addEventListener("pagehide", () => {
-      // A name that is being typed counts as given.
+    addEventListener("pagehide", () => this.#leave());
+    // Sooner than that: a browser may hide a page only after the next one has asked what was typed here. A name that is
+    // being typed counts as given.
+    addEventListener("beforeunload", () => {
       document.activeElement?.blur();
       this.#leave();
     });

@@ -4,25 +4,24 @@
    on top of theirs. Paragraphs that only one of us changed read as that one wrote them. Where both did, mine stands and
    theirs is listed, so that a person decides. */
 
-import { chaptersText, openDocument, partBlocks } from "./model.js";
+import { chaptersText, partBlocks } from "./model.js";
 
 /**
  * @param mine My document, on the old base.
  * @param opened The document as I found it.
- * @param theirs The other's session, as the server gives it.
- * @param base Its words, as a Base.
+ * @param theirs The other's document, as the server gives it.
  * @param pairs Runs of words that are the same in both revisions: [index before, index now, how many].
  * @returns The document on their base, and what both changed: {mine, theirs, block} for a passage or a name,
  *   {chapters: true} for the chapters.
  */
-export function rebase(mine, opened, theirs, base, pairs) {
+export function rebase(mine, opened, theirs, pairs) {
   const now = wordMap(mine.base.text.length, pairs);
-  const before = openDocument(theirs, base);
+  const count = theirs.base.text.length;
   const original = new Map(opened.blocks.map((block) => [block.id, block]));
   const clashes = [];
-  let blocks = before.blocks;
+  let { blocks } = theirs;
   for (const hunk of hunks(mine, opened, original)) {
-    const [from, to] = placed(hunk, now, base.text.length);
+    const [from, to] = placed(hunk, now, count);
     blocks = partBlocks(partBlocks(blocks, from), to);
     const [first, last] = covering(blocks, from, to);
     const replaced = blocks.slice(first, last);
@@ -31,7 +30,7 @@ export function rebase(mine, opened, theirs, base, pairs) {
     if (!same && text(replaced) !== text(moved)) clashes.push({ mine: text(moved), theirs: text(replaced), block: moved[0]?.id ?? null });
     blocks = [...blocks.slice(0, first), ...moved, ...blocks.slice(last)];
   }
-  const document = Object.freeze({ ...before, blocks, ...apart(mine, opened, before, clashes) });
+  const document = Object.freeze({ ...theirs, blocks, ...apart(mine, opened, theirs, clashes) });
   return { document, clashes };
 }
 

@@ -35,7 +35,8 @@ export class Player {
     this.chosen = null;
     this.drag = null;
     for (const event of ["timeupdate", "seeked", "loadedmetadata", "pause"]) media.addEventListener(event, () => this.#tick());
-    media.addEventListener("pause", () => this.#playOn());
+    // A pause is told of later; by then something else may be playing.
+    media.addEventListener("pause", () => media.paused && this.#playOn());
     media.addEventListener("seeking", () => {
       if (this.jumps) this.jumps -= 1;
       else this.#playOn();
@@ -80,8 +81,12 @@ export class Player {
   }
 
   #jump(ms) {
-    this.jumps += 1;
-    this.media.currentTime = Math.max(0, Math.min(ms, this.total)) / 1000;
+    const { media } = this;
+    const to = Math.max(0, Math.min(ms, this.total)) / 1000;
+    // Until the recording is known the browser only notes where to begin, and goes there once.
+    if (media.readyState) this.jumps += 1;
+    else this.jumps = to > 0 ? 1 : 0;
+    media.currentTime = to;
   }
 
   step(direction) {

@@ -3,7 +3,7 @@
    In go what the server keeps and the document, out come changes of the document and decisions that everybody who
    reviews sees. What a learner wrote is only ever text. */
 
-import { button, byId, make } from "./dialogs.js";
+import { button, byId, make, renew } from "./dialogs.js";
 import { clock } from "./format.js";
 import { findWords } from "./model.js";
 import { Refusal } from "./server.js";
@@ -11,8 +11,8 @@ import { Refusal } from "./server.js";
 export class ReportList {
   /**
    * @param host document and session as they are now; server; place(report) gives where its words stand, or null;
-   *   show(report) goes there; put(places, texts) writes; decide(id, state) says so to the server and gives whether it
-   *   took it; mark(places) marks passages; say(key, data), announce(text), refused(refusal).
+   *   show(report) goes there; put(places, texts) writes; decide(id, state) says so to the server; mark(places) marks
+   *   passages; say(key, data), announce(text).
    */
   constructor(host) {
     this.host = host;
@@ -28,12 +28,13 @@ export class ReportList {
     try {
       const { revision } = this.host.session;
       const found = await this.host.server.get("/reports", { revision });
-      if (revision !== this.host.session.revision) return;
+      // What was asked later is answered later, or has been already.
+      if (known !== this.states || revision !== this.host.session.revision) return;
       const fresh = this.asked && found.some(({ id }) => !this.reports.some((each) => each.id === id));
       [this.reports, this.asked] = [found, true];
       if (fresh) this.host.announce(this.host.say("reports_new"));
     } catch (refusal) {
-      this.states = "";
+      if (known === this.states) this.states = "";
       if (!(refusal instanceof Refusal)) throw refusal;
     }
     this.show();
@@ -54,9 +55,7 @@ export class ReportList {
     const sight = JSON.stringify(shown.map(([each, places]) => [each, places !== null]));
     if (sight === this.sight) return;
     this.sight = sight;
-    const within = byId("reports").contains(document.activeElement);
-    byId("reports").replaceChildren(...shown.map(([each, places]) => this.#item(each, places)));
-    if (within) byId("reports-title").focus();
+    renew(byId("reports"), shown.map(([each, places]) => this.#item(each, places)), byId("reports-title"));
   }
 
   /** Where the words stand that the learner would have otherwise; null where they wrote no text or it is in already. */
@@ -78,10 +77,10 @@ export class ReportList {
     const actions = open
       ? [
           places && act("report_wanted", () => this.#put(report), { className: "strong" }),
-          act("report_done", () => this.#decide(report, "done")),
-          act("report_dismiss", () => this.#decide(report, "dismissed")),
+          act("report_done", () => this.host.decide(report.id, "done")),
+          act("report_dismiss", () => this.host.decide(report.id, "dismissed")),
         ]
-      : [act("report_reopen", () => this.#decide(report, "open"))];
+      : [act("report_reopen", () => this.host.decide(report.id, "open"))];
     const words = (name, text, language) => (text ? make(name, { lang: language, dir: "auto" }, text) : null);
     return make(
       "li",
@@ -100,11 +99,6 @@ export class ReportList {
     this.host.put(places, report.wanted.map(({ text }) => text));
     this.host.show(report);
     this.host.announce(this.host.say("report_put_in"));
-    await this.#decide(report, "done", { stay: false });
-  }
-
-  async #decide(report, state, { stay = true } = {}) {
-    if (!(await this.host.decide(report.id, state))) return;
-    if (stay) byId("reports-title").focus();
+    await this.host.decide(report.id, "done");
   }
 }

@@ -40,16 +40,16 @@ export class TextView {
   show(document) {
     const before = this.document;
     this.document = document;
-    const kept = new Set();
+    const kept = new Set(document.blocks.map(({ id }) => id));
+    // First what goes: a paragraph that stays is not moved for it, which would take the caret from whoever is in it.
+    for (const [id, entry] of this.entries) if (!kept.has(id)) this.#drop(id, entry);
     let place = this.pane.firstElementChild;
     for (const block of document.blocks) {
       const entry = this.entries.get(block.id) ?? this.#make(block);
-      kept.add(block.id);
       if (entry.section === place) place = place.nextElementSibling;
       else this.pane.insertBefore(entry.section, place);
       if (entry.block !== block || before?.speakers !== document.speakers) this.#fill(entry, block);
     }
-    for (const [id, entry] of this.entries) if (!kept.has(id)) this.#drop(id, entry);
     if (before?.cuts !== document.cuts) for (const entry of this.entries.values()) this.#paint(entry);
     if (before?.blocks !== document.blocks) this.stretch.clear();
     if (!this.entries.has(this.current?.block.id)) this.#stayAt(this.entries.get(document.blocks[0]?.id));
@@ -145,8 +145,9 @@ export class TextView {
   #drop(id, entry) {
     this.#unpaint(entry);
     this.seen.unobserve(entry.section);
-    entry.section.remove();
+    // First: whoever is in it leaves it with that, and there is nothing left to put in order.
     this.entries.delete(id);
+    entry.section.remove();
   }
 
   /* What is painted over the text */

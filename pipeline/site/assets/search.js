@@ -175,12 +175,17 @@ function told(count, filtered) {
 /** Show results one page at a time; the rest is behind a button. */
 class Answer {
   constructor(run, question, found, hits, filtered) {
-    Object.assign(this, { run, question, found, hits, filtered, read: 0, shown: 0 });
+    Object.assign(this, { run, question, found, hits, filtered, read: 0, shown: 0, reading: null });
     this.match = matcher(question, found.begun);
   }
 
-  /** Read and show the next ones; returns the first new one. */
-  async next() {
+  /** Read and show the next ones, once however often they are asked for meanwhile; returns the first new one. */
+  next() {
+    this.reading ??= this.readNext().finally(() => (this.reading = null));
+    return this.reading;
+  }
+
+  async readNext() {
     const { question, found, hits } = this;
     const ordered = question.phrases.length > 0;
     const until = this.shown + AT_ONCE;
@@ -233,10 +238,15 @@ async function run(typing = false) {
     const found = await index.search(question, typing);
     if (own !== running) return;
     const hits = chosen(asked, found.hits);
+    const { href } = document.activeElement;
     clear("");
     offerFilters(asked, found.hits);
     answer = new Answer(own, question, found, hits, FILTERS.some((filter) => asked.get(filter)));
     await answer.next();
+    // Whoever was at a link by keyboard is at the same one again.
+    if (href && own === running && document.activeElement === document.body) {
+      ([...document.links].find((link) => link.href === href) ?? box).focus();
+    }
   } catch (failure) {
     console.error(failure);
     if (own === running) clear(texts.failed);
@@ -246,7 +256,7 @@ async function run(typing = false) {
 function clear(text) {
   status.textContent = text;
   filters.hidden = true;
-  filters.replaceChildren(filters.firstElementChild);
+  while (filters.childElementCount > 1) filters.lastElementChild.remove();
   results.replaceChildren();
   more.hidden = true;
 }
@@ -280,10 +290,19 @@ function start() {
       run(true);
     }, REST);
   });
-  more.addEventListener("click", async () => (await answer.next())?.querySelector("a").focus());
+  more.addEventListener("click", async () => {
+    const asked = document.activeElement;
+    const first = await answer.next();
+    // Whoever has gone elsewhere meanwhile stays there.
+    if (document.activeElement === asked || document.activeElement === document.body) first?.querySelector("a").focus();
+  });
   filters.firstElementChild.addEventListener("click", () => (unfolded = true));
   addEventListener("popstate", fill);
-  fill();
+  // What was typed before this was here is not to be put back to what the address says.
+  if (box.value.trim() && box.value.trim() !== new URLSearchParams(location.search).get("q")) {
+    run();
+    box.dispatchEvent(new Event("input"));
+  } else fill();
 }
 
 if (globalThis.DecompressionStream) start();

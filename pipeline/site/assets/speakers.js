@@ -29,4 +29,6 @@ if (filter && pane) {
     boxes[0].focus();
     apply();
   });
+  // What was chosen before this was here, or is put back with the page, holds.
+  if (boxes.some((box) => !box.checked)) apply();
 }

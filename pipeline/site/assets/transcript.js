@@ -151,7 +151,12 @@ if (video && pane && follow) {
   video.addEventListener("seeking", mark);
   document.addEventListener("click", onClick);
   addEventListener("hashchange", openAtMoment);
-  addEventListener("load", showPlayer);
+  // The page may take long to be whole; whoever has gone elsewhere by then is not brought back.
+  const arriving = new AbortController();
+  addEventListener("load", showPlayer, { signal: arriving.signal });
+  for (const sign of ["wheel", "touchmove", "keydown", "pointerdown"]) {
+    addEventListener(sign, () => arriving.abort(), { once: true, passive: true });
+  }
   follow.addEventListener("change", () => setFollowing(follow.checked));
   for (const kind of ["wheel", "touchmove"]) pane.addEventListener(kind, letGo, { passive: true });
   pane.addEventListener("pointerdown", (event) => event.target === pane && letGo());

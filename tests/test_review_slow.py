@@ -1,0 +1,399 @@
+"""The review editor where answers come late: nothing typed is lost, nothing happens twice, nothing takes the keys."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from playwright.sync_api import APIResponse, Browser, Page, Route, expect
+
+from pipeline.report_files import SentReport
+from pipeline.reports import Reports
+from pipeline.review import Desk
+from tests.browser import hold_back, until
+from tests.desk import NOW, PROVENANCE, Server, lay_out, reviewable, said, serving, write_media
+from tests.pages import make_transcript
+from tests.test_review_editor import Reviewer
+
+pytestmark = pytest.mark.browser
+
+KEPT = "document.getElementById('kept').dataset.state === 'kept'"
+
+
+@dataclass
+class Late:
+    """Answers that the server has given and that do not reach the page until they are let go."""
+
+    page: Page
+    pattern: str
+    method: str = "GET"
+    first: bool = False
+    held: list[tuple[Route, APIResponse]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.route(self.pattern, self._hold)
+
+    def _hold(self, route: Route) -> None:
+        if route.request.method != self.method or (self.first and self.held):
+            route.fallback()
+        else:
+            self.held.append((route, route.fetch()))
+
+    def are(self, count: int = 1) -> None:
+        """Wait until so many are held."""
+        for _ in range(3000):
+            if len(self.held) >= count:
+                return
+            self.page.wait_for_timeout(10)
+        raise AssertionError(f"never asked for {count} times: {self.pattern}")
+
+    def let_go(self) -> None:
+        """Let all that are held come."""
+        for route, response in self.held:
+            route.fulfill(response=response)
+        self.page.unroute(self.pattern)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    root = tmp_path_factory.mktemp("review")
+    write_media(root / "video.mp4", 70)
+    with serving(root) as running:
+        yield running
+
+
+@pytest.fixture
+def desk(server: Server) -> Desk:
+    """A session that no other test touches."""
+    session, transcript = reviewable("en", id=f"{random.SystemRandom().randrange(16**16):016x}")
+    transcript = dataclasses.replace(transcript, session_id=session.id)
+    return lay_out(server.root / "work", session, transcript, media=server.root / "video.mp4")
+
+
+@pytest.fixture
+def reviewer(chromium: Browser, server: Server) -> Iterator[Reviewer]:
+    one = Reviewer(chromium, server)
+    yield one
+    one.context.close()
+    # That somebody else was first is an answer like any other.
+    assert [fault for fault in one.faults if "409" not in fault] == []
+
+
+@pytest.fixture
+def anna(chromium: Browser, server: Server) -> Iterator[Reviewer]:
+    one = Reviewer(chromium, server, "Anna")
+    yield one
+    one.context.close()
+
+
+def type_after(reviewer: Reviewer, number: int, words: str, typed: str) -> None:
+    reviewer.caret_after(number, words)
+    reviewer.page.keyboard.type(typed)
+
+
+def test_nothing_can_be_typed_before_it_is_known_whether_there_is_a_draft(
+    chromium: Browser, server: Server, desk: Desk, reviewer: Reviewer
+) -> None:
+    before = Reviewer(chromium, server)
+    before.open(desk.session_id)
+    type_after(before, 0, "Good", " old")
+    before.is_kept()
+    before.context.close()
+    page = reviewer.page
+    late = Late(page, "**/draft?*")
+    page.goto(f"{server.address}/en/sessions/{desk.session_id}")
+    late.are()
+    type_after(reviewer, 0, "Good", " lost")
+    page.keyboard.press("F8")
+    assert reviewer.text(0).startswith("Good morning")
+    late.let_go()
+    until(page, "document.body.dataset.ready === 'all'")
+    assert reviewer.text(0).startswith("Good old morning")
+    type_after(reviewer, 0, "Good old", " dear")
+    until(page, KEPT)
+    draft = desk.draft("Zoé Roy")
+    assert draft is not None
+    assert "dear" in draft.payload
+
+
+def test_a_draft_of_an_older_revision_stays_this_windows_own(reviewer: Reviewer, anna: Reviewer, desk: Desk) -> None:
+    page = reviewer.open(desk.session_id)
+    type_after(reviewer, 5, "May I add", " here")
+    reviewer.is_kept()
+    page.goto(f"{reviewer.server.address}/en/")
+    anna.open(desk.session_id)
+    type_after(anna, 1, "Thank you", " all")
+    anna.save()
+    page.goto(f"{reviewer.server.address}/en/sessions/{desk.session_id}")
+    expect(page.get_by_role("dialog")).to_contain_text("Anna saved revision 2")
+    until(page, KEPT)
+    page.get_by_role("button", name="Put my changes on top").click()
+    until(page, "document.body.dataset.ready === 'all'")
+    assert reviewer.text(1).startswith("Thank you all")
+    until(page, KEPT)
+    reviewer.save()
+    assert said(desk)[4].startswith("May I add here something")
+
+
+def test_a_draft_that_changes_nothing_is_no_conflict(reviewer: Reviewer, anna: Reviewer, desk: Desk) -> None:
+    page = reviewer.open(desk.session_id)
+    type_after(reviewer, 5, "May I add", " here")
+    reviewer.is_kept()
+    page.keyboard.press("Control+z")
+    page.goto(f"{reviewer.server.address}/en/")
+    anna.open(desk.session_id)
+    type_after(anna, 1, "Thank you", " all")
+    anna.save()
+    reviewer.open(desk.session_id)
+    assert reviewer.text(1).startswith("Thank you all")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_who_saves_twice_and_types_on_before_the_answer_has_one_revision_and_every_letter(
+    reviewer: Reviewer, desk: Desk
+) -> None:
+    page = reviewer.open(desk.session_id)
+    type_after(reviewer, 0, "Good", " old")
+    late = Late(page, "**/revisions", "POST")
+    page.keyboard.press("Control+s")
+    late.are()
+    page.keyboard.press("Control+s")
+    page.keyboard.type(" dear")
+    # Sent as a draft of the revision before, while the next one is being made.
+    until(page, KEPT)
+    late.let_go()
+    until(page, "document.getElementById('notices').textContent === ''")
+    page.keyboard.type(" fine")
+    assert reviewer.text(0).startswith("Good old dear fine morning")
+    until(page, KEPT)
+    assert len(late.held) == 1
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    reviewer.save()
+    assert [entry.author for entry in desk.history()] == ["tribune tests", "Zoé Roy", "Zoé Roy"]
+    assert said(desk)[0].startswith("Good old dear fine morning")
+    assert desk.draft("Zoé Roy") is None
+
+
+def test_what_is_typed_while_a_word_is_saved_that_the_server_writes_otherwise_is_still_there(
+    reviewer: Reviewer, desk: Desk
+) -> None:
+    page = reviewer.open(desk.session_id)
+    type_after(reviewer, 0, "Good", " o\u202eld")
+    late = Late(page, "**/revisions", "POST")
+    page.keyboard.press("Control+s")
+    late.are()
+    type_after(reviewer, 1, "Thank you", " all")
+    late.let_go()
+    until(page, "document.getElementById('kept').dataset.state === 'kept'")
+    page.keyboard.type(" so")
+    assert reviewer.text(1).startswith("Thank you all so")
+    reviewer.save()
+    assert said(desk)[1].startswith("Thank you all so for")
+
+
+def test_an_approval_asks_at_once_and_waits_for_what_is_being_saved(reviewer: Reviewer, desk: Desk) -> None:
+    page = reviewer.open(desk.session_id)
+    type_after(reviewer, 0, "Good", " old")
+    late = Late(page, "**/revisions", "POST")
+    page.get_by_role("button", name="Approve…").click()
+    late.are()
+    approve = page.get_by_role("button", name="Approve and publish")
+    expect(approve).to_be_disabled()
+    expect(page.get_by_role("dialog")).to_contain_text("Saving what you have typed")
+    late.let_go()
+    expect(page.get_by_role("dialog")).to_contain_text("Revision 2 is published")
+    approve.click()
+    expect(page.locator("#notices")).to_contain_text("Approved")
+    revision = desk.approved()
+    assert revision is not None
+    assert revision.number == 2
+
+
+def test_where_a_session_stands_is_what_was_asked_last(reviewer: Reviewer, desk: Desk) -> None:
+    page = reviewer.open(desk.session_id)
+    type_after(reviewer, 0, "Good", " old")
+    late = Late(page, "**/state?*", first=True)
+    reviewer.save()
+    late.are()
+    before = page.locator("#state").text_content()
+    page.get_by_role("button", name="Approve…").click()
+    page.get_by_role("button", name="Approve and publish").click()
+    expect(page.locator("#notices")).to_contain_text("Approved")
+    approved = page.locator("#state").text_content()
+    assert approved != before
+    with page.expect_response("**/state?*"):
+        late.let_go()
+    page.evaluate("new Promise(done => setTimeout(done))")
+    assert page.locator("#state").text_content() == approved
+
+
+def report(desk: Desk) -> None:
+    words = desk.revision(1).transcript.words[:6]
+    text = " ".join(word.text for word in words)
+    sent = SentReport(
+        session_id=desk.session_id,
+        revision="r1-0123abcd",
+        time_ms=words[0].start_ms,
+        text=text,
+        comment="Not so.",
+        language="en",
+    )
+    assert Reports(desk=desk).keep(sent, now=NOW)
+
+
+def test_who_types_on_while_a_decision_is_sent_keeps_the_keys_and_is_not_told_of_their_own_revision(
+    reviewer: Reviewer, desk: Desk
+) -> None:
+    report(desk)
+    page = reviewer.open(desk.session_id)
+    type_after(reviewer, 1, "Thank you", " all")
+    saving = Late(page, "**/revisions", "POST")
+    page.keyboard.press("Control+s")
+    saving.are()
+    deciding = Late(page, "**/reports/*", "PUT")
+    page.get_by_role("button", name="Dismiss").click()
+    deciding.are()
+    type_after(reviewer, 0, "Good", " ol")
+    deciding.let_go()
+    expect(page.locator("#reports-count")).to_have_text("0")
+    page.keyboard.type("d")
+    assert reviewer.text(0).startswith("Good old morning")
+    expect(page.locator("#notices")).to_be_empty()
+    saving.let_go()
+    until(page, KEPT)
+    assert reviewer.text(0).startswith("Good old morning")
+
+
+def test_a_suggestion_is_taken_where_its_words_stand_by_then_and_no_cut_is_lost(
+    reviewer: Reviewer, server: Server
+) -> None:
+    session, _ = reviewable("en", id="5" * 16, glossary=("Veritas",))
+    text = "We use Verites, here. Call 613 555 0142 or 819 555 0199 today."
+    desk = lay_out(server.root / "work", session, make_transcript(session, (("S1", text),)))
+    page = reviewer.open(session.id)
+    page.locator("#suggestions-title").click()
+    page.get_by_role("button", name="Mask 613 555 0142").click()
+    expect(page.locator("#cuts > li")).to_have_count(1)
+    reviewer.caret_after(0, "We")
+    # Faster than any person, as a machine is that has fallen behind.
+    page.evaluate(
+        """() => {
+            const press = (label) => document.querySelector(`[aria-label^="${label}"]`).click();
+            document.execCommand("insertText", false, " all");
+            press("Write Veritas, instead of Verites,");
+            press("Mask 819 555 0199");
+            document.querySelector("#cuts li button:last-child").click();
+        }"""
+    )
+    expect(page.locator("#cuts > li")).to_have_count(1)
+    assert reviewer.text(0).startswith("We all use Veritas, here.")
+    reviewer.save()
+    (cut,) = desk.latest().cuts
+    masked = [word.text for word in desk.latest().transcript.words if cut.start_ms <= word.start_ms < cut.end_ms]
+    assert masked == ["819", "555", "0199"]
+
+
+def test_an_earlier_revision_that_comes_late_asks_before_it_takes_the_place_of_what_was_typed(
+    reviewer: Reviewer, desk: Desk
+) -> None:
+    page = reviewer.open(desk.session_id)
+    type_after(reviewer, 0, "Good", " old")
+    reviewer.save()
+    page.locator("#history-part summary").click()
+    late = Late(page, "**/api/sessions/*?revision=1")
+    page.get_by_role("button", name="Bring revision 1 back").click()
+    late.are()
+    type_after(reviewer, 0, "Good old", " dear")
+    late.let_go()
+    expect(page.locator("#notices")).to_contain_text("Revision 1 is here")
+    assert reviewer.text(0).startswith("Good old dear morning")
+    page.locator("#notices").get_by_role("button", name="Bring it back").click()
+    assert reviewer.text(0).startswith("Good morning")
+    page.keyboard.press("Control+z")
+    assert reviewer.text(0).startswith("Good old dear morning")
+
+
+def test_what_is_typed_while_a_later_recognition_is_taken_stands_on_top_of_it(reviewer: Reviewer, desk: Desk) -> None:
+    page = reviewer.open(desk.session_id)
+    type_after(reviewer, 5, "May I add", " here")
+    reviewer.save()
+    again = desk.revision(1).transcript
+    words = again.turns[0].words
+    turn = dataclasses.replace(again.turns[0], words=(dataclasses.replace(words[0], text="Fine"), *words[1:]))
+    desk.keep_recognition(dataclasses.replace(again, turns=(turn, *again.turns[1:])), PROVENANCE, now=NOW)
+    reviewer.open(desk.session_id)
+    late = Late(page, "**/proposal", "POST")
+    page.get_by_role("button", name="Show what changed").click()
+    page.get_by_role("button", name="Take the later recognition").click()
+    late.are()
+    type_after(reviewer, 1, "Thank you", " all")
+    late.let_go()
+    until(page, "document.querySelector('#pane .text').textContent.startsWith('Fine morning')")
+    page.keyboard.type(" so")
+    assert reviewer.text(1).startswith("Thank you all so for")
+    reviewer.save()
+    assert said(desk)[1].startswith("Thank you all so for")
+
+
+def test_a_conflict_waits_for_an_open_dialog_and_a_second_one_changes_only_what_was_changed(
+    reviewer: Reviewer, anna: Reviewer, desk: Desk
+) -> None:
+    page = reviewer.open(desk.session_id)
+    anna.open(desk.session_id)
+    type_after(anna, 1, "Thank you", " all")
+    anna.save()
+    type_after(reviewer, 5, "May I add", " here")
+    late = Late(page, "**/revisions", "POST")
+    page.keyboard.press("Control+s")
+    late.are()
+    page.keyboard.press("F4")
+    with page.expect_response("**/changes?*"):
+        late.let_go()
+    page.locator("#who-name").fill("Lucie Aubé")
+    expect(page.locator("#conflict-dialog")).to_be_hidden()
+    page.keyboard.press("Enter")
+    expect(page.locator("#conflict-dialog")).to_be_visible()
+    page.get_by_role("button", name="Put my changes on top").click()
+    assert page.evaluate("document.activeElement.closest('.block') !== null")
+    type_after(anna, 2, "And what", " ever")
+    anna.save()
+    page.keyboard.press("Control+s")
+    page.get_by_role("button", name="Put my changes on top").click()
+    expect(page.locator("#notices")).to_contain_text("on top of revision 3 by Anna. Look them over")
+    reviewer.save()
+    spoken = said(desk)
+    assert spoken[1].startswith("Thank you all for")
+    assert spoken[2].startswith("And what ever")
+    assert spoken[4].startswith("May I add here something")
+
+
+def test_a_recording_that_comes_late_still_stops_and_goes_where_it_is_told(reviewer: Reviewer, desk: Desk) -> None:
+    page = reviewer.page
+    asked = hold_back(page, "**/media/*")
+    reviewer.open(desk.session_id)
+    for _ in range(3):
+        page.keyboard.press("F2")
+    for route in asked:
+        route.continue_()
+    page.unroute("**/media/*")
+    until(page, "document.getElementById('media').currentTime > 0 && document.getElementById('media').paused")
+    page.evaluate(
+        """() => {
+            const media = document.getElementById("media");
+            media.addEventListener("playing", () => (media.currentTime = 30), { once: true });
+        }"""
+    )
+    page.keyboard.press("F2")
+    until(page, "document.getElementById('media').currentTime > 30.5")
+
+
+def test_a_paragraph_that_goes_while_somebody_is_in_it_goes_without_a_fault(reviewer: Reviewer, desk: Desk) -> None:
+    page = reviewer.open(desk.session_id)
+    type_after(reviewer, 1, "Thank you for having me.", "  now ")
+    page.keyboard.press("Home")
+    page.keyboard.press("Backspace")
+    assert "having me. now" in " ".join(reviewer.text(0).split())
+    assert page.evaluate("document.activeElement.classList.contains('text')")
