@@ -12,7 +12,7 @@ from importlib.resources import files
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from pipeline.corrections import revise
 from pipeline.editor.wire import Sent, propose_for, read_correction, view_session
@@ -24,7 +24,7 @@ from pipeline.revisions import CorrectedTurn, Correction, Token
 from pipeline.serial import from_json, to_json
 from pipeline.types import LANGUAGES, Bilingual, Chapter, Language
 from pipeline.visible import visible
-from tests.browser import axe_faults, until, watch
+from tests.browser import axe_faults, hold_back, until, watch
 from tests.desk import NOW, PROVENANCE, Server, lay_out, reviewable, said, serving, write_media
 from tests.pages import HOSTILE, TURNS, make_transcript
 from tests.test_chapters import talk
@@ -495,12 +495,7 @@ def test_a_title_typed_while_the_suggestions_are_asked_for_stands_among_them(
     session, _ = reviewable("en", id="7" * 16)
     desk = lay_out(server.root / "work", session, _of(session.id, spoken))
     page = reviewer.page
-    asked: list[Route] = []
-
-    def hold(route: Route) -> None:
-        asked.append(route)
-
-    page.route("**/chapters?*", hold)
+    asked = hold_back(page, "**/chapters?*")
     reviewer.open(session.id)
     reviewer.caret_after(1, reviewer.text(1).split()[0])
     page.keyboard.press("F8")
