@@ -68,8 +68,8 @@ _BEFORE_VERBS: Final = {
 }
 _LINKS: Final = {"en": listed("of for"), "fr": listed("de d' du des la l' le les à au aux en")}
 
-# "au sein de", "dans le cadre de", "in terms of": between a preposition, maybe with an article, and the last of these, such
-# a noun names nothing.
+# "au sein de", "dans le cadre de", "in terms of": between a preposition, maybe with an article, and what goes on, these
+# name nothing.
 _OF_PREPOSITIONS: Final = {
     "en": listed(
         "terms front light case charge favour favor spite view support behalf top means purposes regard respect"
