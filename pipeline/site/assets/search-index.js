@@ -253,8 +253,9 @@ export class SearchIndex {
     if (!begun) return { places: exact, begun, near: [] };
     const longer = await Promise.all(this.segments.map((segment) => segment.prefix(word)));
     const places = longer.map((each, number) => new Map([...each, ...exact[number]]));
-    const unknown = slip && !typing && [...word].length >= SHORTEST_SLIP && !places.some((each) => each.size);
-    const near = unknown ? await this.near(word) : [];
+    // Another number is never what was meant.
+    const maySlip = slip && !typing && [...word].length >= SHORTEST_SLIP && !/\p{N}/u.test(word);
+    const near = maySlip && !places.some((each) => each.size) ? await this.near(word) : [];
     if (!near.length) return { places, begun, near };
     return { places: await Promise.all(this.segments.map((segment) => segment.anyOf(near))), begun: false, near };
   }
