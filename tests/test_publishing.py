@@ -622,7 +622,7 @@ def test_what_programs_read_is_published_and_kept_up_to_date(store: S3Store, tmp
     first, second = (in_programme(make_bundle(tmp_path, number=number), "one") for number in (1, 2))
     for bundle in (first, second):
         published = put_out(bundle, store, MACHINES)
-        assert text_of(f"sessions/{bundle.session.id}/record.json", store) == published.revision
+        assert text_of(f"sessions/{bundle.session.id}/dublin-core.xml", store) == published.revision
     assert set((text_of("feeds/one.xml", store) or "").split()) == {first.session.id, second.session.id}
     assert put_out(first, store, MACHINES).written == 0
 
