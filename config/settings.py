@@ -164,6 +164,7 @@ class NotificationSettings(_Section):
     """Who is told what becomes of a recording, and how."""
 
     mail_to: tuple[Correspondent, ...]
+    mail_programmes: dict[str, tuple[Correspondent, ...]]
     mail_from: Correspondent
     smtp_host: str
     smtp_port: Port
@@ -175,7 +176,7 @@ class NotificationSettings(_Section):
 
     @model_validator(mode="after")
     def _check_mail(self) -> Self:
-        if self.mail_to and not (self.mail_from and self.smtp_host):
+        if (self.mail_to or self.mail_programmes) and not (self.mail_from and self.smtp_host):
             raise PydanticCustomError("mail", "mail")
         return self
 

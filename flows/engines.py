@@ -156,9 +156,10 @@ def notification_options(settings: Settings) -> tuple[MailOptions | WebhookOptio
     """
     chosen = settings.notifications
     found: list[MailOptions | WebhookOptions] = []
-    if chosen.mail_to:
+    if chosen.mail_to or chosen.mail_programmes:
         mail = MailOptions(
             to=chosen.mail_to,
+            programmes=tuple(sorted(chosen.mail_programmes.items())),
             sender=chosen.mail_from,
             host=chosen.smtp_host,
             port=chosen.smtp_port,

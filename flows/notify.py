@@ -61,17 +61,20 @@ class Channel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """Mail to everybody named; one message, in both languages."""
+    """Mail to everybody who is named for the session; one message, in both languages."""
 
     options: MailOptions
     name: str = "mail"
 
     def send(self, said: Announcement) -> None:
-        """Send one message; see :class:`Channel`."""
+        """Send one message, if anybody wants it; see :class:`Channel`."""
+        addresses = self.options.addresses_for(said.programme)
+        if not addresses:
+            return
         mail = EmailMessage()
         mail["Subject"] = said.subject
         mail["From"] = self.options.sender
-        mail["To"] = ", ".join(self.options.to)
+        mail["To"] = ", ".join(addresses)
         mail["Date"] = format_datetime(datetime.fromtimestamp(said.when_ms // 1000, UTC))
         # The same each time, so that a reader's program shows a message once that was sent again after a crash.
         mail["Message-ID"] = f"<{said.key}@tribune.invalid>"

@@ -51,6 +51,7 @@ from pipeline.journal import (
     heal,
     journal,
     known_record,
+    next_attempt,
     now_ms,
     plan_move,
     read_record,
@@ -428,7 +429,7 @@ class _Sweep:
             answer = _answer_for(record)
             self.answered.append(self._set_aside(parcel, content, record, (answer,)))
             return
-        updated = _updated(described)
+        updated = next_attempt(described, Claimed(updated=True))
         answer = Notice(code="intake.duplicate_updated", data=_known_as(record))
         kept = () if parcel.sidecar_is_shared else (self._keep_sidecar(parcel.sidecars[0], updated),)
         moves = (*kept, *self._keep_tracks(given, updated))
@@ -481,7 +482,7 @@ class _Sweep:
                 return
             described = self._described(record, given)
             changed = not _says_nothing_new(described, record) or isinstance(record.state, Failed)
-            updated = _updated(described) if changed else described
+            updated = next_attempt(described, Claimed(updated=True)) if changed else described
             moves = (self._keep_sidecar(sidecar, updated), *self._keep_tracks(given, updated))
             commit(self.options.work, Plan(moves=moves, record=updated))
             if changed:
@@ -523,10 +524,6 @@ def _folder_hints(folder: PurePosixPath) -> Details:
     hints = [name_hints(f"{part}.folder") for part in folder.parts]
     week = next((hint.week for hint in reversed(hints) if hint.week is not None), None)
     return Details(programme=hints[0].title if hints and hints[0].week is None else None, week=week)
-
-
-def _updated(record: SessionRecord) -> SessionRecord:
-    return replace(record, state=Claimed(updated=True), when_ms=now_ms(), attempt=record.attempt + 1)
 
 
 def _known_as(record: SessionRecord) -> tuple[tuple[str, str], ...]:

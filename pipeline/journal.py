@@ -162,6 +162,7 @@ class SessionRecord:
         state: What is being done with it.
         when_ms: Unix time since which it is in that state.
         attempt: Counts from 1 how often it was given to be processed.
+        again: Whether this attempt makes anew what was published already, which is no news to facilitators.
         given: What people wrote about it.
         tags: The media's own tags, once it has been probed.
         publication: The last one, which learners see whatever the state is.
@@ -173,6 +174,7 @@ class SessionRecord:
     state: State
     when_ms: int
     attempt: int = 1
+    again: bool = False
     given: Details = _NOTHING_GIVEN
     tags: Tags = ()
     publication: Published | None = None
@@ -333,6 +335,11 @@ def write_record(work: Path, record: SessionRecord) -> None:
     write_whole(folder / _STATE, to_json(record))
 
 
+def next_attempt(record: SessionRecord, state: State) -> SessionRecord:
+    """Return the record as another attempt begins, or is kept from beginning, with this state."""
+    return replace(record, state=state, when_ms=now_ms(), attempt=record.attempt + 1, again=False)
+
+
 def record_state(work: Path, session_id: str, attempt: int, state: State) -> SessionRecord:
     """Note what a run has come to.
 
@@ -380,8 +387,9 @@ def request_publication(work: Path, session_id: str) -> bool:
             return False
         # A run that has not begun publishes what is approved anyway.
         if not isinstance(record.state, Claimed):
-            state = Claimed(reviewed=True)
-            write_record(work, replace(record, state=state, when_ms=now_ms(), attempt=record.attempt + 1))
+            write_record(work, next_attempt(record, Claimed(reviewed=True)))
+        elif record.again:
+            write_record(work, replace(record, again=False))
         return True
 
 
@@ -402,9 +410,10 @@ def record_withdrawal(work: Path, session_id: str, reason: str) -> bool:
             return False
         withdrawn = Withdrawn(reason=reason)
         if record.state != withdrawn:
-            attempt = record.attempt if isinstance(record.state, Withdrawn) else record.attempt + 1
-            changed = replace(record, state=withdrawn, when_ms=now_ms(), attempt=attempt, publication=None)
-            write_record(work, changed)
+            changed = next_attempt(record, withdrawn)
+            if isinstance(record.state, Withdrawn):
+                changed = replace(changed, attempt=record.attempt)
+            write_record(work, replace(changed, publication=None))
         return True
 
 
@@ -420,13 +429,14 @@ def record_restoration(work: Path, session_id: str) -> bool:
             return False
         there = record.recording.path.exists()
         state = Claimed() if there else Rejected(reasons=(Notice(code="intake.restored"),))
-        attempt = record.attempt + 1
-        write_record(work, replace(record, state=state, when_ms=now_ms(), attempt=attempt))
+        write_record(work, next_attempt(record, state))
         return there
 
 
 def request_again(work: Path, session_id: str) -> bool:
     """Have a session published once more from the recording that is here; what is finished is not done again.
+
+    Nobody is told of it where it was published already: nothing has changed that a facilitator did or has to do.
 
     Returns:
         Whether a run will publish it: not where it was withdrawn, waits for review, or its recording is gone.
@@ -439,7 +449,9 @@ def request_again(work: Path, session_id: str) -> bool:
             return False
         # A run that is under way publishes all of it anyway.
         if isinstance(record.state, Published | Failed):
-            write_record(work, replace(record, state=Claimed(), when_ms=now_ms(), attempt=record.attempt + 1))
+            # Who was told that it failed is told that it went well in the end.
+            published = isinstance(record.state, Published)
+            write_record(work, replace(next_attempt(record, Claimed()), again=published))
         return True
 
 

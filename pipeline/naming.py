@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
 
-from pipeline.types import Language
+from pipeline.types import Bilingual, Language
 
 TITLE_LENGTH: Final = 200
 """Characters of a title made from a name; longer ones are cut at a word."""
@@ -85,6 +85,16 @@ def letters(text: str) -> str:
         'marieeve'
     """
     return "".join(character for character in plain(text) if character.isalnum())
+
+
+def is_called(name: str, thing: Bilingual) -> bool:
+    """Say whether something has a name, in either language; capitals make no difference.
+
+    Example:
+        >>> is_called("CAFÉ", Bilingual(fr="Café")), is_called("", Bilingual(fr="Café"))
+        (True, False)
+    """
+    return name.casefold() in {own.casefold() for own in (thing.en, thing.fr) if own}
 
 
 def language_named(text: str) -> Language | None:

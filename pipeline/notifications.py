@@ -11,13 +11,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from pipeline.journal import Failed, NeedsReview, Published, Rejected, SessionRecord
+from pipeline.journal import Failed, NeedsReview, Published, Rejected, SessionRecord, Withdrawn
 from pipeline.messages import message
-from pipeline.types import LANGUAGES, Language, Notice
+from pipeline.naming import is_called
+from pipeline.types import LANGUAGES, Bilingual, Language, Notice
 from pipeline.visible import shorten, visible
 from pipeline.web_address import is_correspondent, is_web_address
 
-Kind = Literal["published", "set_aside", "failed", "needs_review"]
+Kind = Literal["published", "set_aside", "failed", "needs_review", "withdrawn"]
 
 _TITLE_LENGTH: Final = 150
 _RULE: Final = "\n\n—\n\n"
@@ -28,7 +29,8 @@ class MailOptions:
     """How mail is sent.
 
     Attributes:
-        to: Addresses of those who are told.
+        to: Addresses of those who are told of sessions that no programme below is theirs.
+        programmes: Addresses of those who are told of a programme's sessions, by its name in either language.
         sender: Address that it comes from.
         host: Of the SMTP server.
         port: Of the SMTP server.
@@ -44,13 +46,27 @@ class MailOptions:
     security: Literal["starttls", "tls", "none"] = "starttls"
     user: str = ""
     password: str = field(default="", repr=False)
+    programmes: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def __post_init__(self) -> None:
-        for address in (*self.to, self.sender):
+        for address in (*self.to, *(each for _, own in self.programmes for each in own), self.sender):
             if not is_correspondent(address):
                 raise ValueError(f"not an address for mail: {address!r}")
         if not self.host:
             raise ValueError("mail needs the name of an SMTP server")
+
+    def addresses_for(self, programme: Bilingual | None) -> tuple[str, ...]:
+        """Return whom to tell of a session of that programme; nobody where nobody is named.
+
+        Example:
+            >>> rules = (("Café", ("zoe@example.org",)),)
+            >>> mail = MailOptions(to=(), programmes=rules, sender="t@example.org", host="localhost")
+            >>> mail.addresses_for(Bilingual(fr="CAFÉ")), mail.addresses_for(None)
+            (('zoe@example.org',), ())
+        """
+        named = () if programme is None else (own for name, own in self.programmes if is_called(name, programme))
+        found = tuple(dict.fromkeys(address for own in named for address in own))
+        return found or self.to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +97,7 @@ class Event:
         name: Of the file that was dropped, as it can be shown.
         titles: The session's, for readers of each language.
         languages: English and French, that of the session first.
+        programme: That the session is of.
         reasons: Why, where it was set aside or failed.
         pages: Address of its page in each language, where it is published.
         remarks: How many things there are to look at.
@@ -92,6 +109,7 @@ class Event:
     name: str
     titles: tuple[tuple[Language, str], ...]
     languages: tuple[Language, ...]
+    programme: Bilingual | None = None
     reasons: tuple[Notice, ...] = ()
     pages: tuple[tuple[Language, str], ...] = ()
     remarks: int = 0
@@ -106,6 +124,7 @@ class Announcement:
         when_ms: Unix time of the event.
         subject: One line, in both languages.
         text: Paragraphs, in one language after the other.
+        programme: That the session is of.
         links: Text and address of the pages.
     """
 
@@ -113,6 +132,7 @@ class Announcement:
     when_ms: int
     subject: str
     text: str
+    programme: Bilingual | None = None
     links: tuple[tuple[str, str], ...] = ()
 
 
@@ -134,6 +154,7 @@ def announce(event: Event) -> Announcement:
         when_ms=event.when_ms,
         subject=" / ".join(subjects),
         text=_RULE.join(_tell(event, language, titles[language]) for language in event.languages),
+        programme=event.programme,
         links=tuple(
             (message(f"status.page_{language}", language), pages[language])
             for language in event.languages
@@ -144,12 +165,14 @@ def announce(event: Event) -> Announcement:
 
 def _events(record: SessionRecord) -> Iterator[Event]:
     state = record.state
-    if isinstance(state, Published):
+    if isinstance(state, Published) and not record.again:
         yield _event(record, "published", f"{state.revision}-{record.attempt}", pages=state.pages, notes=state.notes)
     elif isinstance(state, Failed):
         yield _event(record, "failed", f"failed-{record.attempt}", reasons=state.reasons)
     elif isinstance(state, NeedsReview):
         yield _event(record, "needs_review", f"waiting-{record.attempt}")
+    elif isinstance(state, Withdrawn):
+        yield _event(record, "withdrawn", f"withdrawn-{record.attempt}")
     for drop in record.drops:
         if drop.set_aside is not None:
             # A recording that was given back after hours was dropped that long ago.
@@ -177,6 +200,7 @@ def _event(
         name=record.recording.name if name is None else name,
         titles=tuple((language, session.title.get(language)) for language in LANGUAGES),
         languages=tuple(sorted(LANGUAGES, key=lambda language: language != session.language)),
+        programme=session.programme,
         reasons=reasons,
         pages=pages,
         remarks=len(notes),

@@ -10,6 +10,7 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pipeline.naming import is_called
 from pipeline.ports import Store
 from pipeline.published import read_manifest
 from pipeline.shelves import read_entries
@@ -46,8 +47,7 @@ class RetentionRule:
             >>> RetentionRule(programmes=(("Café", 30),)).days_for(Bilingual(fr="CAFÉ"))
             30
         """
-        names = set() if programme is None else {(name or "").casefold() for name in (programme.en, programme.fr)}
-        own = [days for name, days in self.programmes if name.casefold() in names]
+        own = [] if programme is None else [days for name, days in self.programmes if is_called(name, programme)]
         return min(own, default=self.keep_days)
 
 

@@ -19,7 +19,7 @@ from typing import Final, Literal, TypeVar, cast
 from pipeline.errors import StoreCorrupt
 from pipeline.ports import Store
 from pipeline.published import Manifest, file_key, page_key, parsed, published_file, read_details, read_manifest
-from pipeline.site.model import INDEXES, CatalogueEntry, IndexKind, Letter, Shelf, Subject, SubjectKind
+from pipeline.site.model import INDEXES, OF_WORDS, CatalogueEntry, IndexKind, Letter, Shelf, Subject, SubjectKind
 from pipeline.site.subjects import choose_name, letter_of, list_key, sort_name, subjects_of
 from pipeline.types import LANGUAGES, Bilingual, Language, Session
 
@@ -180,6 +180,9 @@ def _part_of(subject: Subject, date: dt.date | None) -> Shelved:
 def catalogue_entry(manifest: Manifest, session: Session, *, duration_ms: int) -> CatalogueEntry:
     """Return what the lists tell of one session."""
     poster = next((file_key(manifest, file) for file in manifest.files if file.role == "poster"), None)
+    # Captions in which there is nothing are of a recording in which nobody speaks.
+    wordless = any(file.role == "captions" and not file.size for file in manifest.files)
+    told = _IN_THE_LISTS - (OF_WORDS if wordless else frozenset())
     return CatalogueEntry(
         session_id=session.id,
         title=session.title,
@@ -197,7 +200,7 @@ def catalogue_entry(manifest: Manifest, session: Session, *, duration_ms: int) -
         pages=tuple((language, page_key(session.id, language)) for language in LANGUAGES),
         description=session.description,
         published_at=manifest.published_at,
-        files=tuple(published_file(manifest, file) for file in manifest.files if file.role in _IN_THE_LISTS),
+        files=tuple(published_file(manifest, file) for file in manifest.files if file.role in told),
     )
 
 

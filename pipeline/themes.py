@@ -68,6 +68,21 @@ _BEFORE_VERBS: Final = {
 }
 _LINKS: Final = {"en": listed("of for"), "fr": listed("de d' du des la l' le les à au aux en")}
 
+# "au sein de", "dans le cadre de", "in terms of": between a preposition, maybe with an article, and what goes on, these
+# name nothing.
+_OF_PREPOSITIONS: Final = {
+    "en": listed(
+        "terms front light case charge favour favor spite view support behalf top means purposes regard respect"
+    ),
+    "fr": listed(
+        "sein cours cadre moyen biais profit détriment fonction matière termes vertu raison dépit faveur aide égard"
+        " instar insu encontre titre nom"
+    ),
+}
+_PREPOSITIONS: Final = {"en": listed("in on by for with"), "fr": listed("au en à dans par sur sous")}
+_ARTICLES: Final = {"en": listed("the"), "fr": listed("le la les")}
+_GOING_ON: Final = {"en": listed("of to"), "fr": listed("de du des")}
+
 # No name has these in it, whatever stands before them.
 _BREAKS: Final = {
     "en": listed("than via per versus"),
@@ -355,7 +370,7 @@ def _parts(key: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
 def _phrases(words: Sequence[Word]) -> Iterator[tuple[int, int]]:
     """Yield the places of the first and the last word of every run that could name something."""
     for first, word in enumerate(words):
-        if stem_of(word) is None:
+        if stem_of(word) is None or _is_preposition(words, first):
             continue
         content = 0
         for last in range(first, min(first + _MOST_WORDS, len(words))):
@@ -372,6 +387,19 @@ def _phrases(words: Sequence[Word]) -> Iterator[tuple[int, int]]:
                 break
             if words[last].text[-1] in _MARKS:
                 break
+
+
+def _is_preposition(words: Sequence[Word], place: int) -> bool:
+    """Say whether a noun only makes a preposition of those around it."""
+    language = words[place].language
+    if bare(words[place]) not in _OF_PREPOSITIONS.get(language, frozenset()):
+        return False
+    around = [bare(word) for word in words[max(0, place - 2) : place]]
+    if around and around[-1] in _ARTICLES[language]:
+        around.pop()
+    following = words[place + 1].text.lower().replace("’", "'") if place + 1 < len(words) else ""
+    goes_on = following in _GOING_ON[language] or (language == "fr" and following.startswith("d'"))
+    return goes_on and bool(around) and around[-1] in _PREPOSITIONS[language]
 
 
 def _is_name(words: Sequence[Word], first: int, last: int) -> bool:

@@ -6,6 +6,7 @@ alone because it trusts nothing that publishing says of itself: it looks at what
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -24,6 +25,8 @@ from pipeline.published import (
 )
 from pipeline.search_store import INDEX, SearchIndex, passages_key
 from pipeline.site.model import Views, session_prefix
+from pipeline.site.records import CHAPTERS
+from pipeline.site.render import SESSION_FILES
 from pipeline.types import LANGUAGES, Notice
 
 _HEADERS: Final = {"compressed": "Content-Encoding"}
@@ -43,7 +46,8 @@ def verify(
     Returns:
         What is wrong, empty where all is well: ``publishing.unpublished``, ``publishing.missing``,
         ``publishing.damaged``, ``publishing.served``, ``publishing.page_outdated``, ``publishing.unlisted``,
-        ``publishing.unsearchable``, ``publishing.left``, ``publishing.unreadable``, each with the ``key``.
+        ``publishing.unsearchable``, ``publishing.extra``, ``publishing.left``, ``publishing.unreadable``, each with the
+        ``key``.
 
     Raises:
         StoreError: See :class:`Store`.
@@ -93,7 +97,9 @@ def _check_published(manifest: Manifest, store: Store, search: SearchIndex, *, t
             damaged = True
             yield _notice("publishing.damaged", key)
         yield from _check_headers(there, file_headers(file))
-    yield from _check_pages(manifest, store)
+    beside = {each.key for each in store.list(session_prefix(manifest.session_id))}
+    yield from _check_pages(manifest, beside, store)
+    yield from _check_beside(manifest, beside, store)
     if not damaged:
         yield from _check_lists(manifest, store)
         yield from _check_search(manifest, store, search)
@@ -108,16 +114,53 @@ def _check_headers(there: StoredObject, wanted: ObjectHeaders) -> Iterator[Notic
         yield Notice(code="publishing.served", data=(("headers", headers), ("key", there.key)))
 
 
-def _check_pages(manifest: Manifest, store: Store) -> Iterator[Notice]:
+def _check_pages(manifest: Manifest, beside: set[str], store: Store) -> Iterator[Notice]:
+    led_to: set[str] = set()
     for language in LANGUAGES:
         key = page_key(manifest.session_id, language)
-        found = store.read(key)
-        if found is None:
+        if key not in beside:
             yield _notice("publishing.missing", key)
             continue
-        if f"{manifest.revision}/".encode() not in found[0]:
+        found = _as_written(key, store)
+        if found is None:
+            yield _notice("publishing.damaged", key)
+            continue
+        page, there = found
+        if f"{manifest.revision}/".encode() not in page:
             yield _notice("publishing.page_outdated", key)
-        yield from _check_headers(found[1], page_headers(language))
+        yield from _check_headers(there, page_headers(language))
+        led_to |= {name for name in SESSION_FILES if re.search(rf'["/]{re.escape(name)}"'.encode(), page)}
+    if any(file.role == "chapters" for file in manifest.files):
+        led_to.add(CHAPTERS)
+    keys = {f"{session_prefix(manifest.session_id)}{name}" for name in led_to}
+    yield from (_notice("publishing.missing", key) for key in sorted(keys - beside))
+
+
+def _check_beside(manifest: Manifest, beside: set[str], store: Store) -> Iterator[Notice]:
+    """Check what the manifest does not name: what is made from it is as it was written, and there is nothing else.
+
+    Files of other revisions are left alone: earlier ones are kept, and a later one may be on its way.
+    """
+    folder = session_prefix(manifest.session_id)
+    known = {manifest_key(manifest.session_id), *(page_key(manifest.session_id, language) for language in LANGUAGES)}
+    known |= {file_key(manifest, file) for file in manifest.files}
+    made = {passages_key(manifest.session_id), *(folder + name for name in SESSION_FILES)}
+    other = re.compile(rf"{re.escape(folder)}(?!{re.escape(manifest.revision)}/)r[1-9][0-9]*-[0-9a-f]{{8}}/")
+    for key in sorted(beside - known):
+        if key in made:
+            if _as_written(key, store) is None:
+                yield _notice("publishing.damaged", key)
+        elif not other.match(key):
+            yield _notice("publishing.extra", key)
+
+
+def _as_written(key: str, store: Store) -> tuple[bytes, StoredObject] | None:
+    """Return an object that has the checksum which was kept with it; what others put in its place has none."""
+    try:
+        found = store.read(key)
+    except StoreCorrupt:
+        return None
+    return None if found is None or found[1].sha256 is None else found
 
 
 def _check_lists(manifest: Manifest, store: Store) -> Iterator[Notice]:

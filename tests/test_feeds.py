@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import html
 import struct
 import uuid
 from email.utils import parsedate_to_datetime
@@ -116,6 +117,11 @@ def test_an_episode_that_has_chapters_leads_to_them() -> None:
     }
 
 
+def test_a_recording_in_which_nobody_speaks_is_no_episode() -> None:
+    files = tuple(file for file in ENGLISH.files if file.role != "captions")
+    assert not parsed(feeds(dataclasses.replace(ENGLISH, files=files))["feeds/en/podcast.xml"]).entries
+
+
 def test_a_session_with_nothing_to_play_is_news_only() -> None:
     found = feeds(dataclasses.replace(ENGLISH, files=()))
     assert not parsed(found["feeds/en/podcast.xml"]).entries
@@ -170,6 +176,15 @@ def test_hostile_texts_are_texts() -> None:
         titles += [item.findtext("title") for item in root.iter("item")]
         parsed(body)
     assert titles == [shown_hostile()] * 6
+
+
+@pytest.mark.parametrize("kind", ["news", "podcast"])
+def test_what_a_session_is_about_is_read_as_text(kind: str) -> None:
+    said = "Why <b> & <script> are <img src=x> no words &amp; what to do"
+    entry = dataclasses.replace(ENGLISH, description=Bilingual.same(said))
+    (item,) = parsed(feeds(entry)[f"feeds/en/{kind}.xml"]).entries
+    assert item.summary_detail.type == "text/html"
+    assert html.unescape(item.summary) == said
 
 
 def test_a_session_published_before_dates_were_listed_is_last() -> None:

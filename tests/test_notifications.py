@@ -22,7 +22,22 @@ from aiosmtpd.smtp import Session as SmtpSession
 from config.settings import load_settings
 from flows.notify import Mail, Notifier, Webhook, open_channels
 from flows.watch_inbox import watch
-from pipeline.journal import Claimed, Drop, Failed, Published, Rejected, SessionRecord, State, now_ms, write_record
+from pipeline.journal import (
+    Claimed,
+    Drop,
+    Failed,
+    Published,
+    Rejected,
+    SessionRecord,
+    State,
+    Withdrawn,
+    now_ms,
+    read_records,
+    record_state,
+    request_again,
+    request_publication,
+    write_record,
+)
 from pipeline.notifications import MailOptions, WebhookOptions, announce, find_events
 from pipeline.tcp import free_port
 from pipeline.types import Bilingual, Language, Notice, Recording, Session
@@ -261,6 +276,48 @@ def test_what_was_set_aside_is_told_with_its_reasons() -> None:
     said = announce(event)
     assert said.subject.startswith("Mis de côté")
     assert "rejected" in said.text
+
+
+def test_what_is_made_again_without_news_is_not_told(tmp_path: Path) -> None:
+    record = make_record(PUBLISHED)
+    session = record.recording.session_id
+    (tmp_path / session).mkdir()
+    (tmp_path / session / record.recording.path.name).touch()
+    for state, told in ((PUBLISHED, 0), (Failed(reasons=()), 1)):
+        write_record(tmp_path, replace(record, state=state))
+        assert request_again(tmp_path, session)
+        (claimed,) = read_records(tmp_path)
+        published = record_state(tmp_path, session, claimed.attempt, PUBLISHED)
+        assert len(find_events([published])) == told
+
+
+def test_what_is_approved_while_it_is_made_again_is_told(tmp_path: Path) -> None:
+    again = replace(make_record(Claimed()), again=True)
+    write_record(tmp_path, again)
+    assert request_publication(tmp_path, again.recording.session_id)
+    published = record_state(tmp_path, again.recording.session_id, again.attempt, PUBLISHED)
+    assert [event.kind for event in find_events([published])] == ["published"]
+
+
+def test_a_withdrawal_is_told_without_its_reason() -> None:
+    (event,) = find_events([make_record(Withdrawn(reason="Anna Roy took her consent back"))])
+    said = announce(event)
+    assert said.subject == "Retiré\u00a0: Été / Withdrawn: Summer"
+    assert "Anna Roy" not in said.text
+
+
+def test_a_programme_tells_its_own_people(tmp_path: Path, mailbox: tuple[Mailbox, MailOptions]) -> None:
+    box, options = mailbox
+    options = replace(options, programmes=(("cafés", ("bo@example.org",)),))
+    notifier = Notifier([Mail(options)], tmp_path)
+    notifier.tell([])
+    record = make_record(PUBLISHED)
+    notifier.tell([replace(record, session=replace(record.session, programme=Bilingual(en="Coffee", fr="Cafés")))])
+    assert box.recipients == ["bo@example.org"]
+    notifier.tell([make_record(PUBLISHED, number=2)])
+    assert box.recipients == ["anna@example.org", "zoe@example.org"]
+    Notifier([Mail(replace(options, to=()))], tmp_path).tell([make_record(PUBLISHED, number=3)])
+    assert len(box.mails) == 2
 
 
 def test_what_is_under_way_is_not_told() -> None:

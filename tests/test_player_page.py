@@ -176,6 +176,9 @@ def test_the_speed_is_chosen_from_its_menu(page: Page) -> None:
     page.keyboard.press("Enter")
     assert state(page, "playbackRate") == 2
     expect(page.locator(".vjs-playback-rate button")).to_be_focused()
+    press(page, ".vjs-playback-rate button")
+    page.locator(".vjs-playback-rate .vjs-menu-item", has_text="0.5×").click()
+    assert state(page, "playbackRate") == 0.5
 
 
 def test_chapters_are_in_a_menu_as_text_and_lead_to_their_moment(page: Page) -> None:

@@ -120,7 +120,7 @@ class PlainViews:
         return {f"{language}/search.html": self.look for language in LANGUAGES}
 
     def session_files(self, published: PublishedSession) -> Sequence[MachineFile]:
-        return [self._machine_file(f"{published.folder}record.json", [published.revision])]
+        return [self._machine_file(f"{published.folder}dublin-core.xml", [published.revision])]
 
     def shelf_files(
         self, shelf: Shelf, entries: Sequence[CatalogueEntry], themes: Sequence[CommonTheme] = ()
@@ -421,6 +421,33 @@ def test_what_was_damaged_is_noticed(store: S3Store, tmp_path: Path) -> None:
     ]
 
 
+def test_what_lies_beside_the_files_is_checked_too(store: S3Store, tmp_path: Path) -> None:
+    bundle = make_bundle(tmp_path)
+    published = put_out(bundle, store, MACHINES)
+    folder = f"sessions/{bundle.session.id}/"
+    assert verify(bundle.session.id, store) == ()
+    changed = [f"{folder}{name}" for name in ("dublin-core.xml", "passages.bin")]
+    strange = [f"{folder}{name}" for name in ("notes.txt", f"{published.revision}/draft.mp4")]
+    for key in (*changed, *strange, f"{folder}r2-0123abcd/video.mp4"):
+        store._client.put_object(Bucket=store.options.bucket, Key=key, Body=b"changed")
+    found = {(finding.code, dict(finding.data)["key"]) for finding in verify(bundle.session.id, store)}
+    assert found == {("publishing.damaged", key) for key in changed} | {("publishing.extra", key) for key in strange}
+    for key in strange:
+        store.delete([key])
+    put_out(bundle, store, MACHINES)
+    assert verify(bundle.session.id, store) == ()
+
+
+def test_what_a_page_leads_to_beside_it_is_missed(store: S3Store, tmp_path: Path) -> None:
+    bundle = make_bundle(tmp_path)
+    published = put_out(bundle, store)
+    folder = f"sessions/{bundle.session.id}/"
+    page = f'<a href="{published.revision}/video.mp4">Video</a> <a href="embed.fr.html">Player</a>'.encode()
+    store.write(f"{folder}fr.html", page, page_headers("fr"), sha256=hashlib.sha256(page).hexdigest())
+    (found,) = verify(bundle.session.id, store)
+    assert (found.code, found.data) == ("publishing.missing", (("key", f"{folder}embed.fr.html"),))
+
+
 def test_what_was_never_published_is_said_to_be_so(store: S3Store) -> None:
     assert [problem.code for problem in verify("0" * 16, store)] == ["publishing.unpublished"]
 
@@ -595,7 +622,7 @@ def test_what_programs_read_is_published_and_kept_up_to_date(store: S3Store, tmp
     first, second = (in_programme(make_bundle(tmp_path, number=number), "one") for number in (1, 2))
     for bundle in (first, second):
         published = put_out(bundle, store, MACHINES)
-        assert text_of(f"sessions/{bundle.session.id}/record.json", store) == published.revision
+        assert text_of(f"sessions/{bundle.session.id}/dublin-core.xml", store) == published.revision
     assert set((text_of("feeds/one.xml", store) or "").split()) == {first.session.id, second.session.id}
     assert put_out(first, store, MACHINES).written == 0
 

@@ -181,6 +181,34 @@ def test_the_address_says_all_and_going_back_goes_back(page: Page) -> None:
     assert page.title().startswith("acronyms")
 
 
+@pytest.mark.parametrize(
+    ("asked", "found"), [("acronmys", ENGLISH), ("acromyns form", ENGLISH), ("formulairre", FRENCH)]
+)
+def test_a_slip_of_the_keys_finds_the_word_that_was_meant_and_says_so(page: Page, asked: str, found: str) -> None:
+    search(page, asked)
+    assert found_in(page) == {found}
+    wrong = asked.split(maxsplit=1)[0]
+    expect(page.locator("#status")).to_have_text(
+        f"1 session found Nothing was found for “{wrong}”: what is shown has a similar word."
+    )
+    assert page.locator("#results mark").first.inner_text().lower()[:4] == wrong[:4]
+
+
+def test_what_is_like_nothing_a_number_or_in_quotation_marks_is_not_replaced(page: Page) -> None:
+    for asked in ("zanzibar", "quarante7", '"acronmys and a form"'):
+        search(page, asked)
+        expect(page.locator("#status")).to_have_text("No session has all of these words. Try fewer or other words.")
+        assert found_in(page) == set()
+
+
+def test_words_in_another_order_are_not_there_and_nothing_is_to_be_narrowed(page: Page) -> None:
+    search(page, '"ships about is programme"')
+    expect(page.locator("#status")).to_have_text(
+        "No session has these words in this order. Try without the quotation marks."
+    )
+    expect(page.locator("#filters")).to_be_hidden()
+
+
 def test_while_typing_the_last_word_may_be_unfinished(page: Page) -> None:
     page.goto("fr/search.html")
     page.get_by_role("searchbox").press_sequentially("trouv formul", delay=20)

@@ -221,6 +221,13 @@ def test_where_nobody_speaks_no_words_and_no_captions_are_promised() -> None:
     assert "No speech was found in this recording, so it has no captions." in texts
     assert message("site.notice_automatic", "en") not in texts
     assert "captions" not in [track["kind"] for track in page.all("track")]
+    site = LearnerSite(OPTIONS)
+    made = [
+        *site.session_pages(published).values(),
+        *((file.body or b"").decode() for file in site.session_files(published)),
+    ]
+    promises = ("captions.en", "transcript.en", '"captions"')
+    assert not [part for part in made if any(promise in part for promise in promises)]
 
 
 def test_files_say_each_language_of_the_session() -> None:

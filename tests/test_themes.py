@@ -59,6 +59,28 @@ def test_a_theme_is_a_name_that_is_said_again_and_again() -> None:
     assert "morning" not in phrases(found)
 
 
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        (
+            "fr",
+            "Nous travaillons au sein de l’équipe. Elle est forte au sein de l’équipe. Au sein d’une équipe, on parle.",
+        ),
+        ("fr", "Dans le cadre du projet pilote, on apprend. Tout change dans le cadre du projet pilote."),
+        ("fr", "Cela se fait à l’aide des outils communs. On y arrive à l’aide des outils communs."),
+        ("en", "Think in terms of user needs. We speak in terms of user needs. In terms of user needs it works."),
+    ],
+)
+def test_a_preposition_of_several_words_names_nothing(language: Language, text: str) -> None:
+    found = phrases(themes(text, language))
+    assert found
+    assert not [phrase for phrase in found if phrase.lower().startswith(("sein", "cadre", "aide", "terms"))]
+
+
+def test_a_framework_is_a_theme() -> None:
+    assert "cadre de référence" in phrases(themes("Le cadre de référence est prêt. Lisez le cadre de référence.", "fr"))
+
+
 def test_a_quotation_is_what_was_said_at_that_moment() -> None:
     spoken = transcript(("S1", PLAIN), names={"S1": "Ana Roy"})
     words = [word for turn in spoken.turns for word in turn.words]

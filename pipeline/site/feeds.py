@@ -10,6 +10,7 @@ change when the pages do.
 from __future__ import annotations
 
 import datetime as dt
+import html
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from pipeline.site.model import CatalogueEntry, MachineFile, SiteOptions
 from pipeline.site.records import CHAPTERS
 from pipeline.site.writing import node, write_xml
 from pipeline.types import LANGUAGES, Bilingual, Language
+from pipeline.visible import visible
 
 RSS: Final = "application/rss+xml; charset=utf-8"
 COVER: Final = "feeds/cover.png"
@@ -70,7 +72,8 @@ class Channel:
 
     def takes(self, entry: CatalogueEntry) -> bool:
         """Tell whether a session of its programme belongs in it."""
-        return self.kind == "news" or (self.language in entry.languages and entry.file("audio", "video") is not None)
+        heard = entry.file("captions") is not None and entry.file("audio", "video") is not None
+        return self.kind == "news" or (self.language in entry.languages and heard)
 
     def title(self, site: SiteOptions) -> str:
         """Return what it is called."""
@@ -163,7 +166,8 @@ def _item(entry: CatalogueEntry, channel: Channel, site: SiteOptions) -> Element
         node("link", f"{site.address}/{entry.page(language)}"),
         # The address may change with the host; the session's number never does.
         node("guid", f"tribune-{entry.session_id}-{language}", isPermaLink="false"),
-        node("description", _summary(entry, language)),
+        # Feed readers take it for HTML.
+        node("description", html.escape(visible(_summary(entry, language)), quote=False)),
     )
     if entry.published_at is not None:
         item.append(node("pubDate", format_datetime(entry.published_at)))

@@ -51,6 +51,9 @@ def describe_session(published: PublishedSession, language: Language, site: Site
     page = f"{folder}{language}.html"
     medium = published.file("video") or published.file("audio")
     poster = published.file("poster")
+    captions = [_media(file, folder) for file in published.offered if file.role == "captions"]
+    transcripts = [_media(file, folder) for file in published.offered if file.role == "transcript"]
+    features = {"captions": captions, "transcript": transcripts}
     described: dict[str, object | None] = {
         "@context": "https://schema.org",
         "@type": [_kind(published), "LearningResource"],
@@ -66,8 +69,8 @@ def describe_session(published: PublishedSession, language: Language, site: Site
         "contentUrl": folder + medium.href if medium else None,
         "encodingFormat": medium.content_type if medium else None,
         "embedUrl": folder + embed_name(language) if published.file("video") else None,
-        "caption": [_media(file, folder) for file in published.files if file.role == "captions"],
-        "associatedMedia": [_media(file, folder) for file in published.files if file.role == "transcript"],
+        "caption": captions,
+        "associatedMedia": transcripts,
         "keywords": [text.get(language) for text in (*session.topics, *session.keywords)],
         "license": _licence(session, language),
         "contributor": [_person(somebody, language) for somebody in _people(published)],
@@ -76,7 +79,7 @@ def describe_session(published: PublishedSession, language: Language, site: Site
         "position": session.week,
         "learningResourceType": message("site.recorded_session", language),
         "isAccessibleForFree": True,
-        "accessibilityFeature": ["captions", "transcript"],
+        "accessibilityFeature": [feature for feature, there in features.items() if there],
         "publisher": {"@type": "Organization", "name": site.name.get(language), "url": f"{site.address}/index.html"},
         "hasPart": list(_clips(published, page)),
     }

@@ -118,6 +118,10 @@ class MachineFile:
     content_type: str
 
 
+OF_WORDS: Final = frozenset({"transcript", "comparison", "captions", "chapters", "schema"})
+"""Roles of files that hold what was said."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedFile:
     """One file of a published session.
@@ -155,7 +159,7 @@ class PublishedSession:
         transcript: Every word as recognised: what the player follows.
         cues: The captions, in order.
         edited: The same words made readable, where editing has been done.
-        files: Everything that can be played or downloaded, in order of name.
+        files: Everything that was published, in order of name.
         revision: Name of the revision's folder, e.g. ``r1-3fa9c1d2``.
         published_at: When this revision was first made, with its time zone.
         provenance: What made it.
@@ -184,6 +188,12 @@ class PublishedSession:
     def duration_ms(self) -> int:
         """Length of the recording in milliseconds."""
         return self.transcript.duration_ms
+
+    @property
+    def offered(self) -> tuple[PublishedFile, ...]:
+        """The files that are worth anybody's while: where nobody speaks, those of words hold none."""
+        spoken = bool(self.transcript.turns)
+        return tuple(file for file in self.files if spoken or file.role not in OF_WORDS)
 
     @property
     def folder(self) -> str:

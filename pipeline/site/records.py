@@ -186,7 +186,7 @@ def make_open_data(published: PublishedSession, site: SiteOptions, label: Label)
                 "date_published": day,
                 "url": f"{site.address}/{published.folder}{file.href}",
             }
-            for file in published.files
+            for file in published.offered
         ],
     }
     told = {name: value for name, value in record.items() if value is not None}

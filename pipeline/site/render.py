@@ -56,6 +56,7 @@ from pipeline.site.model import (
 )
 from pipeline.site.phrases import Phrase, make_paragraphs
 from pipeline.site.records import (
+    CHAPTERS,
     DUBLIN_CORE,
     OPEN_DATA,
     make_chapters,
@@ -89,12 +90,18 @@ _READ_FIRST: Final = ("pdf", "docx", "html", "vtt", "srt")
 """Formats that most people open, in their order; the others follow by name."""
 _FORMATS: Final = {"md": "Markdown", "vtt": "WebVTT", "mp4": "MP4", "m4a": "M4A", "jpg": "JPEG"}
 """Names of formats that are the same in both languages and are not their extension in capitals."""
-_OF_WORDS: Final = frozenset({"transcript", "comparison", "captions", "chapters", "schema"})
-"""Roles of files that hold what was said."""
 _WORKINGS: Final = frozenset({"speech.smaller_batch", "speech.moved_to_cpu", "speakers.moved_to_cpu"})
 """Notices that change nothing for a reader; told with what made the session."""
 
 
+SESSION_FILES: Final = (
+    DUBLIN_CORE,
+    CHAPTERS,
+    OPEN_DATA,
+    *map(embed_name, LANGUAGES),
+    *map(oembed_name, LANGUAGES),
+)
+"""Names of what :meth:`LearnerSite.session_files` makes, in the session's folder."""
 _NAVIGATION: Final = (("site.catalogue_title", "index.html"), ("search.title", "search.html"))
 """What every page leads to: the message with its name, and its key below the language's folder."""
 
@@ -342,7 +349,7 @@ class LearnerSite:
             video=published.file("video"),
             audio=published.file("audio"),
             poster=published.file("poster"),
-            tracks=_make_tracks(published) if published.transcript.turns else (),
+            tracks=_make_tracks(published),
             chapters_file=published.file("chapters"),
             quotations=_make_quotations(published, language),
             turns=_lay_out(published.transcript, language, _linked_moments(published)),
@@ -474,7 +481,7 @@ def _make_tracks(published: PublishedSession) -> tuple[_Track, ...]:
     """Return every WebVTT file, the session's main language first: the one that is shown unasked."""
     tracks = [
         _Track(href=file.href, language=file.language, label=message("site.captions_label", file.language))
-        for file in published.files
+        for file in published.offered
         if file.role == "captions" and file.language and file.media_type == "text/vtt"
     ]
     return tuple(sorted(tracks, key=lambda track: track.language != published.session.language))
@@ -511,15 +518,11 @@ class _Download:
 
 
 def _make_downloads(published: PublishedSession, language: Language) -> tuple[tuple[str, tuple[_Download, ...]], ...]:
-    """Return the downloads in groups with their titles, what most people come for first.
-
-    Where nobody speaks, files of words hold none and are not offered.
-    """
+    """Return the downloads in groups with their titles, what most people come for first."""
     words = bool(published.transcript.turns)
-    offered = [file for file in published.files if words or file.role not in _OF_WORDS]
     spoken = _name_languages(published.session.languages, language)
     groups: dict[str, list[_Download]] = {key: [] for key in (*_GROUPS, _DATA)}
-    for file in sorted(offered, key=lambda file: (*_places(file), file.name)):
+    for file in sorted(published.offered, key=lambda file: (*_places(file), file.name)):
         groups[_group_of(file)].append(
             _Download(
                 file=file,

@@ -11,7 +11,7 @@
 import { kept, video } from "./play.js";
 import videojs from "./video-js.js";
 
-const SPEEDS = [0.75, 1, 1.25, 1.5, 1.75, 2];
+const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2];
 const SIZES = [75, 100, 125, 150, 200];
 const COLOURS = ["white", "yellow", "black", "cream"];
 /** Seconds that an arrow key moves. */

@@ -12,6 +12,9 @@ const MOST_WORDS = 16;
 /** Letters from which a word may be the beginning of another, and how many such words are looked at. */
 const SHORTEST_PREFIX = 3;
 const MOST_ENDINGS = 200;
+/** Letters from which a word that nobody says may be a slip, and from which it may hold two. */
+const SHORTEST_SLIP = 4;
+const TWO_SLIPS = 8;
 /** How soon more of the same word says nothing more, and how much longer sessions count less (Okapi BM25). */
 const K1 = 1.2;
 const B = 0.75;
@@ -79,6 +82,23 @@ function compare(a, b) {
   return left.length - right.length;
 }
 
+/** Return in how many letters two words differ: more, fewer, other, or two that changed places. */
+function slips(one, other) {
+  let before = [];
+  let last = Array.from({ length: other.length + 1 }, (_, column) => column);
+  for (let row = 1; row <= one.length; row += 1) {
+    const now = [row];
+    for (let column = 1; column <= other.length; column += 1) {
+      const same = one[row - 1] === other[column - 1];
+      now[column] = Math.min(last[column] + 1, now[column - 1] + 1, last[column - 1] + (same ? 0 : 1));
+      const swapped = row > 1 && column > 1 && one[row - 1] === other[column - 2] && one[row - 2] === other[column - 1];
+      if (swapped) now[column] = Math.min(now[column], before[column - 2] + 1);
+    }
+    [before, last] = [last, now];
+  }
+  return last[other.length];
+}
+
 function addPostings(found, postings) {
   let at = 0;
   for (let index = 0; index < postings.length; index += 2) {
@@ -132,6 +152,32 @@ class Segment {
     return found;
   }
 
+  /** Return the words nearest to one that nobody says, among those that begin much like it, with how far they are. */
+  async near(word) {
+    const most = word.length < TWO_SLIPS ? 1 : 2;
+    const keys = [...askedKeys(word)];
+    const shards = await Promise.all(keys.map((key) => this.load(shardOf(this.starts, key))));
+    const found = new Map();
+    for (const [place, key] of keys.entries()) {
+      for (const other of Object.keys(shards[place])) {
+        if (Math.abs(other.length - key.length) > most || other[0] !== key[0]) continue;
+        const far = slips(key, other);
+        if (far <= most) found.set(other, Math.min(far, found.get(other) ?? far));
+      }
+    }
+    return found;
+  }
+
+  /** Return the sessions with any of these words, written as the index has them. */
+  async anyOf(keys) {
+    const found = new Map();
+    for (const key of keys) {
+      const shard = await this.load(shardOf(this.starts, key));
+      if (Object.hasOwn(shard, key)) addPostings(found, shard[key]);
+    }
+    return found;
+  }
+
   /** Return the sessions with an item: its words, or all of them written as one. */
   async item({ words, joined }) {
     const [first, ...others] = await Promise.all(words.map((word) => this.word(word)));
@@ -167,9 +213,10 @@ export class SearchIndex {
 
   /**
    * Return the sessions that have every item, the best first (`hits`), how telling each item is (`telling`), and which
-   * are taken for the beginning of a word (`begun`).
+   * are taken for the beginning of a word (`begun`) or for words much like it (`near`, as the index has them).
    *
-   * A word that nobody has said may be the beginning of one; the last word is, while somebody is typing it.
+   * A word that nobody has said may be the beginning of one; the last word is, while somebody is typing it. It may also be
+   * a slip, unless words are asked for in order.
    */
   async search(question, typing) {
     if (!this.segments) await this.open();
@@ -183,8 +230,9 @@ export class SearchIndex {
     }
   }
 
-  async rank({ items }, typing) {
-    const looked = await Promise.all(items.map((item, index) => this.look(item, typing && index === items.length - 1)));
+  async rank({ items, phrases }, typing) {
+    const look = (item, index) => this.look(item, typing && index === items.length - 1, !phrases.length);
+    const looked = await Promise.all(items.map(look));
     const found = looked.map(({ places }) => places);
     const telling = found.map((bySegment) => {
       const have = bySegment.reduce((sum, places) => sum + places.size, 0);
@@ -194,17 +242,30 @@ export class SearchIndex {
       this.segments.map((segment, number) => this.rankSegment(segment, found.map((each) => each[number]), telling)),
     );
     const order = (a, b) => b.score - a.score || (b.year ?? 0) - (a.year ?? 0) || (a.id < b.id ? -1 : 1);
-    return { hits: ranked.flat().sort(order), telling, begun: looked.map(({ begun }) => begun) };
+    return { hits: ranked.flat().sort(order), telling, begun: looked.map(({ begun }) => begun), near: looked.map(({ near }) => near) };
   }
 
-  /** Return by segment where an item is, and whether as the beginning of words too. */
-  async look(item, typing) {
+  /** Return by segment where an item is, and whether as the beginning of words, or as which words much like it. */
+  async look(item, typing, slip) {
     const [word, ...others] = item.words;
     const exact = await Promise.all(this.segments.map((segment) => segment.item(item)));
     const begun = !others.length && [...word].length >= SHORTEST_PREFIX && (typing || !exact.some((each) => each.size));
-    if (!begun) return { places: exact, begun };
+    if (!begun) return { places: exact, begun, near: [] };
     const longer = await Promise.all(this.segments.map((segment) => segment.prefix(word)));
-    return { places: longer.map((places, number) => new Map([...places, ...exact[number]])), begun };
+    const places = longer.map((each, number) => new Map([...each, ...exact[number]]));
+    // Another number is never what was meant.
+    const maySlip = slip && !typing && [...word].length >= SHORTEST_SLIP && !/\p{N}/u.test(word);
+    const near = maySlip && !places.some((each) => each.size) ? await this.near(word) : [];
+    if (!near.length) return { places, begun, near };
+    return { places: await Promise.all(this.segments.map((segment) => segment.anyOf(near))), begun: false, near };
+  }
+
+  /** Return the words of all segments that are nearest to one. */
+  async near(word) {
+    const bySegment = await Promise.all(this.segments.map((segment) => segment.near(word)));
+    const found = bySegment.flatMap((each) => [...each]);
+    const nearest = Math.min(...found.map(([, far]) => far));
+    return [...new Set(found.filter(([, far]) => far === nearest).map(([key]) => key))];
   }
 
   async rankSegment(segment, found, telling) {
@@ -238,7 +299,7 @@ export class SearchIndex {
 }
 
 /** Return for a word as it is shown which items it stands for; one for all that is shown of an answer, as it remembers. */
-export function matcher({ items }, begun) {
+export function matcher({ items }, begun, near) {
   const asked = items.map(({ words, joined }) => words.concat(joined ?? []).map((word) => askedKeys(word)));
   const beginnings = items.map(({ words }, item) => (begun[item] ? stripAccents(words[0]) : null));
   const seen = { en: new Map(), fr: new Map() };
@@ -248,7 +309,8 @@ export function matcher({ items }, begun) {
     return items.flatMap((_, item) => {
       const exact = keys.some((own) => asked[item].some((wanted) => [...own].some((key) => wanted.has(key))));
       const beginning = beginnings[item];
-      return exact || (beginning && words.some((word) => stripAccents(word).startsWith(beginning))) ? [item] : [];
+      const like = near[item].length > 0 && keys.some((own) => near[item].some((key) => own.has(key)));
+      return exact || like || (beginning && words.some((word) => stripAccents(word).startsWith(beginning))) ? [item] : [];
     });
   };
   return (shown, language) => {

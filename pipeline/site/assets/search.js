@@ -167,16 +167,23 @@ function offerFilters(asked, hits) {
   if (!unfolded) filters.open = filters.querySelectorAll("a").length <= FEW;
 }
 
-function told(count, filtered) {
-  if (count === 0) return filtered ? texts.noneFiltered : texts.none;
+function told(count, filtered, ordered) {
+  if (count === 0 && filtered) return texts.noneFiltered;
+  if (count === 0) return ordered ? texts.noneOrdered : texts.none;
   return count === 1 ? texts.one : say(texts.many, { count: numbers.format(count) });
+}
+
+/** Say which words nobody says, where others much like them are shown instead. */
+function toldSlips(question, near) {
+  const words = question.items.filter((_, item) => near[item].length).flatMap((item) => item.words);
+  return words.length ? ` ${say(texts.similar, { words: lists.format(words) })}` : "";
 }
 
 /** Show results one page at a time; the rest is behind a button. */
 class Answer {
   constructor(run, question, found, hits, filtered) {
     Object.assign(this, { run, question, found, hits, filtered, read: 0, shown: 0, reading: null });
-    this.match = matcher(question, found.begun);
+    this.match = matcher(question, found.begun, found.near);
   }
 
   /** Read and show the next ones, once however often they are asked for meanwhile; returns the first new one. */
@@ -215,8 +222,14 @@ class Answer {
     more.hidden = !left;
     more.textContent = ordered ? texts.further : texts.more;
     const [count, read, found] = [this.hits.length, this.read, this.shown].map((number) => numbers.format(number));
-    const all = ordered && !left ? this.shown : this.hits.length;
-    status.textContent = ordered && left ? say(texts.phrase, { count, read, found }) : told(all, this.filtered);
+    if (ordered && left) {
+      status.textContent = say(texts.phrase, { count, read, found });
+      return;
+    }
+    const all = ordered ? this.shown : this.hits.length;
+    // Of what has the words in another order there is nothing to narrow.
+    if (!all && !this.filtered) filters.hidden = true;
+    status.textContent = told(all, this.filtered, ordered && this.hits.length > 0) + (all ? toldSlips(this.question, this.found.near) : "");
   }
 }
 
