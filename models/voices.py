@@ -267,7 +267,7 @@ class VoiceClustering(BaseClustering):
 
     def _shortest_in(self, segmentations: SlidingWindowFeature) -> float:
         """Return for how many seconds somebody unlike every voice must be heard alone in a window to be one more."""
-        length_s = segmentations.sliding_window[len(segmentations.data) - 1].end
+        length_s: float = segmentations.sliding_window[len(segmentations.data) - 1].end
         return min(self._shortest_s, max(_LEAST_CLEAN_FRAMES / FRAMES_A_SECOND, length_s * _SHORTEST_SHARE))
 
     def forget(self) -> None:
@@ -333,9 +333,10 @@ def _unlike_all(
 ) -> NDArray[np.float64]:
     """Return the voices, (voices, dimension), of speakers of windows who are like none given, the longest first."""
     window, speaker = np.nonzero((alone_s >= shortest_s) & ~np.isnan(embeddings[:, :, 0]))
-    vectors = _unit(embeddings[window, speaker])
-    unlike = (vectors @ voices.T).max(axis=1, initial=-1.0) < _UNLIKE
-    window, vectors, seconds = window[unlike], vectors[unlike], alone_s[window, speaker][unlike]
+    heard = _unit(embeddings[window, speaker])
+    unlike = (heard @ voices.T).max(axis=1, initial=-1.0) < _UNLIKE
+    vectors: NDArray[np.float64] = heard[unlike]
+    window, seconds = window[unlike], alone_s[window, speaker][unlike]
     if len(vectors) < 2:
         return vectors
     groups = fcluster(linkage(_distances(vectors, window), method="average"), _ALIKE, criterion="distance")
