@@ -49,7 +49,8 @@ class DiarizerOptions:
         onset: Probability from which somebody is heard, 0 to 1: lower hears more, speech and noise.
         longest_gap_s: Pauses of one voice that are no longer are part of what it says.
         threshold: Average cosine distance up to which two groups are one voice, 0 to 2: higher gives fewer voices.
-        shortest_voice_s: Seconds that somebody must be heard alone to be told apart from the others.
+        shortest_voice_s: Seconds that somebody must be heard alone to be told apart from the others; in recordings of
+            under sixty times that, less is enough where they are like no other.
         cpu_batch: Windows heard at once on the CPU.
         gpu_batch: Windows heard at once on a GPU whose memory holds them.
     """

@@ -90,6 +90,16 @@ _AT_ONCE: Final = 1000
 _APART: Final = 2.0
 """The distance of two embeddings that point opposite ways: as far apart as can be."""
 
+_UNLIKE: Final = 0.45
+"""Whoever is less like every voice than this, in cosine, is somebody else: from half a second alone, one of the voices
+lies above, another at about 0.25."""
+
+_ALIKE: Final = 0.5
+"""Average distance up to which two such speakers are one: heard so briefly, a voice is less like itself."""
+
+_SHORTEST_SHARE: Final = 1 / 60
+"""What share of a short recording makes a voice of somebody who speaks little."""
+
 _MORE_GROUPS: Final = 500
 """So many small groups are set aside at most while looking for a given number of voices."""
 
@@ -194,12 +204,14 @@ class VoiceClustering(BaseClustering):
     Agglomerative clustering by the average of all cosine distances between two groups, in which two speakers of one
     window are never the same voice. A group is a voice of its own when it is heard for long enough. A window's speaker
     may be two people taken for one, and a voice made of such would sound like both: so voices are made anew of the
-    moments nearest to them. Every speaker of every window then goes to the nearest voice, two speakers of one window to
-    two voices.
+    moments nearest to them. In a short recording somebody may say one word: a speaker of a window who is unlike every
+    voice is one more. Every speaker of every window then goes to the nearest voice, two speakers of one window to two
+    voices.
 
     Args:
         threshold: Average distance up to which two groups are one voice, 0 to 2.
-        shortest_s: Seconds that a voice must be heard alone to be one.
+        shortest_s: Seconds that a voice must be heard alone to be one; in recordings of less than sixty times that,
+            a sixtieth of their length, but at least half a second.
     """
 
     expects_num_clusters = False
@@ -246,9 +258,17 @@ class VoiceClustering(BaseClustering):
         vectors = _unit(embeddings[window, speaker])
         groups = self._group(vectors, window, evidence_s, least, most)
         members = [groups == group for group in range(groups.max() + 1)]
-        voices = _unit(np.stack([evidence_s[m] @ vectors[m] for m in members]))
-        self.voices = _purified(voices, self.moments)
+        voices = _purified(_unit(np.stack([evidence_s[m] @ vectors[m] for m in members])), self.moments)
+        shortest_s = self._shortest_in(segmentations)
+        brief_s = np.where(np.arange(len(alone_s))[:, None] % every == 0, alone_s, 0.0)
+        brief = _unlike_all(embeddings, brief_s, voices, shortest_s)
+        self.voices = np.concatenate([voices, brief[: int(min(most - len(voices), len(brief)))]])
         return _nearest(embeddings, self.voices), None, self.voices
+
+    def _shortest_in(self, segmentations: SlidingWindowFeature) -> float:
+        """Return for how many seconds somebody unlike every voice must be heard alone in a window to be one more."""
+        length_s: float = segmentations.sliding_window[len(segmentations.data) - 1].end
+        return min(self._shortest_s, max(_LEAST_CLEAN_FRAMES / FRAMES_A_SECOND, length_s * _SHORTEST_SHARE))
 
     def forget(self) -> None:
         """Let go of what is known of a recording."""
@@ -306,6 +326,23 @@ def _purified(voices: NDArray[np.float64], moments: NDArray[np.float32]) -> NDAr
         voices = voices.copy()
         voices[enough] = _unit(sums[enough])
     return voices
+
+
+def _unlike_all(
+    embeddings: NDArray[np.float32], alone_s: NDArray[np.float64], voices: NDArray[np.float64], shortest_s: float
+) -> NDArray[np.float64]:
+    """Return the voices, (voices, dimension), of speakers of windows who are like none given, the longest first."""
+    window, speaker = np.nonzero((alone_s >= shortest_s) & ~np.isnan(embeddings[:, :, 0]))
+    heard = _unit(embeddings[window, speaker])
+    unlike = (heard @ voices.T).max(axis=1, initial=-1.0) < _UNLIKE
+    vectors: NDArray[np.float64] = heard[unlike]
+    window, seconds = window[unlike], alone_s[window, speaker][unlike]
+    if len(vectors) < 2:
+        return vectors
+    groups = fcluster(linkage(_distances(vectors, window), method="average"), _ALIKE, criterion="distance")
+    totals = np.bincount(groups, weights=seconds)[1:]
+    found = np.stack([seconds[groups == group] @ vectors[groups == group] for group in np.unique(groups)])
+    return _unit(found[np.argsort(-totals, kind="stable")])
 
 
 def _unit_blocks(moments: NDArray[np.float32]) -> Iterator[NDArray[np.float64]]:

@@ -76,6 +76,44 @@ def test_two_speakers_of_one_window_are_two_voices(voices: ModuleType) -> None:
     assert all(len(set(window)) == len(window) for window in grouped(voices, [[0, 1, 2]] * 6))
 
 
+def one_word(voices: ModuleType, windows: int, **bounds: int) -> list[list[int]]:
+    """Group a talk by one voice, in two of whose windows another says a word of a second."""
+    embeddings, segmentations = session([[0, 1] if number in (3, 4) else [0] for number in range(windows)])
+    activity = segmentations.data
+    activity[3:5] = 0.0
+    activity[3:5, :60, 0] = activity[3:5, 70:79, 1] = 1.0
+    clustering = voices.VoiceClustering(0.35, 2.0)
+    found, _, centroids = clustering(embeddings=embeddings, segmentations=segmentations, **bounds)
+    assert len(centroids) == found.max() + 1
+    return [[int(voice) for voice in window if voice >= 0] for window in found]
+
+
+def test_somebody_who_says_one_word_in_half_a_minute_is_a_voice(voices: ModuleType) -> None:
+    expected = [[0, 1] if number in (3, 4) else [0] for number in range(11)]
+    assert one_word(voices, 11) == expected
+    assert all(set(window) == {0} for window in one_word(voices, 11, max_clusters=1))
+
+
+def test_one_word_in_a_long_recording_makes_no_voice(voices: ModuleType) -> None:
+    assert all(set(window) == {0} for window in one_word(voices, 60))
+
+
+def test_words_that_a_voice_of_the_recording_may_have_said_make_no_voice(voices: ModuleType) -> None:
+    known = directions(2)
+    near = 0.6 * known[0] + 0.8 * known[1]
+    embeddings = np.stack([near, known[0]]).astype(np.float32)[:, None]
+    assert not len(voices._unlike_all(embeddings, np.ones((2, 1)), known[:1], 0.5))
+    assert len(voices._unlike_all(embeddings, np.ones((2, 1)), directions(3)[2:], 0.5)) == 1
+    assert not len(voices._unlike_all(embeddings, np.full((2, 1), 0.4), directions(3)[2:], 0.5))
+
+
+def test_whoever_is_heard_longer_is_the_first_of_two_more(voices: ModuleType) -> None:
+    known, one, other = directions(3)
+    embeddings = np.stack([one, other, one, other]).astype(np.float32)[:, None]
+    more = voices._unlike_all(embeddings, np.array([[0.6], [0.9], [0.6], [0.9]]), known[None], 0.5)
+    assert (more @ np.stack([other, one]).T).round(3).diagonal().tolist() == [1.0, 1.0]
+
+
 def test_nothing_heard_is_one_voice_that_nobody_has(voices: ModuleType) -> None:
     embeddings, segmentations = session([[0]] * 3)
     found, _, centroids = voices.VoiceClustering(0.35, 2.0)(
