@@ -8,7 +8,6 @@ are held to the record of their first fetch. It stands alone because it knows no
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import logging
 import uuid
 from collections.abc import Iterator, Mapping
@@ -21,6 +20,7 @@ from typing import Final
 from pydantic import TypeAdapter, ValidationError
 
 from models.manifest import Model, ModelFile
+from pipeline.artifacts import sha256_of
 
 _logger = logging.getLogger(__name__)
 
@@ -223,9 +223,3 @@ def locked(shelf: Shelf) -> Iterator[None]:
             _logger.info("another process fetches %s; waiting for it", shelf.name)
             fcntl.flock(stream, fcntl.LOCK_EX)
         yield
-
-
-def sha256_of(path: Path) -> str:
-    """Return the checksum of a file, in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
