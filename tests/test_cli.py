@@ -120,12 +120,25 @@ def test_a_file_that_is_no_recording_ends_with_its_own_status_and_what_to_do(tmp
     assert done.stderr.strip()
 
 
-def test_a_track_that_is_not_there_is_named(command: Command, tmp_path: Path) -> None:
+def test_only_tracks_that_are_not_there_under_any_case_are_named(command: Command, tmp_path: Path) -> None:
+    shutil.copyfile(SAMPLES / "fr" / "recette_de_crepes.mp3", tmp_path / "Talk.mp3")
+    (tmp_path / "talk.TOML").write_text(
+        'tracks = [{ file = "anna.flac", speaker = "Anna Roy" }, { file = "zoe\u0301.flac", speaker = "Zoé Côté" },'
+        ' { file = "ben.flac", speaker = "Ben Li" }]'
+    )
+    (tmp_path / "Anna.FLAC").touch()
+    (tmp_path / "Zoé.flac").touch()
+    done = command("process", str(tmp_path / "Talk.mp3"))
+    assert done.returncode == 3
+    assert done.stderr.strip() == message("sidecar.tracks_missing", "en", files="ben.flac")
+
+
+def test_a_recording_cannot_be_one_of_its_own_tracks(command: Command, tmp_path: Path) -> None:
     shutil.copyfile(SAMPLES / "fr" / "recette_de_crepes.mp3", tmp_path / "talk.mp3")
-    (tmp_path / "talk.toml").write_text('tracks = [{ file = "anna.flac", speaker = "Anna Roy" }]')
+    (tmp_path / "talk.toml").write_text('tracks = [{ file = "Talk.mp3", speaker = "Anna Roy" }]')
     done = command("process", str(tmp_path / "talk.mp3"))
     assert done.returncode == 3
-    assert "anna.flac" in done.stderr
+    assert done.stderr.strip() == message("sidecar.track_is_recording", "en", files="talk.mp3")
 
 
 def test_a_file_that_is_not_there_is_a_wrong_use(command: Command, tmp_path: Path) -> None:
