@@ -13,6 +13,7 @@ import ctypes
 import errno
 import logging
 import os
+import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -36,6 +37,9 @@ _PLAN: Final = ".plan.json"
 _LOCK: Final = ".journal.lock"
 _NAME_BYTES: Final = 255
 _SUFFIX_BYTES: Final = 20
+_UNFINISHED: Final = re.compile(r"\.tribune-[0-9a-f]{16}\.tmp")
+_ABANDONED_S: Final = 3600.0
+"""So long after it was last changed nobody writes a file any more: writing one takes less than a second."""
 _NO_REPLACE: Final = 1
 _HERE: Final = -100
 
@@ -600,6 +604,16 @@ def write_whole(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove, in a folder and those below, what :func:`write_whole` left when its process was killed an hour ago."""
+    for place, _, names in os.walk(folder):
+        for name in filter(_UNFINISHED.fullmatch, names):
+            path = Path(place, name)
+            with contextlib.suppress(OSError):
+                if path.lstat().st_mtime < time.time() - _ABANDONED_S:
+                    path.unlink()
 
 
 def write_changed(path: Path, text: str) -> bool:
