@@ -51,9 +51,10 @@ from pipeline.locks import Held, exclusive
 from pipeline.media import probe
 from pipeline.naming import printable
 from pipeline.parcels import fold_name, shown_names
-from pipeline.process import STAGES, Stage, Work, checkpointed, process
+from pipeline.process import process
 from pipeline.s3 import S3Options, open_store
 from pipeline.sidecar import SIDECAR_EXTENSIONS, read_sidecar
+from pipeline.stages import STAGES, Stage, Work, checkpointed
 from pipeline.types import LANGUAGES, Publication, Recording, TrackFile
 
 _LACKING: Final = exit_status(SetUpError("cli.settings_wrong"))

@@ -30,8 +30,8 @@ from flows.engines import MachineEngines
 from flows.shared_engines import HOST, LOST, YOUR_TURN, Align, Answer, Diarize, Door, Recognize, Request, door_path
 from pipeline.errors import DiarizationFailed, EngineError, RecognitionFailed, TribuneError
 from pipeline.ports import Progress
-from pipeline.process import Engines, HearingStage
 from pipeline.serial import to_json
+from pipeline.stages import Engines, HearingStage
 from pipeline.types import Diarization
 
 _logger = logging.getLogger(__name__)

@@ -63,7 +63,7 @@ class Processing:
     """A run is at work on it.
 
     Attributes:
-        stage: Name of the stage; see :data:`pipeline.process.Stage`.
+        stage: Name of the stage; see :data:`pipeline.stages.Stage`.
         share: How much of the stage is done, 0 to 1.
     """
 

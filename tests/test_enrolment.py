@@ -28,11 +28,11 @@ from pipeline.enrolment import (
 )
 from pipeline.errors import RecordingRejected
 from pipeline.ports import Clip, Diarizer, Waveform, no_progress
-from pipeline.process import ProcessOptions
 from pipeline.render.json import read_transcript
 from pipeline.s3 import S3Store
 from pipeline.serial import to_json
 from pipeline.speakers import attribute, diarize
+from pipeline.stages import ProcessOptions
 from pipeline.types import (
     Bilingual,
     Diarization,
