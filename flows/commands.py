@@ -41,7 +41,8 @@ from models import manifest
 from models.fetch import fetch, installed, verify
 from models.manifest import Model
 from pipeline.artifacts import sha256_of
-from pipeline.cli import exit_status, reader_language, say
+from pipeline.cli import exit_status, say
+from pipeline.command_line import Commands, reader_language
 from pipeline.details import Details, session_for
 from pipeline.errors import ReviewAwaited, SetUpError, SidecarInvalid
 from pipeline.formatting import format_size
@@ -62,7 +63,7 @@ _LACKING: Final = exit_status(SetUpError("cli.settings_wrong"))
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
-    models = typer.Typer(no_args_is_help=True, help=say("cli.models"))
+    models = Commands(say("cli.models"))
     app.command(help=say("cli.up"))(up)
     app.command(help=say("cli.demo"))(demo)
     app.command(name="process", help=say("cli.process"))(process_file)
