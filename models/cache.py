@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import logging
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from models.manifest import Model, ModelFile
 from pipeline.artifacts import sha256_of
+from pipeline.journal import write_whole
 
 _logger = logging.getLogger(__name__)
 
@@ -103,9 +103,7 @@ class Shelf:
     def write_record(self, record: Record) -> None:
         """Put down what is known of the model, at once for every process."""
         self.work.mkdir(parents=True, exist_ok=True)
-        draft = self.work / f"record.{uuid.uuid4().hex}.new"
-        draft.write_bytes(_RECORD.dump_json(record, indent=2))
-        draft.replace(self.work / "record.json")
+        write_whole(self.work / "record.json", _RECORD.dump_json(record, indent=2))
 
 
 def held_to_record(model: Model, shelf: Shelf) -> Model:

@@ -589,13 +589,23 @@ def _rename_no_replace(source: Path, target: Path) -> bool:
     raise OSError(code, os.strerror(code), str(source), None, str(target))
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that a reader, or a power cut, finds the old content or the new one whole."""
+def write_whole(path: Path, content: bytes, *, private: bool = False) -> None:
+    """Write a file so that a reader, or a power cut, finds the old content or the new one whole.
+
+    Args:
+        path: The file; its folder exists.
+        content: All of it.
+        private: Whether nobody but its owner may read it.
+
+    Raises:
+        OSError: It cannot be written; nothing has changed.
+    """
     # A name of its own: the file's may already be as long as a name can be, and another thread, process or machine
     # may be writing another file of this folder.
     temporary = path.with_name(f".tribune-{secrets.token_hex(8)}.tmp")
     try:
-        with temporary.open("xb") as file:
+        mode = 0o600 if private else 0o666
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

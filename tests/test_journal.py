@@ -6,6 +6,7 @@ import errno
 import logging
 import os
 import re
+import stat
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -247,6 +248,13 @@ def test_every_record_is_flushed_before_it_takes_its_place(
     assert re.fullmatch(r"\.tribune-[0-9a-f]{16}\.tmp", flushed[-2])
     assert flushed[-1] == ID
     assert tmp_path.name in flushed
+
+
+def test_a_private_file_is_never_readable_by_others(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.touch(mode=0o644)
+    write_whole(path, b"secret", private=True)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
