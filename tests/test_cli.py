@@ -102,6 +102,7 @@ def test_help_speaks_the_language_of_the_terminal(monkeypatch: pytest.MonkeyPatc
     ):
         assert text in shown
     assert not re.search("Show|Install |COMMAND |Options:", shown)
+    assert "[obligatoire]" in CliRunner().invoke(build(), ["process", "--help"]).output
 
 
 @pytest.mark.parametrize(
