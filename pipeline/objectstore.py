@@ -34,7 +34,7 @@ from pipeline.messages import message
 from pipeline.ports import ObjectHeaders
 from pipeline.s3 import MIB, S3Options, open_store, prepare_bucket
 from pipeline.serial import from_json, to_json
-from pipeline.tcp import free_port, listens
+from pipeline.tcp import free_port, listens, near
 from pipeline.types import Notice
 from pipeline.web_address import is_web_address
 
@@ -455,11 +455,9 @@ def _takes_objects(s3: S3Options, public: Sequence[str]) -> bool:
 
 
 def _s3_options(options: ObjectStoreOptions, kept: _Kept) -> S3Options:
-    # What listens on every address is reached, from here, on the loopback.
-    host = "127.0.0.1" if options.host in {"", "0.0.0.0"} else options.host  # noqa: S104
     return S3Options(
         bucket=options.bucket,
-        endpoint_url=f"http://{host}:{kept.ports['s3']}",
+        endpoint_url=f"http://{near(options.host)}:{kept.ports['s3']}",
         access_key=kept.access_key,
         secret_key=kept.secret_key,
         public_base_url=options.public_url,
