@@ -15,10 +15,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.ports import Waveform
+from pipeline.ports import SAMPLE_RATE, Waveform
 from pipeline.types import Diarization, Notice, Span, SpeakerSpan
 
-_RATE: Final = 16_000
 _LEAST_DB: Final = -100.0
 
 
@@ -96,7 +95,7 @@ def _relative(
 
 
 def _level(waveform: Waveform, frames: int) -> NDArray[np.float64]:
-    size = _RATE * _FRAME_MS // 1000
+    size = SAMPLE_RATE * _FRAME_MS // 1000
     power = np.zeros(frames, np.float64)
     whole = min(frames, len(waveform) // size)
     # A slice at a time: the square of hours of sound would take as much memory again.
@@ -139,6 +138,6 @@ def _apart(labels: Sequence[str], first: NDArray[np.int64], duration_ms: int) ->
 
 
 def _uneven(tracks: Sequence[tuple[str, Waveform]], duration_ms: int) -> Iterator[Notice]:
-    apart_ms = max(abs(len(waveform) * 1000 // _RATE - duration_ms) for _, waveform in tracks)
+    apart_ms = max(abs(len(waveform) * 1000 // SAMPLE_RATE - duration_ms) for _, waveform in tracks)
     if apart_ms > _UNEVEN_MS:
         yield Notice(code="speakers.tracks_uneven", data=(("seconds", str(apart_ms // 1000)),))
