@@ -89,6 +89,16 @@ def letters(text: str) -> str:
     return "".join(character for character in plain(text) if character.isalnum())
 
 
+def language_named(text: str) -> Language | None:
+    """Return the language that a word names, in English or French or as a code; ``None`` for any other word.
+
+    Example:
+        >>> language_named("Français"), language_named("eng"), language_named("Gaelic")
+        ('fr', 'en', None)
+    """
+    return _LANGUAGE_WORDS.get(plain(text.strip()))
+
+
 def without_marks(text: str) -> str:
     """Return a word without the marks around it.
 
@@ -107,16 +117,6 @@ def slug(text: str) -> str:
         'ethique-ia'
     """
     return "-".join(re.findall("[a-z0-9]+", text.lower()))[:_SLUG_LENGTH].strip("-")
-
-
-def language_named(text: str) -> Language | None:
-    """Return the language that a word names, in English or French or as a code; ``None`` for any other word.
-
-    Example:
-        >>> language_named("Français"), language_named("eng"), language_named("Gaelic")
-        ('fr', 'en', None)
-    """
-    return _LANGUAGE_WORDS.get(plain(text.strip()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
