@@ -15,7 +15,8 @@ import typer
 from config.caption_rules import load_all
 from pipeline.caption_files import Opened, likely_language, open_captions, writer
 from pipeline.caption_lint import Finding, lint
-from pipeline.cli import reader_language, say
+from pipeline.cli import say
+from pipeline.command_line import Commands, reader_language
 from pipeline.errors import CaptionsInvalid
 from pipeline.render.clock import timestamp
 from pipeline.render.reading import as_interpreted, as_shown
@@ -27,7 +28,7 @@ _Language = Annotated[str, typer.Option("--language", help=say("captions.languag
 
 def caption_commands() -> typer.Typer:
     """Return the commands."""
-    app = typer.Typer(no_args_is_help=True, help=say("captions.commands"))
+    app = Commands(say("captions.commands"))
     app.command(name="lint", help=say("captions.lint"))(lint_file)
     app.command(name="convert", help=say("captions.convert"))(convert_file)
     return app

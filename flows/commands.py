@@ -41,7 +41,8 @@ from models import manifest
 from models.fetch import fetch, installed, verify
 from models.manifest import Model
 from pipeline.artifacts import sha256_of
-from pipeline.cli import exit_status, reader_language, say
+from pipeline.cli import exit_status, say
+from pipeline.command_line import Commands, reader_language
 from pipeline.details import Details, session_for
 from pipeline.errors import ReviewAwaited, SetUpError, SidecarInvalid
 from pipeline.formatting import format_size
@@ -50,9 +51,11 @@ from pipeline.journal import session_folder
 from pipeline.locks import Held, exclusive
 from pipeline.media import probe
 from pipeline.naming import printable
-from pipeline.process import STAGES, Stage, Work, checkpointed, process
+from pipeline.parcels import fold_name, shown_names
+from pipeline.process import process
 from pipeline.s3 import S3Options, open_store
 from pipeline.sidecar import SIDECAR_EXTENSIONS, read_sidecar
+from pipeline.stages import STAGES, Stage, Work, checkpointed
 from pipeline.types import LANGUAGES, Publication, Recording, TrackFile
 
 _LACKING: Final = exit_status(SetUpError("cli.settings_wrong"))
@@ -60,7 +63,7 @@ _LACKING: Final = exit_status(SetUpError("cli.settings_wrong"))
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
-    models = typer.Typer(no_args_is_help=True, help=say("cli.models"))
+    models = Commands(say("cli.models"))
     app.command(help=say("cli.up"))(up)
     app.command(help=say("cli.demo"))(demo)
     app.command(name="process", help=say("cli.process"))(process_file)
@@ -296,19 +299,28 @@ def _read_recording(file: Path) -> tuple[Recording, Details]:
     """Read a recording's checksum, and the sidecar and defaults beside it."""
     name, size = printable(file.name), file.stat().st_size
     recording = Recording(path=file.absolute(), name=name, sha256=sha256_of(file), size=size)
-    beside = [file.with_name(f"{start}{end}") for start in (file.name, file.stem) for end in SIDECAR_EXTENSIONS]
+    sidecars = [f"{start}{end}" for start in (file.name, file.stem) for end in SIDECAR_EXTENSIONS]
     details = Details()
-    for path in (*beside, file.with_name(DEFAULTS)):
-        if path.is_file() and path != file:
-            details = details.over(read_sidecar(path))
-    return replace(recording, tracks=tuple(_read_track(file, name) for name in details.track_files)), details
+    for path in _find_beside(file, (*sidecars, DEFAULTS)).values():
+        details = details.over(read_sidecar(path))
+    return replace(recording, tracks=_read_tracks(file, details.track_files)), details
 
 
-def _read_track(recording: Path, name: str) -> TrackFile:
-    path = recording.with_name(name)
-    if not path.is_file():
-        raise SidecarInvalid("sidecar.tracks_missing", {"files": printable(name)})
-    return TrackFile(path=path.absolute(), name=name, sha256=sha256_of(path))
+def _read_tracks(recording: Path, names: Sequence[str]) -> tuple[TrackFile, ...]:
+    if fold_name(recording.name) in map(fold_name, names):
+        raise SidecarInvalid("sidecar.track_is_recording", {"files": printable(recording.name)})
+    found = _find_beside(recording, names)
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise SidecarInvalid("sidecar.tracks_missing", {"files": shown_names(missing)})
+    return tuple(TrackFile(path=path.absolute(), name=name, sha256=sha256_of(path)) for name, path in found.items())
+
+
+def _find_beside(recording: Path, names: Sequence[str]) -> dict[str, Path]:
+    """Return the files that lie beside a recording, by name as asked for; as in the inbox, case does not count."""
+    beside = {fold_name(path.name): path for path in recording.parent.iterdir() if path.is_file()}
+    beside.pop(fold_name(recording.name), None)
+    return {name: beside[fold_name(name)] for name in names if fold_name(name) in beside}
 
 
 def _copy_published(folder: Path, publication: Publication, target: Path) -> None:

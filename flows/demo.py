@@ -18,7 +18,8 @@ from rich.console import Console
 from config.settings import Settings
 from flows.display import Display, Row
 from pipeline.artifacts import sha256_of
-from pipeline.cli import reader_language, say
+from pipeline.cli import say
+from pipeline.command_line import reader_language
 from pipeline.errors import SetUpError
 from pipeline.ffmpeg import MediaLimits
 from pipeline.inbox import DEFAULTS, MEDIA_EXTENSIONS

@@ -20,7 +20,7 @@ from rich.text import Text
 from pipeline.cli import say
 from pipeline.journal import NeedsReview, Processing, Published, State
 from pipeline.naming import printable
-from pipeline.process import STAGES
+from pipeline.stages import STAGES
 
 _BAR_WIDTH = 8
 _STATES: Final = {

@@ -25,7 +25,8 @@ from flows.engines import chosen_models, fetch_options, running_store, store_opt
 from models.fetch import installed
 from models.parallel import threads_given
 from models.whisper import gpu_count
-from pipeline.cli import reader_language, say
+from pipeline.cli import say
+from pipeline.command_line import reader_language
 from pipeline.errors import TribuneError
 from pipeline.ffmpeg import find_programs
 from pipeline.formatting import format_size

@@ -29,9 +29,10 @@ from config.settings import load_settings
 from flows.engines import MachineEngines
 from flows.shared_engines import HOST, LOST, YOUR_TURN, Align, Answer, Diarize, Door, Recognize, Request, door_path
 from pipeline.errors import DiarizationFailed, EngineError, RecognitionFailed, TribuneError
+from pipeline.journal import write_whole
 from pipeline.ports import Progress
-from pipeline.process import Engines, HearingStage
 from pipeline.serial import to_json
+from pipeline.stages import Engines, HearingStage
 from pipeline.types import Diarization
 
 _logger = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ def entrance(root: Path) -> Iterator[Entrance]:
     with Listener((HOST, 0), backlog=_QUEUE) as listener:
         _, port = cast("tuple[str, int]", listener.address)
         key = secrets.token_hex(32)
-        _write_door(door_path(root), Door(port=port, key=key, pid=os.getpid()))
+        write_whole(door_path(root), to_json(Door(port=port, key=key, pid=os.getpid())), private=True)
         yield Entrance(listener, key.encode())
 
 
@@ -167,14 +168,6 @@ def _within(connection: Connection, seconds: float) -> Iterator[None]:
 def _cut_off(connected: socket.socket) -> None:
     with suppress(OSError):
         connected.shutdown(socket.SHUT_RDWR)
-
-
-def _write_door(path: Path, door: Door) -> None:
-    draft = path.with_suffix(".new")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(to_json(door))
-    draft.replace(path)
 
 
 def main() -> None:

@@ -34,13 +34,13 @@ from pipeline.media import read_waveform
 from pipeline.notifications import MailOptions, WebhookOptions
 from pipeline.objectstore import ObjectStoreOptions, join_object_store, start_object_store
 from pipeline.ports import Diarizer, Progress
-from pipeline.process import HearingStage, ProcessOptions
 from pipeline.realign import realign
 from pipeline.retention import RetentionRule
 from pipeline.s3 import S3Options
 from pipeline.site.model import SiteOptions
 from pipeline.speakers import SpeakerOptions, diarize
 from pipeline.speech import SpeechOptions, recognize
+from pipeline.stages import HearingStage, ProcessOptions
 from pipeline.types import AudioFile, Bilingual, Diarization, ModelUse, Recognition, Session, Transcript
 from pipeline.video import LOUDNESS_LUFS
 
@@ -207,7 +207,7 @@ def running_store(settings: Settings, *, own: bool = True) -> Iterator[S3Options
 
 
 def engines_identity(settings: Settings) -> tuple[object, ...]:
-    """Return which weights are used, and how, without opening them; see :class:`pipeline.process.Engines`."""
+    """Return which weights are used, and how, without opening them; see :class:`pipeline.stages.Engines`."""
     models = tuple(installed(model, fetch_options(settings)).use() for model in chosen_models(settings))
     # The number of threads does not decide what comes out.
     return (*models, replace(_whisper_options(settings), threads=None), replace(_voice_options(settings), threads=None))
@@ -222,7 +222,7 @@ def _voice_options(settings: Settings) -> DiarizerOptions:
 
 
 class MachineEngines:
-    """The engines of this process; see :class:`pipeline.process.Engines`.
+    """The engines of this process; see :class:`pipeline.stages.Engines`.
 
     Args:
         settings: Which weights, and how they run.
@@ -236,7 +236,7 @@ class MachineEngines:
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """Which weights are used, and how; see :class:`pipeline.process.Engines`."""
+        """Which weights are used, and how; see :class:`pipeline.stages.Engines`."""
         return engines_identity(self._settings)
 
     @contextmanager
@@ -260,7 +260,7 @@ class MachineEngines:
 
     @contextmanager
     def turn(self, stage: HearingStage) -> Iterator[None]:
-        """Wait for the right to keep this machine's cores busy; see :class:`pipeline.process.Engines`."""
+        """Wait for the right to keep this machine's cores busy; see :class:`pipeline.stages.Engines`."""
         with suppress(TribuneError):
             self.diarizer() if stage == "speakers" else self._recognizer()
         # Machines may share a root; each has cores of its own.
@@ -268,17 +268,17 @@ class MachineEngines:
             yield
 
     def recognize(self, audio: AudioFile, session: Session, options: SpeechOptions, progress: Progress) -> Recognition:
-        """Return what was said; see :class:`pipeline.process.Engines`."""
+        """Return what was said; see :class:`pipeline.stages.Engines`."""
         return recognize(read_waveform(audio), session, self._recognizer(), options, progress)
 
     def diarize(
         self, audio: AudioFile, session: Session, known: Sequence[EnrolledVoice], progress: Progress
     ) -> Diarization:
-        """Return who was heard when; see :class:`pipeline.process.Engines`."""
+        """Return who was heard when; see :class:`pipeline.stages.Engines`."""
         return diarize(read_waveform(audio), session, self.diarizer(), progress, known)
 
     def align(self, audio: AudioFile, transcript: Transcript, progress: Progress) -> Transcript:
-        """Return a transcript with its new words where they are heard; see :class:`pipeline.process.Engines`."""
+        """Return a transcript with its new words where they are heard; see :class:`pipeline.stages.Engines`."""
         return realign(transcript, read_waveform(audio), self._recognizer(), progress)
 
     def _recognizer(self) -> WhisperRecognizer:

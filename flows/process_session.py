@@ -45,9 +45,10 @@ from pipeline.journal import (
 )
 from pipeline.locks import Held, exclusive, is_held
 from pipeline.messages import message
-from pipeline.process import Stage, Work, checkpointed, process
+from pipeline.process import process
 from pipeline.s3 import open_store
 from pipeline.set_aside import reject
+from pipeline.stages import Stage, Work, checkpointed
 from pipeline.types import LANGUAGES, Notice, Publication, Session
 
 _logger = logging.getLogger(__name__)

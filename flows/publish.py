@@ -16,7 +16,8 @@ import typer
 from config.settings import Settings
 from flows.engines import retention_rule, running_store, site_options
 from flows.retention import withdraw_due, withdraw_session
-from pipeline.cli import exit_status, reader_language, refuse, say
+from pipeline.cli import exit_status, refuse, say
+from pipeline.command_line import Commands, reader_language
 from pipeline.details import LINE_LENGTH, clean
 from pipeline.errors import StoreError
 from pipeline.journal import read_record, record_restoration, request_again, session_folder
@@ -40,7 +41,7 @@ def publish_commands(read_settings: Callable[[], Settings]) -> typer.Typer:
     Args:
         read_settings: Reads the settings, when a command needs them.
     """
-    app = typer.Typer(no_args_is_help=True, help=say("publishing.commands"))
+    app = Commands(say("publishing.commands"))
 
     @app.command(name="verify", help=say("publishing.verify"))
     def check(

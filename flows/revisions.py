@@ -19,7 +19,8 @@ from rich.text import Text
 
 from config.settings import Settings
 from pipeline import approving
-from pipeline.cli import reader_language, say
+from pipeline.cli import say
+from pipeline.command_line import Commands, reader_language
 from pipeline.formatting import format_clock
 from pipeline.journal import request_publication
 from pipeline.review import Desk
@@ -38,7 +39,7 @@ def revision_commands(read_settings: Callable[[], Settings]) -> typer.Typer:
     Args:
         read_settings: Reads the settings, when a command needs them.
     """
-    app = typer.Typer(no_args_is_help=True, help=say("review.commands"))
+    app = Commands(say("review.commands"))
 
     @app.command(name="list", help=say("review.list"))
     def history(session: _Id) -> None:

@@ -24,9 +24,9 @@ from flows.engines import engines_identity
 from pipeline.enrolment import EnrolledVoice
 from pipeline.errors import EngineUnavailable, TribuneError
 from pipeline.ports import Progress
-from pipeline.process import HearingStage
 from pipeline.serial import from_json
 from pipeline.speech import SpeechOptions
+from pipeline.stages import HearingStage
 from pipeline.types import AudioFile, Diarization, Recognition, Session, Transcript
 
 HOST: Final = "127.0.0.1"
@@ -62,7 +62,7 @@ class Door:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recognize:
-    """Asks what was said; see :class:`pipeline.process.Engines`."""
+    """Asks what was said; see :class:`pipeline.stages.Engines`."""
 
     audio: AudioFile
     session: Session
@@ -71,7 +71,7 @@ class Recognize:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diarize:
-    """Asks who was heard when; see :class:`pipeline.process.Engines`."""
+    """Asks who was heard when; see :class:`pipeline.stages.Engines`."""
 
     audio: AudioFile
     session: Session
@@ -80,7 +80,7 @@ class Diarize:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Align:
-    """Asks where new words are heard; see :class:`pipeline.process.Engines`."""
+    """Asks where new words are heard; see :class:`pipeline.stages.Engines`."""
 
     audio: AudioFile
     transcript: Transcript
@@ -97,7 +97,7 @@ def door_path(root: Path) -> Path:
 
 
 class SharedEngines:
-    """The engines of the engine process; see :class:`pipeline.process.Engines`. Used by one thread at a time.
+    """The engines of the engine process; see :class:`pipeline.stages.Engines`. Used by one thread at a time.
 
     Args:
         settings: Which weights, and where the engine process is found.
@@ -110,12 +110,12 @@ class SharedEngines:
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """Which weights are used, and how; see :class:`pipeline.process.Engines`."""
+        """Which weights are used, and how; see :class:`pipeline.stages.Engines`."""
         return engines_identity(self._settings)
 
     @contextmanager
     def turn(self, stage: HearingStage) -> Iterator[None]:
-        """Wait for this machine's cores; see :class:`pipeline.process.Engines`."""
+        """Wait for this machine's cores; see :class:`pipeline.stages.Engines`."""
         # What fails here fails again, and is told, where the engine is asked.
         with suppress(EngineUnavailable):
             self._line = self._stand_in_line(stage)
@@ -125,7 +125,7 @@ class SharedEngines:
             self._leave()
 
     def recognize(self, audio: AudioFile, session: Session, options: SpeechOptions, progress: Progress) -> Recognition:
-        """Return what was said; see :class:`pipeline.process.Engines`.
+        """Return what was said; see :class:`pipeline.stages.Engines`.
 
         Raises:
             EngineUnavailable: The engine process is away, or was lost each time it was asked.
@@ -136,7 +136,7 @@ class SharedEngines:
     def diarize(
         self, audio: AudioFile, session: Session, known: Sequence[EnrolledVoice], progress: Progress
     ) -> Diarization:
-        """Return who was heard when; see :class:`pipeline.process.Engines`.
+        """Return who was heard when; see :class:`pipeline.stages.Engines`.
 
         Raises:
             EngineUnavailable: The engine process is away, or was lost each time it was asked.
@@ -145,7 +145,7 @@ class SharedEngines:
         return cast("Diarization", self._ask("speakers", request, progress))
 
     def align(self, audio: AudioFile, transcript: Transcript, progress: Progress) -> Transcript:
-        """Return a transcript with its new words where they are heard; see :class:`pipeline.process.Engines`.
+        """Return a transcript with its new words where they are heard; see :class:`pipeline.stages.Engines`.
 
         Raises:
             EngineUnavailable: The engine process is away, or was lost each time it was asked.

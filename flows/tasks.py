@@ -1,6 +1,6 @@
 """Every stage as a Prefect task: its readable name, its time limit, and which failures are worth another try.
 
-In goes a stage of ``pipeline.process``, out comes the same stage as a task of the running flow. The tasks know nothing
+In goes a stage of ``pipeline.stages``, out comes the same stage as a task of the running flow. The tasks know nothing
 of what a stage does; whether a failure is worth a retry is what the failure itself says.
 """
 
@@ -19,7 +19,7 @@ from prefect.tasks import exponential_backoff
 from pipeline.checkpoints import Finished, Turn
 from pipeline.errors import TribuneError
 from pipeline.ports import Progress
-from pipeline.process import RunStage, Stage
+from pipeline.stages import RunStage, Stage
 
 T = TypeVar("T")
 

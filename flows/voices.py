@@ -21,6 +21,7 @@ from config.settings import Settings
 from flows.engines import MachineEngines, chosen_models, fetch_options, process_options
 from models.fetch import installed
 from pipeline.cli import refuse, say
+from pipeline.command_line import Commands
 from pipeline.details import LINE_LENGTH, clean
 from pipeline.enrolment import EnrolledVoice, embedding_model, enrol, read_enrolled, remove, voice_of
 from pipeline.errors import SetUpError
@@ -35,7 +36,7 @@ def voice_commands(read_settings: Callable[[], Settings]) -> typer.Typer:
     Args:
         read_settings: Reads the settings, when a command needs them.
     """
-    app = typer.Typer(no_args_is_help=True, help=say("voices.commands"))
+    app = Commands(say("voices.commands"))
 
     @app.command(name="add", help=say("voices.add"))
     def add(

@@ -2,9 +2,9 @@
 
 In goes the inbox, out come runs of ``process_session``, one a recording, and a status page. Each round sweeps the
 inbox, sees to it that every unfinished recording has a run that lives, writes the page, takes captions that came back
-corrected and what learners report, tells people, and once a day withdraws what the settings keep no longer. A round
-that fails, because the Prefect server restarts say, is logged and tried again: nothing is kept in memory that the next
-round could miss.
+corrected and what learners report, tells people, and once a day removes what killed writers left and withdraws what the
+settings keep no longer. A round that fails, because the Prefect server restarts say, is logged and tried again: nothing
+is kept in memory that the next round could miss.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from pipeline.approving import finish_approvals
 from pipeline.errors import TribuneError
 from pipeline.inbox import IntakeOptions, prepare
 from pipeline.intake import Seen, sweep
-from pipeline.journal import read_records
+from pipeline.journal import read_records, remove_unfinished
 from pipeline.report_folder import take_reports
 from pipeline.return_folder import take_returned
 from pipeline.status import write_status
@@ -77,6 +77,7 @@ def watch(settings: Settings, go_on: Callable[[float], bool]) -> None:
     terms = glossary.load_all()
     retention = DailyRetention(settings)
     seen: Seen = {}
+    tidied_on: dt.date | None = None
     # Whatever ran before this watcher was started had no time to be handed over.
     grace = dt.timedelta(0)
     while True:
@@ -88,6 +89,9 @@ def watch(settings: Settings, go_on: Callable[[float], bool]) -> None:
             take_returned(settings.returned, settings.work, settle_ms=options.settle_ms, now=now, terms=terms)
             take_reports(settings.reports, settings.work, settle_ms=options.settle_ms, now=now)
             notifier.tell(read_records(options.work))
+            if tidied_on != now.date():
+                _tidy(settings)
+                tidied_on = now.date()
             retention.apply(now.date())
         except (httpx.HTTPError, PrefectException, OSError, TribuneError):
             _logger.warning("this round failed; the next one makes up for it", exc_info=True)
@@ -114,6 +118,12 @@ def look(options: IntakeOptions, seen: Seen, grace: dt.timedelta, *, review: str
     zone = dt.datetime.now(dt.UTC).astimezone().tzinfo or dt.UTC
     write_status(options, swept, read_records(options.work), zone=zone, review=review)
     return swept.seen
+
+
+def _tidy(settings: Settings) -> None:
+    # The folders that people drop into may lie elsewhere.
+    for folder in (settings.root, settings.inbox, settings.returned, settings.reports):
+        remove_unfinished(folder)
 
 
 def _review_address(settings: Settings) -> str:

@@ -8,9 +8,7 @@ are held to the record of their first fetch. It stands alone because it knows no
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import logging
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -21,6 +19,8 @@ from typing import Final
 from pydantic import TypeAdapter, ValidationError
 
 from models.manifest import Model, ModelFile
+from pipeline.artifacts import sha256_of
+from pipeline.journal import write_whole
 
 _logger = logging.getLogger(__name__)
 
@@ -103,9 +103,7 @@ class Shelf:
     def write_record(self, record: Record) -> None:
         """Put down what is known of the model, at once for every process."""
         self.work.mkdir(parents=True, exist_ok=True)
-        draft = self.work / f"record.{uuid.uuid4().hex}.new"
-        draft.write_bytes(_RECORD.dump_json(record, indent=2))
-        draft.replace(self.work / "record.json")
+        write_whole(self.work / "record.json", _RECORD.dump_json(record, indent=2))
 
 
 def held_to_record(model: Model, shelf: Shelf) -> Model:
@@ -223,9 +221,3 @@ def locked(shelf: Shelf) -> Iterator[None]:
             _logger.info("another process fetches %s; waiting for it", shelf.name)
             fcntl.flock(stream, fcntl.LOCK_EX)
         yield
-
-
-def sha256_of(path: Path) -> str:
-    """Return the checksum of a file, in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -30,11 +30,11 @@ from models.cache import (
     locked,
     recognise,
     remember,
-    sha256_of,
     write_record,
 )
 from models.manifest import SOURCE_KINDS, Model, ModelFile, SourceKind
 from models.sources import Failure, FolderSource, PackageSource, Source, SourceFailed, wrong_bytes
+from pipeline.artifacts import sha256_of
 from pipeline.errors import SetUpError, WeightsCorrupt, WeightsUnavailable
 from pipeline.messages import message
 from pipeline.types import LANGUAGES, Language, ModelUse

@@ -7,7 +7,6 @@ the hub's client is imported only when a hub is really asked: weights that are i
 from __future__ import annotations
 
 import logging
-import re
 import time
 from pathlib import Path
 from typing import Final
@@ -24,13 +23,12 @@ from huggingface_hub.errors import (
 
 from models.manifest import HubRepository, ModelFile, SourceKind
 from models.sources import Delivery, SourceFailed, Tell, failed, flat_name, one_line, write_chunks, wrong_bytes
+from pipeline.types import SHA256
 
 _logger = logging.getLogger(__name__)
 
 _TRIES: Final = 5
 """How often a download is taken up again without a single new byte before it is given up."""
-
-_SHA256: Final = re.compile(r"[0-9a-f]{64}\Z")
 
 
 class HubSource:
@@ -89,7 +87,7 @@ class HubSource:
             path=target,
             origin=f"{self.where}@{self._revision}",
             revision=self._revision,
-            sha256=etag if _SHA256.match(etag) else None,
+            sha256=etag if SHA256.match(etag) else None,
             resumed=resumed,
         )
 

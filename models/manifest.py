@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal, get_args
 
 from pipeline.errors import SetUpError
+from pipeline.types import SHA256
 
 Role = Literal["speech", "speakers"]
 """What a model is for: speech to words, or sound to voices."""
@@ -26,7 +27,6 @@ SOURCE_KINDS: Final[tuple[SourceKind, ...]] = get_args(SourceKind)
 """Every kind, in the order in which they are tried."""
 
 _MODEL_NAME: Final = re.compile(r"[a-z0-9][a-z0-9.-]*\Z")
-_SHA256: Final = re.compile(r"[0-9a-f]{64}\Z")
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}\Z")
 _REQUIREMENT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9.+!]+\Z")
 
@@ -87,7 +87,7 @@ class ModelFile:
         path = PurePosixPath(self.name)
         if not self.name or "\\" in self.name or path.is_absolute() or {"..", "."} & set(self.name.split("/")):
             raise ValueError(f"not a path inside a model's folder: {self.name!r}")
-        if self.sha256 is not None and not _SHA256.match(self.sha256):
+        if self.sha256 is not None and not SHA256.match(self.sha256):
             raise ValueError(f"{self.name}: not a sha256: {self.sha256!r}")
         if self.size is not None and self.size < 1:
             raise ValueError(f"{self.name}: no such size: {self.size}")

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -19,6 +18,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from pipeline.journal import write_whole
 from pipeline.serial import from_json, to_json
 from pipeline.types import Timing
 
@@ -132,12 +132,7 @@ def _write(path: Path, key: str, result: object, timing: Timing) -> None:
         "files": {str(file): _size(file) for file in _files(result)},
         "result": json.loads(to_json(result)),
     }
-    new = path.with_suffix(f".{os.getpid()}.new")
-    with new.open("wb") as out:
-        out.write(json.dumps(kept, ensure_ascii=False).encode())
-        out.flush()
-        os.fsync(out.fileno())
-    new.replace(path)
+    write_whole(path, json.dumps(kept, ensure_ascii=False).encode())
 
 
 def _files(value: object) -> Iterator[Path]:

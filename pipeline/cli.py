@@ -8,13 +8,13 @@ in an exit status that scripts can tell apart.
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from importlib.metadata import entry_points, version
 from typing import Annotated, Final, NoReturn
 
 import typer
 
+from pipeline.command_line import Commands, reader_language, run
 from pipeline.errors import (
     CaptionsInvalid,
     EngineError,
@@ -27,7 +27,6 @@ from pipeline.errors import (
     TribuneError,
 )
 from pipeline.messages import message
-from pipeline.types import Language
 
 EXIT_STATUS: Final[tuple[tuple[type[TribuneError], int], ...]] = (
     (RecordingRejected, 3),
@@ -43,15 +42,6 @@ EXIT_STATUS: Final[tuple[tuple[type[TribuneError], int], ...]] = (
 
 _WRONG_USE: Final = 2
 _INTERRUPTED: Final = 130
-
-
-def reader_language() -> Language:
-    """Return the language of the person at the terminal, from the usual variables; English where they say neither."""
-    for name in ("TRIBUNE_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
-        value = os.environ.get(name, "").lower()
-        if value:
-            return "fr" if value.startswith("fr") else "en"
-    return "en"
 
 
 def say(code: str, **data: object) -> str:
@@ -78,9 +68,7 @@ def exit_status(failure: TribuneError) -> int:
 
 def build() -> typer.Typer:
     """Return the application with every registered command."""
-    app = typer.Typer(
-        no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, help=say("cli.tribune")
-    )
+    app = Commands(say("cli.tribune"))
     app.callback()(_options)
     for entry in sorted(entry_points(group="tribune.commands"), key=lambda entry: entry.name):
         entry.load()(app)
@@ -90,7 +78,7 @@ def build() -> typer.Typer:
 def main() -> None:
     """Run the command line; the program ``tribune``."""
     try:
-        build()()
+        sys.exit(run(build()))
     except TribuneError as failure:
         logging.getLogger(__name__).debug("failed", exc_info=True)
         typer.echo(failure.message(reader_language()), err=True)

@@ -26,7 +26,20 @@ from pipeline.types import Bilingual, Diarization, Voiceprint
 
 _logger = logging.getLogger(__name__)
 
-_MS: Final = 1000
+_CLIP_MS: Final = 8_000
+"""So much of one voice a clip must hold."""
+
+_OTHER_MS: Final = 500
+"""So much of any other voice it may hold: a click or a breath is sometimes taken for one."""
+
+_HEARD_MS: Final = 4_000
+"""So much of a voice a session must hold for it to be named."""
+
+ALIKE: Final = 0.75
+"""Likeness (cosine) from which a voice may be somebody's: CAM++'s, measured by ``tests/benchmarks/enrolment.py``."""
+
+_CLEARLY: Final = 0.15
+"""By so much must a voice be liker to them than to anybody else enrolled, and than the session's other voices are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,39 +76,11 @@ class EnrolledVoice:
         return hashlib.sha256(to_json(self)).hexdigest()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VoiceOptions:
-    """When a voice is somebody's. The figures are CAM++'s; see ``tests/benchmarks/enrolment.py``.
-
-    Attributes:
-        clip_ms: So much of one voice a clip must hold.
-        other_ms: So much of any other voice it may hold: a click or a breath is sometimes taken for one.
-        heard_ms: So much of a voice a session must hold for it to be named.
-        alike: Likeness (cosine) from which a voice may be somebody's, -1 to 1.
-        clearly: By so much must it be liker to them than to anybody else enrolled, and than any other voice of the
-            session is to them.
-    """
-
-    clip_ms: int = 8_000
-    other_ms: int = 500
-    heard_ms: int = 4_000
-    alike: float = 0.75
-    clearly: float = 0.15
-
-    def __post_init__(self) -> None:
-        if min(self.clip_ms, self.other_ms, self.heard_ms) < 0 or not 0 < self.alike <= 1 or self.clearly <= 0:
-            raise ValueError("times are at least 0, likenesses above 0")
-
-
-_DEFAULTS: Final = VoiceOptions()
-
-
-def voice_of(heard: Diarization, options: VoiceOptions = _DEFAULTS) -> Voiceprint:
+def voice_of(heard: Diarization) -> Voiceprint:
     """Return the one voice of a clip.
 
     Args:
         heard: What the diarizer heard in it.
-        options: How much of one voice is asked for.
 
     Raises:
         RecordingRejected: There are several voices, or too little of one.
@@ -103,10 +88,10 @@ def voice_of(heard: Diarization, options: VoiceOptions = _DEFAULTS) -> Voiceprin
     lasting = _durations(heard)
     voices = {voice.speaker: voice for voice in heard.voices}
     main = max((speaker for speaker in lasting if speaker in voices), key=lambda each: lasting[each], default=None)
-    seconds = {"seconds": str((lasting[main] if main else 0) // _MS), "least": str(options.clip_ms // _MS)}
-    if main is None or lasting[main] < options.clip_ms:
+    seconds = {"seconds": str((lasting[main] if main else 0) // 1000), "least": str(_CLIP_MS // 1000)}
+    if main is None or lasting[main] < _CLIP_MS:
         raise RecordingRejected("voices.too_short", seconds)
-    if sum(lasting.values()) - lasting[main] > options.other_ms:
+    if sum(lasting.values()) - lasting[main] > _OTHER_MS:
         raise RecordingRejected("voices.several")
     return voices[main]
 
@@ -170,9 +155,7 @@ def remove(folder: Path, name: str, programme: str) -> bool:
     return True
 
 
-def recognise_voices(
-    heard: Diarization, known: Sequence[EnrolledVoice], options: VoiceOptions = _DEFAULTS
-) -> tuple[tuple[str, str], ...]:
+def recognise_voices(heard: Diarization, known: Sequence[EnrolledVoice]) -> tuple[tuple[str, str], ...]:
     """Return the label and the name of every voice that is clearly one enrolled person's, in order of label.
 
     A voice is named only if it is alike enough to exactly one person and clearly liker to them than to anybody else,
@@ -182,7 +165,6 @@ def recognise_voices(
     Args:
         heard: The diarizer's, with its voices.
         known: Who may be named.
-        options: What alike enough is.
     """
     comparable = [voice for voice in known if heard.models and voice.model == embedding_model(heard)]
     if len(comparable) < len(known):
@@ -191,19 +173,19 @@ def recognise_voices(
     table = {
         voice.speaker: {person.name: _likeness(voice.vector, person.vector) for person in comparable}
         for voice in heard.voices
-        if lasting.get(voice.speaker, 0) >= options.heard_ms
+        if lasting.get(voice.speaker, 0) >= _HEARD_MS
     }
-    return tuple((label, name) for label in sorted(table) if (name := _name_of(label, table, options)) is not None)
+    return tuple((label, name) for label in sorted(table) if (name := _name_of(label, table)) is not None)
 
 
-def _name_of(label: str, table: Mapping[str, Mapping[str, float]], options: VoiceOptions) -> str | None:
+def _name_of(label: str, table: Mapping[str, Mapping[str, float]]) -> str | None:
     likeness = table[label]
     name = max(likeness, key=lambda each: likeness[each], default=None)
-    if name is None or likeness[name] < options.alike:
+    if name is None or likeness[name] < ALIKE:
         return None
     others = [likeness[each] for each in likeness if each != name]
     rivals = [table[each][name] for each in table if each != label]
-    return name if max([*others, *rivals], default=-1.0) <= likeness[name] - options.clearly else None
+    return name if max([*others, *rivals], default=-1.0) <= likeness[name] - _CLEARLY else None
 
 
 def _durations(heard: Diarization) -> dict[str, int]:

@@ -14,11 +14,10 @@ from difflib import SequenceMatcher
 from typing import Final
 
 from pipeline.formatting import format_clock
-from pipeline.naming import letters, plain
+from pipeline.naming import letters, plain, without_marks
 from pipeline.sentences import listed
 from pipeline.types import NameProposal, Notice, Session, Speaker, Transcript, Turn, Word
 
-_MARKS: Final = '"“”‘«»()[].,;:!?…-– \u00a0\u202f'
 _ENDS: Final = (".", ",", ";", ":", "!", "?", "…")
 _PROPOSALS: Final = 3
 """Names proposed for one voice at most."""
@@ -141,7 +140,7 @@ def _proposal(
     after = first + length
     if not length or (opening.close and opening.close.isdisjoint(tokens[after : after + 2])):
         return None
-    heard = " ".join(_bare(word.text) for word in words[first:after])
+    heard = " ".join(_name_part(word.text) for word in words[first:after])
     return NameProposal(
         start_ms=words[at].start_ms,
         end_ms=max(words[at].start_ms, words[after - 1].end_ms),
@@ -151,21 +150,21 @@ def _proposal(
     )
 
 
-def _bare(text: str) -> str:
+def _name_part(text: str) -> str:
     """Return a word of a name without the marks around it, an initial with its full stop."""
-    bare = text.strip(_MARKS)
+    bare = without_marks(text)
     return f"{bare}." if len(bare) == 1 and text.endswith(".") else bare
 
 
 def _plain_word(text: str) -> str:
-    return plain(text.replace("’", "'")).strip(_MARKS)
+    return without_marks(plain(text.replace("’", "'")))
 
 
 def _last_of_clause(words: Sequence[Word], first: int) -> int:
     """Return the position after the last word that may belong to a name: a mark ends it, unless it is an initial's."""
     last = min(len(words), first + _LONGEST)
     for at in range(first, last):
-        if words[at].text.endswith(_ENDS) and not _bare(words[at].text).endswith("."):
+        if words[at].text.endswith(_ENDS) and not _name_part(words[at].text).endswith("."):
             return at + 1
     return last
 
@@ -182,7 +181,7 @@ def _length_as_heard(words: Sequence[Word], tokens: Sequence[str], opening: _Ope
 
 
 def _is_capitalised(text: str) -> bool:
-    bare = text.strip(_MARKS)
+    bare = without_marks(text)
     for elided in ("d'", "l'", "d’", "l’"):
         bare = bare.removeprefix(elided)
     return bare[:1].isupper() and all(letter.isalpha() or letter in "-'’." for letter in bare)

@@ -13,6 +13,7 @@ import ctypes
 import errno
 import logging
 import os
+import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -36,6 +37,9 @@ _PLAN: Final = ".plan.json"
 _LOCK: Final = ".journal.lock"
 _NAME_BYTES: Final = 255
 _SUFFIX_BYTES: Final = 20
+_UNFINISHED: Final = re.compile(r"\.tribune-[0-9a-f]{16}\.tmp")
+_ABANDONED_S: Final = 3600.0
+"""So long after it was last changed nobody writes a file any more: writing one takes less than a second."""
 _NO_REPLACE: Final = 1
 _HERE: Final = -100
 
@@ -59,7 +63,7 @@ class Processing:
     """A run is at work on it.
 
     Attributes:
-        stage: Name of the stage; see :data:`pipeline.process.Stage`.
+        stage: Name of the stage; see :data:`pipeline.stages.Stage`.
         share: How much of the stage is done, 0 to 1.
     """
 
@@ -597,13 +601,23 @@ def _rename_no_replace(source: Path, target: Path) -> bool:
     raise OSError(code, os.strerror(code), str(source), None, str(target))
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that a reader, or a power cut, finds the old content or the new one whole."""
+def write_whole(path: Path, content: bytes, *, private: bool = False) -> None:
+    """Write a file so that a reader, or a power cut, finds the old content or the new one whole.
+
+    Args:
+        path: The file; its folder exists.
+        content: All of it.
+        private: Whether nobody but its owner may read it.
+
+    Raises:
+        OSError: It cannot be written; nothing has changed.
+    """
     # A name of its own: the file's may already be as long as a name can be, and another thread, process or machine
     # may be writing another file of this folder.
     temporary = path.with_name(f".tribune-{secrets.token_hex(8)}.tmp")
     try:
-        with temporary.open("xb") as file:
+        mode = 0o600 if private else 0o666
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -612,6 +626,16 @@ def write_whole(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove, in a folder and those below, what :func:`write_whole` left when its process was killed an hour ago."""
+    for place, _, names in os.walk(folder):
+        for name in filter(_UNFINISHED.fullmatch, names):
+            path = Path(place, name)
+            with contextlib.suppress(OSError):
+                if path.lstat().st_mtime < time.time() - _ABANDONED_S:
+                    path.unlink()
 
 
 def write_changed(path: Path, text: str) -> bool:

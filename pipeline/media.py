@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from pipeline.channels import BLOCK_SAMPLES, Samples, choose_mix, measure, mix
 from pipeline.errors import MediaError, RecordingRejected
 from pipeline.ffmpeg import MediaLimits, Node, file_url, on_one_clock, open_recording, run_ffmpeg, run_ffprobe, written
-from pipeline.ports import Clip, Progress, Waveform, no_progress
+from pipeline.ports import SAMPLE_RATE, Clip, Progress, Waveform, no_progress
 from pipeline.types import AudioFile, AudioStream, Media, Session, VideoStream
 
 _logger = logging.getLogger(__name__)
@@ -44,9 +44,6 @@ __all__ = [
     "write_audio_file",
     "write_mixed",
 ]
-
-SAMPLE_RATE: Final = 16_000
-"""Of everything that is recognised, Hz."""
 
 _MIX_RATE: Final = 48_000
 

@@ -19,6 +19,8 @@ from pipeline.types import Bilingual, Language
 TITLE_LENGTH: Final = 200
 """Characters of a title made from a name; longer ones are cut at a word."""
 
+_MARKS: Final = '"“”‘«»()[].,;:!?…-–— \u00a0\u202f'
+_SLUG_LENGTH: Final = 60
 _INVISIBLE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _DIRECTIONS: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _SURROGATE_ESCAPES: Final = range(0xDC80, 0xDD00)
@@ -105,6 +107,26 @@ def language_named(text: str) -> Language | None:
         ('fr', 'en', None)
     """
     return _LANGUAGE_WORDS.get(plain(text.strip()))
+
+
+def without_marks(text: str) -> str:
+    """Return a word without the marks around it.
+
+    Example:
+        >>> without_marks("« (Anna), »"), without_marks("l’été…")
+        ('Anna', 'l’été')
+    """
+    return text.strip(_MARKS)
+
+
+def slug(text: str) -> str:
+    """Return the letters and digits of a plain text as a part of an address, in lower case; empty where it has none.
+
+    Example:
+        >>> slug("ethique & ia")
+        'ethique-ia'
+    """
+    return "-".join(re.findall("[a-z0-9]+", text.lower()))[:_SLUG_LENGTH].strip("-")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

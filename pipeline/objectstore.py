@@ -29,11 +29,12 @@ from typing import IO, Final, Self
 
 from pipeline.errors import ProgramMissing, SetUpError, StoreError, StoreUnavailable, TribuneError
 from pipeline.guarded import guarded
+from pipeline.journal import write_whole
 from pipeline.messages import message
 from pipeline.ports import ObjectHeaders
 from pipeline.s3 import MIB, S3Options, open_store, prepare_bucket
 from pipeline.serial import from_json, to_json
-from pipeline.tcp import free_port, listens
+from pipeline.tcp import free_port, listens, near
 from pipeline.types import Notice
 from pipeline.web_address import is_web_address
 
@@ -400,7 +401,7 @@ def _start(options: ObjectStoreOptions, program: Path, lock: IO[str]) -> ObjectS
     _turn_log(options.folder / "store.log")
     for _ in range(_STARTS):
         kept = _settle_ports(options, _read_kept(options.folder) or _make_kept(options))
-        _write_kept(options.folder, kept)
+        write_whole(options.folder / "settings.json", to_json(kept), private=True)
         keeper = _Keeper(options, kept, program, lock)
         try:
             ready = _wait_until_ready(options, kept, keeper)
@@ -454,11 +455,9 @@ def _takes_objects(s3: S3Options, public: Sequence[str]) -> bool:
 
 
 def _s3_options(options: ObjectStoreOptions, kept: _Kept) -> S3Options:
-    # What listens on every address is reached, from here, on the loopback.
-    host = "127.0.0.1" if options.host in {"", "0.0.0.0"} else options.host  # noqa: S104
     return S3Options(
         bucket=options.bucket,
-        endpoint_url=f"http://{host}:{kept.ports['s3']}",
+        endpoint_url=f"http://{near(options.host)}:{kept.ports['s3']}",
         access_key=kept.access_key,
         secret_key=kept.secret_key,
         public_base_url=options.public_url,
@@ -558,16 +557,6 @@ def _read_kept(folder: Path) -> _Kept | None:
         return None
     except ValueError as invalid:
         raise SetUpError("store.settings_unreadable", {"file": str(file), "detail": str(invalid)}) from invalid
-
-
-def _write_kept(folder: Path, kept: _Kept) -> None:
-    draft = folder / "settings.json.new"
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(to_json(kept))
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(folder / "settings.json")
 
 
 def _turn_log(log: Path) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,12 @@ Clip = NDArray[np.float32]
 """Mono sound at 16 kHz in -1 to 1, shape (samples,)."""
 
 
+SAMPLE_RATE: Final = 16_000
+"""Samples a second of every waveform, Hz."""
+
+
 class Waveform(Protocol):
-    """The sound of a recording: its samples, or a file of which any stretch is read when it is asked for."""
+    """The sound of a recording, mono: its samples, or a file of which any stretch is read when it is asked for."""
 
     def __len__(self) -> int:
         """Return how many samples there are."""

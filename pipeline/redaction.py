@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from pipeline.naming import without_marks
 from pipeline.types import Span, Word
 
 Kind = Literal["social_insurance", "phone", "email", "health_card"]
@@ -90,7 +91,7 @@ def propose(words: Sequence[Word]) -> tuple[Redaction, ...]:
         >>> [(found.kind, found.first, found.last) for found in propose(words)]
         [('social_insurance', 3, 5)]
     """
-    texts = [_bare(word.text) for word in words]
+    texts = [without_marks(unicodedata.normalize("NFC", word.text).casefold()) for word in words]
     found: list[Redaction] = []
     at = 0
     while at < len(words):
@@ -107,11 +108,6 @@ def propose(words: Sequence[Word]) -> tuple[Redaction, ...]:
 
 
 _Match = tuple[Kind, int, int]
-
-
-def _bare(text: str) -> str:
-    """Return a word without the marks around it, in lower case."""
-    return unicodedata.normalize("NFC", text).casefold().strip(" \u00a0\u202f,;:!?.…\"'«»“”()[]")
 
 
 def _address(words: Sequence[Word], texts: Sequence[str], at: int) -> _Match | None:
@@ -132,7 +128,7 @@ def _address(words: Sequence[Word], texts: Sequence[str], at: int) -> _Match | N
 
 def _card(words: Sequence[Word], texts: Sequence[str], at: int) -> _Match | None:
     """Find the card of Quebec: four letters and eight digits."""
-    bare = words[at].text.strip(" ,;:.")
+    bare = without_marks(words[at].text)
     if _HEALTH_CARD.match(bare):
         return "health_card", at, at
     if not _LETTERS.match(bare):

@@ -135,7 +135,7 @@ def read_document(content: bytes) -> ReturnedDocument:
             paragraphs=tuple(_paragraphs(body, names)),
         )
     except _BROKEN as error:
-        raise _unreadable(type(error).__name__) from error
+        raise ReturnedFileInvalid("review.document_unreadable") from error
 
 
 def _open(content: bytes) -> WordDocument:
@@ -145,7 +145,7 @@ def _open(content: bytes) -> WordDocument:
             _check_members(archive)
         return docx.Document(io.BytesIO(content))
     except _BROKEN as error:
-        raise _unreadable(type(error).__name__) from error
+        raise ReturnedFileInvalid("review.document_unreadable") from error
 
 
 def _check_members(archive: zipfile.ZipFile) -> None:
@@ -154,15 +154,9 @@ def _check_members(archive: zipfile.ZipFile) -> None:
     texts = [member for member in members if member.filename.lower().endswith((".xml", ".rels"))]
     for found, most in ((members, _MOST_BYTES), (texts, _MOST_XML_BYTES)):
         if sum(member.file_size for member in found) > most:
-            raise _unreadable(f"> {most // 1_000_000} MB")
-    if len(members) > _MOST_MEMBERS:
-        raise _unreadable(f"> {_MOST_MEMBERS}")
-    if any(b"<!DOCTYPE" in archive.read(member) for member in texts):
-        raise _unreadable("DOCTYPE")
-
-
-def _unreadable(detail: str) -> ReturnedFileInvalid:
-    return ReturnedFileInvalid("review.document_unreadable", {"detail": detail})
+            raise ReturnedFileInvalid("review.document_too_large", {"megabytes": str(most // 1_000_000)})
+    if len(members) > _MOST_MEMBERS or any(b"<!DOCTYPE" in archive.read(member) for member in texts):
+        raise ReturnedFileInvalid("review.document_unreadable")
 
 
 def _origins(word: WordDocument) -> Iterator[str]:

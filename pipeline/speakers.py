@@ -24,7 +24,6 @@ from pipeline.types import (
     Diarization,
     Language,
     Notice,
-    Person,
     Recognition,
     Session,
     Span,
@@ -202,7 +201,7 @@ def speaker_label(speaker: Speaker, language: Language) -> str:
 
 def _speakers(keys: Mapping[str, str], names: Mapping[str, str], session: Session) -> tuple[Speaker, ...]:
     """Name a voice that is known to be somebody's, or where there is no choice: one person announced, one voice."""
-    people: tuple[Person, ...] = ((session.host,) if session.host else ()) + session.guests
+    people = session.people
     if len(keys) == 1 and len(people) == 1 and not names:
         return tuple(Speaker(key=key, name=people[0].name) for key in keys.values())
     return tuple(Speaker(key=key, name=names.get(voice)) for voice, key in keys.items())

@@ -50,8 +50,17 @@ def listens(host: str, port: int) -> bool:
     """Say whether somebody on this machine listens on a port of that address, waiting at most a second."""
     with socket.socket() as trial:
         trial.settimeout(1.0)
-        # What listens on every address is reached, from here, on the loopback.
-        return trial.connect_ex(("127.0.0.1" if host in {"", "0.0.0.0"} else host, port)) == 0  # noqa: S104
+        return trial.connect_ex((near(host), port)) == 0
+
+
+def near(host: str) -> str:
+    """Return where this machine reaches what listens on an address: the loopback, where that is every address.
+
+    Example:
+        >>> near(""), near("192.0.2.7")
+        ('127.0.0.1', '192.0.2.7')
+    """
+    return "127.0.0.1" if host in {"", "0.0.0.0"} else host  # noqa: S104 - nothing listens here
 
 
 def _try(host: str, port: int) -> None:

@@ -9,105 +9,93 @@ because no engine is asked, so that the rule can be read and tested with a few s
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.ports import Waveform
+from pipeline.ports import SAMPLE_RATE, Waveform
 from pipeline.types import Diarization, Notice, Span, SpeakerSpan
 
-_RATE: Final = 16_000
 _LEAST_DB: Final = -100.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrackOptions:
-    """How speech is told from bleed and silence.
+_FRAME_MS: Final = 20
+"""What is measured as one."""
 
-    Attributes:
-        frame_ms: What is measured as one.
-        smooth_ms: Over how long the level of a frame is averaged: about a syllable.
-        speech_percentile: Level of a track's own speech among its frames where anybody speaks.
-        bleed_db: Who is so much quieter than the loudest, each against their own speech, is only heard through.
-        gain_db: Microphones differ by so much at most; a track that is quieter still holds nobody but the neighbours.
-        floor_db: So far below a track's own speech there is none.
-        gap_ms: A person pauses that long without having stopped.
-        least_ms: Nobody speaks for less than this.
-        uneven_ms: A track that differs by more in length may not have begun with the recording.
-    """
+_SMOOTH_MS: Final = 200
+"""Over how long the level of a frame is averaged: about a syllable."""
 
-    frame_ms: int = 20
-    smooth_ms: int = 200
-    speech_percentile: float = 90.0
-    bleed_db: float = 6.0
-    gain_db: float = 12.0
-    floor_db: float = 30.0
-    gap_ms: int = 400
-    least_ms: int = 100
-    uneven_ms: int = 3_000
+_SPEECH_PERCENTILE: Final = 90.0
+"""Level of a track's own speech among its frames where anybody speaks."""
 
+_BLEED_DB: Final = 6.0
+"""Who is so much quieter than the loudest, each against their own speech, is only heard through."""
 
-_DEFAULTS: Final = TrackOptions()
+_GAIN_DB: Final = 12.0
+"""Microphones differ by so much at most; a track that is quieter still holds nobody but the neighbours."""
+
+_FLOOR_DB: Final = 30.0
+"""So far below a track's own speech there is none."""
+
+_GAP_MS: Final = 400
+"""A person pauses that long without having stopped."""
+
+_SHORTEST_MS: Final = 100
+"""Nobody speaks for less than this."""
+
+_UNEVEN_MS: Final = 3_000
+"""A track that differs by more in length may not have begun with the recording."""
 
 
-def who_spoke(
-    tracks: Sequence[tuple[str, Waveform]],
-    speech: Sequence[Span],
-    duration_ms: int,
-    options: TrackOptions = _DEFAULTS,
-) -> Diarization:
+def who_spoke(tracks: Sequence[tuple[str, Waveform]], speech: Sequence[Span], duration_ms: int) -> Diarization:
     """Return when each person speaks.
 
     Args:
         tracks: A full name and a waveform each, all beginning with the recording; two tracks may be one person's.
         speech: Where the recogniser heard anybody, in order, apart: a cough is not a turn.
         duration_ms: Length of the recording.
-        options: How speech is told from bleed and silence.
     """
     names = tuple(dict.fromkeys(name for name, _ in tracks))
-    frames = max(1, -(-duration_ms // options.frame_ms))
-    spoken = _spoken(speech, frames, options)
-    relative = np.stack(list(_relative(tracks, spoken, frames, options)))
+    frames = max(1, -(-duration_ms // _FRAME_MS))
+    spoken = _spoken(speech, frames)
+    relative = np.stack(list(_relative(tracks, spoken, frames)))
     people = np.stack([relative[[name == own for own, _ in tracks]].max(axis=0) for name in names])
     loudest = people.max(axis=0)
-    active = spoken & (people > np.maximum(-options.floor_db, loudest - options.bleed_db))
+    active = spoken & (people > np.maximum(-_FLOOR_DB, loudest - _BLEED_DB))
     first = np.where(active.any(axis=0), people.argmax(axis=0), -1)
     labels = [f"T{number}" for number in range(1, len(names) + 1)]
-    spans = [
-        span for label, row in zip(labels, active, strict=True) for span in _spans(label, row, options, duration_ms)
-    ]
-    apart = _apart(labels, first, options, duration_ms)
+    spans = [span for label, row in zip(labels, active, strict=True) for span in _spans(label, row, duration_ms)]
+    apart = _apart(labels, first, duration_ms)
     return Diarization(
         spans=tuple(sorted(spans, key=lambda span: (span.start_ms, span.speaker))),
         exclusive=tuple(apart),
-        notices=tuple(_uneven(tracks, duration_ms, options)),
+        notices=tuple(_uneven(tracks, duration_ms)),
         names=tuple(zip(labels, names, strict=True)),
     )
 
 
-def _spoken(speech: Sequence[Span], frames: int, options: TrackOptions) -> NDArray[np.bool_]:
+def _spoken(speech: Sequence[Span], frames: int) -> NDArray[np.bool_]:
     spoken = np.zeros(frames, np.bool_)
     for span in speech:
-        spoken[span.start_ms // options.frame_ms : -(-span.end_ms // options.frame_ms)] = True
+        spoken[span.start_ms // _FRAME_MS : -(-span.end_ms // _FRAME_MS)] = True
     return spoken
 
 
 def _relative(
-    tracks: Sequence[tuple[str, Waveform]], spoken: NDArray[np.bool_], frames: int, options: TrackOptions
+    tracks: Sequence[tuple[str, Waveform]], spoken: NDArray[np.bool_], frames: int
 ) -> Iterator[NDArray[np.float64]]:
     """Yield each track's level in each frame against its own speech, dB, which is at most so far below the loudest."""
-    levels = [_level(waveform, frames, options) for _, waveform in tracks]
-    own = [float(np.percentile(level[spoken], options.speech_percentile)) if spoken.any() else 0.0 for level in levels]
-    least = max(own) - options.gain_db
+    levels = [_level(waveform, frames) for _, waveform in tracks]
+    own = [float(np.percentile(level[spoken], _SPEECH_PERCENTILE)) if spoken.any() else 0.0 for level in levels]
+    least = max(own) - _GAIN_DB
     for level, speech in zip(levels, own, strict=True):
         yield np.where(level <= _LEAST_DB, -np.inf, level - max(speech, least))
 
 
-def _level(waveform: Waveform, frames: int, options: TrackOptions) -> NDArray[np.float64]:
-    size = _RATE * options.frame_ms // 1000
+def _level(waveform: Waveform, frames: int) -> NDArray[np.float64]:
+    size = SAMPLE_RATE * _FRAME_MS // 1000
     power = np.zeros(frames, np.float64)
     whole = min(frames, len(waveform) // size)
     # A slice at a time: the square of hours of sound would take as much memory again.
@@ -115,43 +103,41 @@ def _level(waveform: Waveform, frames: int, options: TrackOptions) -> NDArray[np
         stop = min(whole, start + 10_000)
         part = waveform[start * size : stop * size].reshape(-1, size).astype(np.float64)
         power[start:stop] = np.square(part).mean(axis=1)
-    width = max(1, options.smooth_ms // options.frame_ms)
+    width = max(1, _SMOOTH_MS // _FRAME_MS)
     smooth = np.convolve(power, np.full(width, 1 / width), mode="same")[:frames]
     level: NDArray[np.float64] = np.maximum(_LEAST_DB, 10 * np.log10(np.maximum(smooth, 1e-10)))
     return level
 
 
-def _runs(values: NDArray[np.int64], frame_ms: int, duration_ms: int) -> Iterator[tuple[int, Span]]:
+def _runs(values: NDArray[np.int64], duration_ms: int) -> Iterator[tuple[int, Span]]:
     start = 0
     for value, run in groupby(values.tolist()):
         stop = start + sum(1 for _ in run)
-        yield value, Span(start_ms=min(duration_ms, start * frame_ms), end_ms=min(duration_ms, stop * frame_ms))
+        yield value, Span(start_ms=min(duration_ms, start * _FRAME_MS), end_ms=min(duration_ms, stop * _FRAME_MS))
         start = stop
 
 
-def _spans(label: str, active: NDArray[np.bool_], options: TrackOptions, duration_ms: int) -> Iterator[SpeakerSpan]:
+def _spans(label: str, active: NDArray[np.bool_], duration_ms: int) -> Iterator[SpeakerSpan]:
     """Yield the stretches of one person, over short pauses and without clicks."""
     found: list[Span] = []
-    for value, span in _runs(active.astype(np.int64), options.frame_ms, duration_ms):
-        if value and found and span.start_ms - found[-1].end_ms <= options.gap_ms:
+    for value, span in _runs(active.astype(np.int64), duration_ms):
+        if value and found and span.start_ms - found[-1].end_ms <= _GAP_MS:
             found[-1] = Span(start_ms=found[-1].start_ms, end_ms=span.end_ms)
         elif value:
             found.append(span)
     for span in found:
-        if span.duration_ms >= options.least_ms:
+        if span.duration_ms >= _SHORTEST_MS:
             yield SpeakerSpan(start_ms=span.start_ms, end_ms=span.end_ms, speaker=label)
 
 
-def _apart(
-    labels: Sequence[str], first: NDArray[np.int64], options: TrackOptions, duration_ms: int
-) -> Iterator[SpeakerSpan]:
+def _apart(labels: Sequence[str], first: NDArray[np.int64], duration_ms: int) -> Iterator[SpeakerSpan]:
     """Yield who is loudest when, one at a time."""
-    for value, span in _runs(first, options.frame_ms, duration_ms):
+    for value, span in _runs(first, duration_ms):
         if value >= 0 and span.duration_ms:
             yield SpeakerSpan(start_ms=span.start_ms, end_ms=span.end_ms, speaker=labels[value])
 
 
-def _uneven(tracks: Sequence[tuple[str, Waveform]], duration_ms: int, options: TrackOptions) -> Iterator[Notice]:
-    apart_ms = max(abs(len(waveform) * 1000 // _RATE - duration_ms) for _, waveform in tracks)
-    if apart_ms > options.uneven_ms:
+def _uneven(tracks: Sequence[tuple[str, Waveform]], duration_ms: int) -> Iterator[Notice]:
+    apart_ms = max(abs(len(waveform) * 1000 // SAMPLE_RATE - duration_ms) for _, waveform in tracks)
+    if apart_ms > _UNEVEN_MS:
         yield Notice(code="speakers.tracks_uneven", data=(("seconds", str(apart_ms // 1000)),))

@@ -21,7 +21,9 @@ Language = Literal["en", "fr"]
 
 LANGUAGES: Final[tuple[Language, ...]] = ("en", "fr")
 
-_SHA256: Final = re.compile(r"[0-9a-f]{64}\Z")
+SHA256: Final = re.compile(r"[0-9a-f]{64}\Z")
+"""What a checksum looks like."""
+
 SESSION_ID_LENGTH: Final = 16
 """Hexadecimal digits of the content's sha256 that make a session id: 64 bits."""
 
@@ -341,7 +343,7 @@ class Recording:
     tracks: tuple[TrackFile, ...] = ()
 
     def __post_init__(self) -> None:
-        if not _SHA256.match(self.sha256):
+        if not SHA256.match(self.sha256):
             raise ValueError(f"not a sha256: {self.sha256!r}")
 
     @property

@@ -45,8 +45,17 @@ def visible(text: str) -> str:
         >>> visible("  Marie\u202e\nTremblay\x00 ")
         'Marie Tremblay'
     """
-    text = _HIDDEN.sub("", _BREAKS.sub(" ", text))
-    return _SPACES.sub(" ", _SURROGATES.sub(UNSHOWABLE, text)).strip()
+    return _SPACES.sub(" ", storable(_HIDDEN.sub("", _BREAKS.sub(" ", text)))).strip()
+
+
+def storable(text: str) -> str:
+    r"""Return a text with U+FFFD for each half of a surrogate pair, which no file can hold.
+
+    Example:
+        >>> storable("caf\ud800") == f"caf{UNSHOWABLE}"
+        True
+    """
+    return _SURROGATES.sub(UNSHOWABLE, text)
 
 
 def shorten(text: str, longest: int) -> str:

@@ -5,6 +5,7 @@ import hashlib
 import io
 import os
 import platform
+import re
 import shutil
 import signal
 import subprocess
@@ -23,7 +24,8 @@ from flows.commands import _print_addresses
 from flows.prefect_server import PrefectAddress
 from flows.runs import lock_path
 from flows.services import Services
-from pipeline.cli import EXIT_STATUS, build, exit_status, main, reader_language
+from pipeline.cli import EXIT_STATUS, build, exit_status, main
+from pipeline.command_line import reader_language
 from pipeline.errors import StoreConflict, TribuneError
 from pipeline.ffmpeg import find_programs
 from pipeline.journal import session_folder
@@ -89,7 +91,60 @@ def test_every_command_explains_itself() -> None:
 
 def test_help_speaks_the_language_of_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRIBUNE_LANGUAGE", "fr")
-    assert "séances enregistrées" in CliRunner().invoke(build(), ["--help"]).output
+    shown = CliRunner().invoke(build(), ["--help"]).output
+    for text in (
+        "Usage\u00a0: ",
+        "COMMANDE",
+        "Options\u00a0:",
+        "séances enregistrées",
+        "semi-automatique",
+        "Afficher ce",
+    ):
+        assert text in shown
+    assert not re.search("Show|Install |COMMAND |Options:", shown)
+    assert "[obligatoire]" in CliRunner().invoke(build(), ["process", "--help"]).output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("process",), "Il manque l’argument «\u00a0file\u00a0»."),
+        (("publish", "withdraw", "x"), "Il manque l’option «\u00a0--reason\u00a0»."),
+        (("process", "--fast"), "L’option --fast n’existe pas."),
+        (("process", "--coppy-to", "x"), "L’option --coppy-to n’existe pas. Options semblables\u00a0: --copy-to"),
+        (("doctr",), "La commande «\u00a0doctr\u00a0» n’existe pas. Vouliez-vous dire 'doctor'?"),
+        (("sing",), "La commande «\u00a0sing\u00a0» n’existe pas."),
+        (("doctor", "now"), "Rien de plus n’est attendu ici\u00a0: now"),
+        (("process", "--copy-to"), "L’option «\u00a0--copy-to\u00a0» demande une valeur."),
+        (("doctor", "--help=3"), "L’option «\u00a0--help\u00a0» ne prend pas de valeur."),
+        (
+            ("process", "/no.mp4"),
+            "La valeur de «\u00a0file\u00a0» ne convient pas. Le fichier «\u00a0/no.mp4\u00a0» n’existe pas.",
+        ),
+        (("process", "/"), "La valeur de «\u00a0file\u00a0» ne convient pas. «\u00a0/\u00a0» est un dossier."),
+        (
+            ("revisions", "show", "x", "y"),
+            "La valeur de «\u00a0NUMBER\u00a0» ne convient pas. Indiquez un nombre entier.",
+        ),
+        (("revisions", "show", "x", "0"), "La valeur de «\u00a0NUMBER\u00a0» ne convient pas. Indiquez 1 ou plus."),
+    ],
+)
+def test_what_was_typed_wrongly_is_told_in_the_language_of_the_terminal(
+    command: Command, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], said: str
+) -> None:
+    monkeypatch.setenv("TRIBUNE_LANGUAGE", "fr")
+    done = command(*arguments)
+    assert done.returncode == 2
+    *before, last = done.stderr.strip().splitlines()
+    assert last == f"Erreur\u00a0: {said}"
+    assert not before or [line.partition("\u00a0: ")[0] for line in before] == ["Usage", "Pour de l’aide", ""]
+
+
+def test_without_a_command_a_group_explains_itself(command: Command) -> None:
+    done = command("models")
+    assert done.returncode == 2
+    assert done.stderr.startswith("Usage: ")
+    assert "verify" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -120,12 +175,25 @@ def test_a_file_that_is_no_recording_ends_with_its_own_status_and_what_to_do(tmp
     assert done.stderr.strip()
 
 
-def test_a_track_that_is_not_there_is_named(command: Command, tmp_path: Path) -> None:
+def test_only_tracks_that_are_not_there_under_any_case_are_named(command: Command, tmp_path: Path) -> None:
+    shutil.copyfile(SAMPLES / "fr" / "recette_de_crepes.mp3", tmp_path / "Talk.mp3")
+    (tmp_path / "talk.TOML").write_text(
+        'tracks = [{ file = "anna.flac", speaker = "Anna Roy" }, { file = "zoe\u0301.flac", speaker = "Zoé Côté" },'
+        ' { file = "ben.flac", speaker = "Ben Li" }]'
+    )
+    (tmp_path / "Anna.FLAC").touch()
+    (tmp_path / "Zoé.flac").touch()
+    done = command("process", str(tmp_path / "Talk.mp3"))
+    assert done.returncode == 3
+    assert done.stderr.strip() == message("sidecar.tracks_missing", "en", files="ben.flac")
+
+
+def test_a_recording_cannot_be_one_of_its_own_tracks(command: Command, tmp_path: Path) -> None:
     shutil.copyfile(SAMPLES / "fr" / "recette_de_crepes.mp3", tmp_path / "talk.mp3")
-    (tmp_path / "talk.toml").write_text('tracks = [{ file = "anna.flac", speaker = "Anna Roy" }]')
+    (tmp_path / "talk.toml").write_text('tracks = [{ file = "Talk.mp3", speaker = "Anna Roy" }]')
     done = command("process", str(tmp_path / "talk.mp3"))
     assert done.returncode == 3
-    assert "anna.flac" in done.stderr
+    assert done.stderr.strip() == message("sidecar.track_is_recording", "en", files="talk.mp3")
 
 
 def test_a_file_that_is_not_there_is_a_wrong_use(command: Command, tmp_path: Path) -> None:

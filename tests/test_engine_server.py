@@ -31,9 +31,9 @@ from pipeline.enrolment import EnrolledVoice
 from pipeline.errors import DiarizationFailed, EngineUnavailable, RecognitionFailed
 from pipeline.locks import exclusive
 from pipeline.ports import Progress, no_progress
-from pipeline.process import HearingStage
 from pipeline.serial import from_json, to_json
 from pipeline.speech import SpeechOptions
+from pipeline.stages import HearingStage
 from pipeline.types import AudioFile, Diarization, Recognition, Session, Transcript, Turn
 from tests.clips import cut, listen, session
 

@@ -6,6 +6,8 @@ import errno
 import logging
 import os
 import re
+import stat
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +42,7 @@ from pipeline.journal import (
     read_record,
     read_records,
     record_state,
+    remove_unfinished,
     rename_new,
     request_publication,
     session_folder,
@@ -245,6 +248,27 @@ def test_every_record_is_flushed_before_it_takes_its_place(
     assert re.fullmatch(r"\.tribune-[0-9a-f]{16}\.tmp", flushed[-2])
     assert flushed[-1] == ID
     assert tmp_path.name in flushed
+
+
+def test_a_private_file_is_never_readable_by_others(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.touch(mode=0o644)
+    write_whole(path, b"secret", private=True)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "session").mkdir()
+    abandoned = [f".tribune-{'0' * 16}.tmp", f"session/.tribune-{'a' * 16}.tmp"]
+    kept = [".tribune-draft.tmp", f"tribune-{'0' * 16}.tmp", f".tribune-{'0' * 16}.tmp.mp4", "session/state.json"]
+    for name in (*abandoned, *kept):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (time.time() - 4000,) * 2)
+    kept.append(f"session/.tribune-{'b' * 16}.tmp")
+    (tmp_path / kept[-1]).touch()
+    remove_unfinished(tmp_path)
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == set(kept)
 
 
 def test_files_written_at_once_into_one_folder_keep_their_own_content(tmp_path: Path) -> None:

@@ -25,12 +25,13 @@ from pipeline.errors import DiarizationFailed, RecordingRejected, WeightsUnavail
 from pipeline.ffmpeg import MediaLimits
 from pipeline.media import read_waveform
 from pipeline.ports import Diarizer, Progress, Waveform
-from pipeline.process import HearingStage, ProcessOptions, Stage, Work, checkpointed, process
+from pipeline.process import process
 from pipeline.realign import realign
 from pipeline.render.json import read_transcript
 from pipeline.s3 import S3Store
 from pipeline.speakers import SpeakerOptions, diarize
 from pipeline.speech import SpeechOptions, recognize
+from pipeline.stages import HearingStage, ProcessOptions, Stage, Work, checkpointed
 from pipeline.types import (
     AudioFile,
     Diarization,

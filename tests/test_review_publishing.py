@@ -15,10 +15,11 @@ from pipeline.details import Details, session_for
 from pipeline.errors import ReviewAwaited
 from pipeline.media import probe
 from pipeline.ports import Diarizer
-from pipeline.process import Work, process, republish
+from pipeline.process import process, republish
 from pipeline.render.json import read_transcript
 from pipeline.revisions import CorrectedTurn, Correction, Cut, Revision, Token
 from pipeline.s3 import S3Store
+from pipeline.stages import Work
 from pipeline.types import (
     Bilingual,
     Chapter,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from prefect.states import Cancelled, Crashed, Failed, Running
 from config.settings import load_settings
 from flows.prefect_server import PrefectAddress, apply_deployments, prefect_server
 from flows.runs import GRACE, MOST_TRIES, lock_path, retire_watchers, run_key, tend_runs
-from flows.watch_inbox import watch_inbox
+from flows.watch_inbox import watch, watch_inbox
 from pipeline.journal import (
     Claimed,
     NeedsReview,
@@ -208,3 +209,17 @@ def test_a_page_of_a_stranger_cannot_drive_the_server(server: PrefectAddress) ->
     assert ask(f"{server.api}/health", stranger)[1] not in {"*", stranger}
     assert ask(f"{server.api}/flows/", stranger, {"name": "theirs"})[0] == 403
     assert ask(f"{server.api}/health", server.pages)[1] == server.pages
+
+
+def test_the_watcher_removes_what_killed_writers_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRIBUNE_ROOT", str(tmp_path / "var"))
+    monkeypatch.setenv("TRIBUNE_INTAKE__INBOX", str(tmp_path / "shared" / "inbox"))
+    settings = load_settings()
+    abandoned = []
+    for folder in (settings.work / "0123", settings.inbox, settings.returned, settings.reports):
+        folder.mkdir(parents=True)
+        abandoned.append(folder / f".tribune-{'0' * 16}.tmp")
+        abandoned[-1].touch()
+        os.utime(abandoned[-1], (time.time() - 4000,) * 2)
+    watch(settings, lambda _pause_s: False)
+    assert [path for path in abandoned if path.exists()] == []

@@ -7,13 +7,13 @@ it is made. It stands alone because a change that is made anywhere else would be
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
 from pipeline.cuts import HIDDEN
+from pipeline.naming import plain
 from pipeline.sentences import ends_sentence
 from pipeline.types import Edit, Turn, Word
 
@@ -51,8 +51,7 @@ def in_place(text: str, before: Sequence[Slot]) -> str:
 @lru_cache(maxsize=WORDS_KEPT)
 def fold(text: str) -> str:
     """Return letters as they are compared: without case, accents or curled apostrophes."""
-    letters = unicodedata.normalize("NFKD", text.casefold().replace("’", "'"))
-    return "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return plain(text.replace("’", "'"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -374,9 +374,7 @@ def view_session(record: SessionRecord, revision: Revision, proposed: Proposed) 
 
 
 def _people(record: SessionRecord) -> tuple[str, ...]:
-    session = record.session
-    people = (*((session.host,) if session.host else ()), *session.guests)
-    return tuple(visible(person.name) for person in people)
+    return tuple(visible(person.name) for person in record.session.people)
 
 
 def suggest_chapters(

@@ -7,7 +7,6 @@ Nothing is lost: what is read is equal to what was written. The version changes 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Final, Literal
@@ -16,12 +15,10 @@ from pipeline.errors import TranscriptInvalid
 from pipeline.render.document import Document
 from pipeline.serial import from_json
 from pipeline.types import Review, Speaker, Transcript, Turn
-from pipeline.visible import UNSHOWABLE
+from pipeline.visible import storable
 
 FORMAT: Final = "tribune-transcript"
 VERSION: Final = 1
-
-_SURROGATES: Final = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +88,5 @@ def _words(turn: Turn) -> Iterator[str]:
 
 
 def _dump(value: object) -> str:
-    # No file can hold half a character; and "<" is spelled so that the text is inert wherever it is pasted.
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    return _SURROGATES.sub(UNSHOWABLE, text).replace("<", "\\u003c")
+    # "<" is spelled so that the text is inert wherever it is pasted.
+    return storable(json.dumps(value, ensure_ascii=False, allow_nan=False)).replace("<", "\\u003c")

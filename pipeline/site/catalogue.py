@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
 
+from pipeline.naming import slug
 from pipeline.site.model import CatalogueEntry
 from pipeline.types import LANGUAGES, Bilingual
-
-_KEY_LENGTH: Final = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +45,8 @@ def programme_key(programme: Bilingual) -> str:
     """
     names = "\0".join(f"{language}:{programme.get(language)}" for language in LANGUAGES)
     digest = hashlib.sha256(names.encode(errors="replace")).hexdigest()[:8]
-    letters = unicodedata.normalize("NFKD", programme.get("en")).encode("ascii", "ignore").decode().lower()
-    return "-".join(["-".join(re.findall("[a-z0-9]+", letters))[:_KEY_LENGTH].strip("-"), digest]).strip("-")
+    letters = unicodedata.normalize("NFKD", programme.get("en")).encode("ascii", "ignore").decode()
+    return "-".join(part for part in (slug(letters), digest) if part)
 
 
 def group_entries(entries: Iterable[CatalogueEntry]) -> tuple[ProgrammeGroup, ...]:

@@ -7,7 +7,7 @@ of schema.org (https://schema.org/VideoObject, https://schema.org/LearningResour
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from html import escape
 from typing import Final
 
@@ -73,7 +73,7 @@ def describe_session(published: PublishedSession, language: Language, site: Site
         "associatedMedia": transcripts,
         "keywords": [text.get(language) for text in (*session.topics, *session.keywords)],
         "license": _licence(session, language),
-        "contributor": [_person(somebody, language) for somebody in _people(published)],
+        "contributor": [_person(somebody, language) for somebody in published.session.people],
         "citation": [_resource(resource, language) for resource in session.resources],
         "isPartOf": _programme(session.programme, language),
         "position": session.week,
@@ -155,11 +155,6 @@ def _media(file: PublishedFile, folder: str) -> dict[str, object]:
     if file.language:
         told["inLanguage"] = file.language
     return told
-
-
-def _people(published: PublishedSession) -> Sequence[Person]:
-    host = published.session.host
-    return (*((host,) if host else ()), *published.session.guests)
 
 
 def _person(somebody: Person, language: Language) -> dict[str, object]:

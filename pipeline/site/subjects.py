@@ -13,15 +13,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Final
 
-from pipeline.naming import plain
+from pipeline.naming import plain, slug
 from pipeline.site.catalogue import programme_key
 from pipeline.site.model import OTHER_LETTER, CatalogueEntry, Subject, SubjectKind
 from pipeline.types import Bilingual, Person, Session
 from pipeline.visible import visible
-
-_KEY_LENGTH: Final = 60
 
 
 def subjects_of(session: Session | CatalogueEntry) -> tuple[Subject, ...]:
@@ -57,9 +54,8 @@ def list_key(kind: SubjectKind, name: Bilingual) -> str:
     folded = _folded(name.get("en"))
     if kind == "language":
         return f"language-{folded}"
-    words = "-".join(re.findall("[a-z0-9]+", folded))[:_KEY_LENGTH].strip("-")
     digest = hashlib.sha256(folded.encode(errors="replace")).hexdigest()[:8]
-    return "-".join(part for part in (kind, words, digest) if part)
+    return "-".join(part for part in (kind, slug(folded), digest) if part)
 
 
 def letter_of(name: str) -> str:

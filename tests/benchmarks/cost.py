@@ -25,8 +25,9 @@ from pipeline.checkpoints import Finished, Turn
 from pipeline.details import Details, session_for
 from pipeline.objectstore import ObjectStore, start_object_store
 from pipeline.ports import Progress, Store, no_progress
-from pipeline.process import HearingStage, Stage, Work, process
+from pipeline.process import process
 from pipeline.s3 import open_store
+from pipeline.stages import HearingStage, Stage, Work
 from pipeline.types import Recording, Timing
 from tests.benchmarks.bars import Bar, at_most
 from tests.benchmarks.bench import Bench, Row, run_alone, table

@@ -3,7 +3,7 @@
 Run as ``python -m tests.benchmarks.enrolment [--threads 2] [--data ../shared/data]``. Each recording of one known
 person is heard by the default diarizer and compared with every other; so is each voice of meetings in which none of
 them speaks. Prints Markdown: the likenesses (cosine) of one person's voices and of different people's, and how many of
-either :class:`pipeline.enrolment.VoiceOptions` takes for the same. The short readings of FLEURS do not say who reads,
+either ``pipeline.enrolment`` takes for the same. The short readings of FLEURS do not say who reads,
 so they are compared with other sets only.
 """
 
@@ -21,7 +21,7 @@ import numpy as np
 from faster_whisper.audio import decode_audio
 
 from models.diarization import DiarizerOptions, PyannoteDiarizer, open_diarizer
-from pipeline.enrolment import VoiceOptions
+from pipeline.enrolment import ALIKE
 from pipeline.ports import no_progress
 from pipeline.types import ModelUse, SpeakerCount
 
@@ -94,11 +94,10 @@ def _hear(diarizer: PyannoteDiarizer, data: Path, files: str, person: str | None
 
 
 def _report(what: str, pairs: Sequence[tuple[Heard, Heard]]) -> None:
-    alike = VoiceOptions().alike
     found = sorted((one.likeness(other), one.recording, other.recording) for one, other in pairs)
-    same = sum(likeness >= alike for likeness, _, _ in found)
+    same = sum(likeness >= ALIKE for likeness, _, _ in found)
     least, middle, most = found[0], found[len(found) // 2], found[-1]
-    sys.stdout.write(f"\n**{what}**: {len(found)} pairs, {same} at {alike} or more\n\n")
+    sys.stdout.write(f"\n**{what}**: {len(found)} pairs, {same} at {ALIKE} or more\n\n")
     for name, (likeness, one, other) in (("least", least), ("middle", middle), ("most", most)):
         sys.stdout.write(f"- {name} {likeness:.3f}: {one}, {other}\n")
 

@@ -26,7 +26,7 @@ const COMMON = new Set(
 );
 
 /** Something of the index is not there; it may have been replaced since `index.json` was read. */
-export class NotThere extends Error {}
+class NotThere extends Error {}
 
 async function read(address, cache) {
   const response = await fetch(address, { cache });
