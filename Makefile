@@ -74,7 +74,6 @@ $(VENV)/.ready-dev: $(VENV)/.ready
 	@touch $@
 
 # Peers name other versions of our engines: they live apart, without their dependencies, on exactly the versions we use.
-# senko compiles a part of itself when it is first opened, and keeps it: a minute of setting up, not of measuring.
 $(BENCH)/.ready: $(VENV)/.ready tests/benchmarks/peers.txt
 	@echo "Setting up $(BENCH) with what Tribune is measured beside. / Installation dans $(BENCH) de ce à quoi Tribune est comparé."
 	@test -x $(BENCH)/bin/pip || $(PYTHON) -m venv $(BENCH)
@@ -82,5 +81,4 @@ $(BENCH)/.ready: $(VENV)/.ready tests/benchmarks/peers.txt
 	@$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt torch
 	@$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt --editable . --group dev --group bench
 	@$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --requirement tests/benchmarks/peers.txt
-	@$(BENCH)/bin/python -c "from tests.benchmarks.systems import open_telling; open_telling('senko', 1)" >/dev/null 2>&1 || true
 	@touch $@

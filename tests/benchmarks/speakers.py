@@ -65,7 +65,7 @@ def tell(bench: Bench, system: str) -> None:
     """Let a system tell the voices of every recording apart that it has not heard yet; in its own process."""
     wanted = bench.missing(MEASURE, system, recordings(bench))
     started = time.perf_counter()
-    tells = open_telling(system, bench.threads)
+    tells = open_telling(system, bench.threads, long=not bench.quick)
     bench.add(MEASURE, system, {"opened_s": time.perf_counter() - started})
     tells(read_sound(bench.data / WARM_UP))
     for key in wanted:
