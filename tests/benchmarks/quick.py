@@ -13,7 +13,7 @@ from typing import Final
 from tests.benchmarks.data import read_stm
 from tests.clips import cut
 
-WHOLE: Final = ("ami/dev00.flac", "mfa_en/cold_corpus3.flac", "picovoice/fr_leopard.wav", "made_nasty/tone_440.flac")
+WHOLE: Final = ("ami/dev00.flac", "mfa_en/cold_corpus3.flac", "picovoice/fr_leopard.wav", "nasty/noise3.wav")
 """A real meeting with its voices, a clip with the starts of its words, one in French, one in which nobody speaks."""
 
 SESSION: Final = "composed/en_session_6spk"
