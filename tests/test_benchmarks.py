@@ -23,6 +23,7 @@ from tests.benchmarks import (
     editing,
     limits,
     memory,
+    quick,
     results,
     speakers,
     times,
@@ -39,11 +40,13 @@ from tests.benchmarks.data import (
     begins_with_voice,
     join_clips,
     read_rttm,
+    read_sound,
     read_stm,
     read_word_times,
     write_wave,
 )
 from tests.benchmarks.systems import WRITERS
+from tests.clips import make
 from tests.talk import transcript
 
 WORD_TIMES = Path(words.__file__).parent / "word_times"
@@ -145,6 +148,29 @@ def test_words_wrong_lost_and_flagged_are_counted() -> None:
 def test_speech_without_text_is_not_counted_without_times() -> None:
     tally = words.count(heard([], timed=False), sample("one"), (Span(start_ms=0, end_ms=5_000),))
     assert (tally.speech_ms, tally.lost_ms) == (0, 0)
+
+
+def test_a_quick_run_hears_few_recordings_and_the_beginning_of_a_session_with_its_references(tmp_path: Path) -> None:
+    data, session = tmp_path / "data", quick.SESSION
+    for name in (*quick.WHOLE, f"{session}.flac"):
+        (data / name).parent.mkdir(parents=True, exist_ok=True)
+        make(data / name, "-f", "lavfi", "-i", "sine=r=16000:d=70")
+    for name in ("ami/dev00.rttm", "mfa_en/cold_corpus3.txt", "picovoice/fr_leopard.txt"):
+        (data / name).write_text("", encoding="utf-8")
+    (data / f"{session}.stm").write_text("s 1 A 0 60 so far\ns 1 B 67 69 and no further\n")
+    (data / f"{session}.rttm").write_text("SPEAKER s 1 0 60 x x A x x\nSPEAKER s 1 67 2 x x B x x\n")
+    names = (*quick.WHOLE, f"{session}.flac", "ami/dev01.flac")
+    languages = ("en", "en", "fr", "none", "en", "en")
+    rows = "".join(f"{name}\t{language}\n" for name, language in zip(names, languages, strict=True))
+    (data / "INDEX.tsv").write_text(f"path\tlanguage\n{rows}")
+    run = Bench(threads=1, quick=True, results=tmp_path / "results", data=data)
+    begun = f"{session}_beginning"
+    groups = ["mfa_en", "picovoice", NOBODY, NOBODY, begun]
+    assert [each.group for each in run.samples] == groups
+    assert (run.samples[-1].text, len(run.samples[-1].turns)) == ("so far", 1)
+    assert len(read_sound(run.samples[-1].path)) == round(quick.SESSION_S * SAMPLE_RATE)
+    assert speakers.recordings(run) == ("ami/dev00", begun)
+    assert [name for _, _, name in read_rttm(run.recordings / f"{begun}.rttm")] == ["A"]
 
 
 def test_words_where_nobody_speaks_are_inventions() -> None:

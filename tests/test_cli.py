@@ -166,10 +166,10 @@ def test_the_usual_variables_say_the_language(
     assert reader_language() == language
 
 
-def test_a_file_that_is_no_recording_ends_with_its_own_status_and_what_to_do(tmp_path: Path) -> None:
+def test_a_file_that_is_no_recording_ends_with_its_own_status_and_what_to_do(command: Command, tmp_path: Path) -> None:
     file = tmp_path / "notes.mp4"
     file.write_text("not a video\n" * 100)
-    done = run("process", str(file))
+    done = command("process", str(file))
     assert done.returncode == 3
     assert "Traceback" not in done.stderr
     assert done.stderr.strip()
@@ -200,9 +200,9 @@ def test_a_file_that_is_not_there_is_a_wrong_use(command: Command, tmp_path: Pat
     assert command("process", str(tmp_path / "nothing.mp4")).returncode == 2
 
 
-def test_a_wrong_setting_says_where_all_settings_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_setting_says_where_all_settings_are(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRIBUNE_ENGINES__DEVICE", "abacus")
-    done = run("doctor")
+    done = command("doctor")
     assert done.returncode == 4
     assert "base.toml" in done.stderr
     assert "Traceback" not in done.stderr

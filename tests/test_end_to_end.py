@@ -129,6 +129,11 @@ def one(records: tuple[SessionRecord, ...], name: str) -> SessionRecord:
     return next(record for record in records if record.recording.name == name)
 
 
+def runs_of(up: Running) -> list[dict[str, Any]]:
+    """Return the runs that take recordings the whole way, as Prefect knows them."""
+    return list(up.prefect("flow_runs/filter", flows={"name": {"any_": ["process-session"]}}))
+
+
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory, models_folder: Path) -> Iterator[Running]:
     """Serve, with an English video, a French session, half a video and a text that claims to be one dropped in."""
@@ -190,12 +195,9 @@ def test_the_status_pages_show_each_drop(running: Running) -> None:
 
 def test_the_operator_sees_one_completed_run_a_recording_with_tags_links_and_tasks(running: Running) -> None:
     # A recording is published a moment before its run has said that it is done.
-    asked = {"flows": {"name": {"any_": ["process-session"]}}}
     ended = {"Completed", "SetAside"}
-    running.wait(
-        lambda: all(run["state"]["name"] in ended for run in running.prefect("flow_runs/filter", **asked)), "ends"
-    )
-    runs = running.prefect("flow_runs/filter", **asked)
+    running.wait(lambda: all(run["state"]["name"] in ended for run in runs_of(running)), "ends")
+    runs = runs_of(running)
     assert {run["state"]["name"] for run in runs} == ended
     assert len(runs) == 3
     council = next(run for run in runs if "Special meeting" in run["name"])
@@ -376,28 +378,28 @@ def kill_in(up: Running, session_id: str, stage: str) -> None:
     up.wait(lambda: not is_held(lock_path(up.work, session_id)), "its lock to be free", pause_s=0.01)
 
 
+# It comes last, for it kills what the others look at.
 def test_processes_killed_in_different_stages_and_the_whole_of_it_still_publish_each_session_once(
-    tmp_path: Path, models_folder: Path
+    running: Running, models_folder: Path
 ) -> None:
-    root = tmp_path / "root"
-    with tribune_up(root, models_folder) as up:
-        cut(SAMPLES / "fr" / "cinq_voix.flac", up.inbox / "engines.flac", start_s=90, length_s=7)
-        wait_for_stage(up, claimed(up, "engines.flac"), "speech")
-        os.kill(engines_of(up), signal.SIGKILL)
-        up.wait_for_ends(1)
-        for number, stage in enumerate(KILLED_IN):
-            cut(SAMPLES / "fr" / "cinq_voix.flac", up.inbox / f"{stage}.flac", start_s=20 * number, length_s=7)
-            session_id = claimed(up, f"{stage}.flac")
-            kill_in(up, session_id, stage)
-        up.process.kill()
-        up.process.wait()
-    with tribune_up(root, models_folder) as up:
-        ended = up.wait_for_ends(len(KILLED_IN) + 1)
-        assert {record.recording.name for record in ended} == {f"{stage}.flac" for stage in (*KILLED_IN, "engines")}
-        for record in ended:
+    before, ran = len(running.records()), len(runs_of(running))
+    cut(SAMPLES / "fr" / "cinq_voix.flac", running.inbox / "engines.flac", start_s=90, length_s=7)
+    wait_for_stage(running, claimed(running, "engines.flac"), "speech")
+    os.kill(engines_of(running), signal.SIGKILL)
+    running.wait_for_ends(before + 1)
+    for number, stage in enumerate(KILLED_IN):
+        cut(SAMPLES / "fr" / "cinq_voix.flac", running.inbox / f"{stage}.flac", start_s=20 * number, length_s=7)
+        session_id = claimed(running, f"{stage}.flac")
+        kill_in(running, session_id, stage)
+    running.process.kill()
+    running.process.wait()
+    with tribune_up(running.root, models_folder) as up:
+        names = {f"{stage}.flac" for stage in (*KILLED_IN, "engines")}
+        ended = {record.recording.name: record for record in up.wait_for_ends(before + len(names))}
+        for record in map(ended.__getitem__, names):
             assert isinstance(record.state, Published), record.state
             assert record.state.revision.startswith("r1-")
             fetch(record.state.pages[0][1])
-        runs = up.prefect("flow_runs/filter", flows={"name": {"any_": ["process-session"]}})
-        assert len(runs) == len(KILLED_IN) + 1
+        runs = runs_of(up)
+        assert len(runs) == ran + len(names)
         assert all(run["run_count"] <= MOST_TRIES for run in runs)

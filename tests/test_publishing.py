@@ -63,6 +63,7 @@ from pipeline.types import (
     Word,
 )
 from pipeline.verification import verify
+from tests.memory_store import MemoryStore
 
 WORD = Word(start_ms=0, end_ms=900, text="Bonjour", probability=0.9, language="fr")
 CUES = (Cue(start_ms=0, end_ms=900, id="1", lines=(Line(words=(WORD,), speaker=None, language="fr"),)),)
@@ -495,13 +496,20 @@ def test_a_file_changed_after_it_was_weighed_is_not_published(store: S3Store, tm
     assert read_manifest(bundle.session.id, store) is None
 
 
-def test_killed_after_each_write_in_turn_the_rest_is_completed_and_nothing_is_written_twice(
-    store: S3Store, tmp_path: Path
-) -> None:
+def test_killed_after_each_write_in_turn_the_rest_is_completed_and_nothing_is_written_twice(tmp_path: Path) -> None:
     """Die after every single write of a first publication and of a second, always running it again."""
+    check_deaths(MemoryStore(), tmp_path, every=1)
+
+
+def test_killed_after_some_writes_to_a_real_store_the_rest_is_completed(store: S3Store, tmp_path: Path) -> None:
+    check_deaths(store, tmp_path, every=10)
+
+
+def check_deaths(store: Store, folder: Path, *, every: int) -> None:
+    """Publish twice with deaths, and see that each time all is there and nothing was written twice."""
     for text, writes in (("Bonjour", WRITES), ("Bonsoir", WRITES_AGAIN)):
-        bundle = make_bundle(tmp_path, text)
-        made = [key for key in die_until_done(bundle, store) if not key.startswith("search/")]
+        bundle = make_bundle(folder, text)
+        made = [key for key in die_until_done(bundle, store, every) if not key.startswith("search/")]
         assert len(made) == len(set(made)) == writes - len(SEARCH_WRITES)
         assert put_out(bundle, store).written == 0
         assert manifest_of(bundle, store).digest == bundle_digest(bundle)
@@ -509,10 +517,10 @@ def test_killed_after_each_write_in_turn_the_rest_is_completed_and_nothing_is_wr
     assert manifest_of(bundle, store).number == 2
 
 
-def die_until_done(bundle: Bundle, store: Store) -> list[str]:
-    """Publish with a death after each write that was not made before, until it is done; return what was written."""
+def die_until_done(bundle: Bundle, store: Store, every: int) -> list[str]:
+    """Publish with a death after so many writes not made before, until it is done; return what was written."""
     made: list[str] = []
-    kill_at = 1
+    kill_at = every
     while True:
         dying = DyingStore(store, kill_at)
         try:
@@ -521,7 +529,7 @@ def die_until_done(bundle: Bundle, store: Store) -> list[str]:
             made += dying.written
             check_reader(bundle, store)
             # An attempt begins its segment of the search index anew, under another name: let it come one write further.
-            kill_at = len(dying.written) + 1 if made[-1].startswith("search/") else 1
+            kill_at = len(dying.written) + 1 if made[-1].startswith("search/") else every
         else:
             return made + dying.written
 

@@ -20,7 +20,8 @@ from pipeline.shelves import Catalogue, read_catalogue, read_entries
 from pipeline.types import LANGUAGES, Bilingual
 from pipeline.verification import verify
 from pipeline.withdrawal import restore, withdraw
-from tests.test_publishing import NOON, TODAY, VIEWS, DyingStore, Killed, make_bundle, put_out
+from tests.memory_store import MemoryStore
+from tests.test_publishing import NOON, TODAY, VIEWS, WRITES_AGAIN, DyingStore, Killed, make_bundle, put_out
 
 ONE_DAY = dt.timedelta(days=1)
 
@@ -36,7 +37,7 @@ def take_back(session_id: str, store: Store) -> Withdrawal:
     return withdraw(session_id, store, views=VIEWS, now=lambda: NOON)
 
 
-def check_gone(session_id: str, store: S3Store) -> None:
+def check_gone(session_id: str, store: Store) -> None:
     folder = f"sessions/{session_id}/"
     assert sorted(each.key for each in store.list(folder)) == [
         f"{folder}{name}" for name in ("en.html", "fr.html", "manifest.json")
@@ -87,18 +88,28 @@ def test_a_withdrawn_session_is_not_published_again(store: S3Store, tmp_path: Pa
     check_gone(bundle.session.id, store)
 
 
-def test_killed_at_any_write_a_second_withdrawal_completes_it(store: S3Store, tmp_path: Path) -> None:
-    number = 0
-    for before in (False, True):
-        # The manifest, two notices, then lists and pages, more of them than there are here.
-        for kill_at in range(1, 20, 2):
-            number += 1
-            bundle = make_bundle(tmp_path, number=number)
-            put_out(bundle, store)
-            with suppress(Killed):
-                take_back(bundle.session.id, DyingStore(store, kill_at, before=before))
-            take_back(bundle.session.id, store)
-            check_gone(bundle.session.id, store)
+def check_killed(store: Store, folder: Path, *, kill_at: int, before: bool) -> None:
+    """Take back what is published, die at a write of that, and take it back again."""
+    bundle = make_bundle(folder, number=2 * kill_at + before)
+    put_out(bundle, store)
+    with suppress(Killed):
+        take_back(bundle.session.id, DyingStore(store, kill_at, before=before))
+    take_back(bundle.session.id, store)
+    check_gone(bundle.session.id, store)
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_killed_at_any_write_a_second_withdrawal_completes_it(tmp_path: Path, *, before: bool) -> None:
+    store = MemoryStore()
+    # The manifest, two notices, then lists and pages, more of them than there are here.
+    for kill_at in range(1, 40):
+        check_killed(store, tmp_path, kill_at=kill_at, before=before)
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_killed_at_some_write_to_a_real_store_it_is_completed(store: S3Store, tmp_path: Path, *, before: bool) -> None:
+    for kill_at in (1, 9):
+        check_killed(store, tmp_path, kill_at=kill_at, before=before)
 
 
 def test_killed_before_the_files_are_erased_it_is_seen_and_completed(store: S3Store, tmp_path: Path) -> None:
@@ -112,23 +123,34 @@ def test_killed_before_the_files_are_erased_it_is_seen_and_completed(store: S3St
     check_gone(bundle.session.id, store)
 
 
-@pytest.mark.parametrize("writes", range(1, 22))
-def test_withdrawn_while_it_is_being_published_nothing_is_left(
-    shared_store: S3Store, tmp_path: Path, writes: int
-) -> None:
-    bundle = make_bundle(tmp_path, number=writes)
-    put_out(make_bundle(tmp_path, "earlier", number=writes), shared_store)
-    overtaken = DyingStore(shared_store, 99)
+def check_overtaken(store: Store, folder: Path, writes: int) -> None:
+    """Take a session back after so many writes of its second publication."""
+    bundle = make_bundle(folder, number=writes)
+    put_out(make_bundle(folder, "earlier", number=writes), store)
+    overtaken = DyingStore(store, 99)
 
     def overtake() -> None:
         if len(overtaken.written) == writes:
-            take_back(bundle.session.id, shared_store)
+            take_back(bundle.session.id, store)
 
     overtaken.at_each_write = overtake
     with suppress(SessionWithdrawn):
         put_out(bundle, overtaken)
     assert len(overtaken.written) >= writes
-    check_gone(bundle.session.id, shared_store)
+    check_gone(bundle.session.id, store)
+
+
+def test_withdrawn_at_any_write_of_its_publication_nothing_is_left(tmp_path: Path) -> None:
+    store = MemoryStore()
+    for writes in range(1, WRITES_AGAIN + 1):
+        check_overtaken(store, tmp_path, writes)
+
+
+@pytest.mark.parametrize("writes", [3, 12, 21])
+def test_withdrawn_while_it_is_being_published_to_a_real_store_nothing_is_left(
+    store: S3Store, tmp_path: Path, writes: int
+) -> None:
+    check_overtaken(store, tmp_path, writes)
 
 
 def test_a_restored_session_is_published_as_a_later_revision(store: S3Store, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +20,8 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from models.parallel import threads_given
-from tests.benchmarks.data import DATA, ROOT, Sample, read_samples
+from tests.benchmarks.data import DATA, ROOT, Sample, read_samples, samples_with_known_times
+from tests.benchmarks.quick import quick_folder
 
 RESULTS: Final = ROOT / "var" / "bench"
 
@@ -38,7 +40,7 @@ class Bench:
 
     Attributes:
         threads: CPU threads of every system.
-        quick: Only a few short recordings.
+        quick: Only what a quick run takes.
         only: Only recordings whose set or path this matches.
         results: Where every run keeps what it measured.
         data: The shared recordings.
@@ -61,9 +63,17 @@ class Bench:
         return self.results / "joined"
 
     @property
+    def recordings(self) -> Path:
+        """The folder with what is measured on: everything, or the few recordings of a quick run."""
+        return quick_folder(self.data, self.results / "quick") if self.quick else self.data
+
+    @property
     def samples(self) -> tuple[Sample, ...]:
         """The recordings with words."""
-        return read_samples(self.joined, data=self.data, quick=self.quick, only=self.only)
+        found = [*read_samples(self.recordings)]
+        if not self.quick:
+            found += samples_with_known_times(self.data, self.joined)
+        return tuple(sample for sample in found if re.search(self.only, f"{sample.group} {sample.path}"))
 
     def path(self, measure: str, system: str) -> Path:
         """Return the file with a system's rows."""

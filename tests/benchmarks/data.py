@@ -34,8 +34,6 @@ KNOWN_TIMES: Final = "word times"
 
 SILENT: Final = re.compile(r"pink_noise|silence_120|tone_440|music_vibe|/noise\d|silent_60s|empty|no_duration|failing")
 DEGRADED: Final = {"en_session_music_bed": "en_session_6spk", "fr_session_noise": "fr_session_5spk"}
-QUICK: Final = re.compile(r"composed/en_session_6spk\.|tone_440|fr_leopard|cold_corpus3")
-"""A few minutes in which every measure has something to measure."""
 
 WARM_UP: Final = "jfk/jfk.flac"
 """Heard first by every system, and not counted: the first call of an engine takes longer."""
@@ -119,25 +117,12 @@ class Sample:
         return f"{self.group} {self.path.name} {'+'.join(self.languages)}"
 
 
-def read_samples(joined: Path, *, data: Path = DATA, quick: bool = False, only: str = "") -> tuple[Sample, ...]:
-    """Return every recording that has a reference text, and every one in which nobody speaks.
+def read_samples(data: Path) -> Iterator[Sample]:
+    """Yield every recording that has a reference text, and every one in which nobody speaks.
 
     Args:
-        joined: Where joined recordings are kept.
-        data: The shared recordings.
-        quick: Only a few.
-        only: Only those whose set or path this matches.
+        data: The folder with the recordings and their list.
     """
-    found = [*_listed(data), *_with_known_times(data, joined)]
-    return tuple(
-        sample
-        for sample in found
-        if re.search(only, f"{sample.group} {sample.path}")
-        and (not quick or QUICK.search(f"{sample.path} {sample.group}"))
-    )
-
-
-def _listed(data: Path) -> Iterator[Sample]:
     for row in csv.DictReader(_read(data / "INDEX.tsv").splitlines(), delimiter="\t"):
         path = data / row["path"]
         languages = tuple(language for language in LANGUAGES if language in row["language"])
@@ -296,7 +281,13 @@ def join_clips(clips: Sequence[tuple[Clip, str]]) -> tuple[Clip, tuple[KnownWord
     return np.concatenate(parts), tuple(words)
 
 
-def _with_known_times(data: Path, joined: Path) -> Iterator[Sample]:
+def samples_with_known_times(data: Path, joined: Path) -> Iterator[Sample]:
+    """Yield a recording in each language that is joined of short ones, so that the starts of some words are known.
+
+    Args:
+        data: The shared recordings.
+        joined: Where joined recordings are kept.
+    """
     for language, patterns in _SHORT.items():
         target = joined / f"word_times_{language}.wav"
         times = target.with_suffix(".json")

@@ -31,6 +31,7 @@ WINDOW_FRAMES: Final = 3_000
 
 _SHAPES: Final = ((1500, 512, 512), (1500, 512, 2048), (1500, 2048, 512), (4096, 2048, 2048))
 _TRIES: Final = 50
+_QUICK_TRIES: Final = 10
 _MINUTES: Final = 10
 _QUICK_MINUTES: Final = 1
 
@@ -76,8 +77,13 @@ def decoder_operations(tokens: int, beam: int, frames: int = WINDOW_FRAMES) -> i
     return heard + tokens * beam * token
 
 
-def peak_rate(threads: int) -> float:
-    """Return the most 8-bit multiplications and additions a second that this machine was seen to do."""
+def peak_rate(threads: int, tries: int) -> float:
+    """Return the most 8-bit multiplications and additions a second that this machine was seen to do.
+
+    Args:
+        threads: CPU threads.
+        tries: How often each size of matrices is multiplied.
+    """
     import torch  # noqa: PLC0415 - the parent process loads no engine
 
     torch.set_num_threads(threads)
@@ -85,7 +91,7 @@ def peak_rate(threads: int) -> float:
     for rows, inner, columns in _SHAPES:
         left = torch.randint(-127, 127, (rows, inner), dtype=torch.int8)
         right = torch.randint(-127, 127, (inner, columns), dtype=torch.int8)
-        for _ in range(_TRIES):
+        for _ in range(tries):
             started = time.perf_counter()
             torch._int_mm(left, right)
             best = max(best, 2 * rows * inner * columns / (time.perf_counter() - started))
@@ -97,7 +103,7 @@ def profile(bench: Bench, system: str) -> None:
     sound = long_recording(_QUICK_MINUTES if bench.quick else _MINUTES, bench.joined, data=bench.data)
     sample = Sample(group="", path=sound, languages=("en",), text="")
     waveform = read_sound(sound)
-    rate = peak_rate(bench.threads)
+    rate = peak_rate(bench.threads, _QUICK_TRIES if bench.quick else _TRIES)
     hears, tells = open_hearing(system, bench.threads), open_telling(system, bench.threads)
     clock = _Clock()
     for stage, part, module, name in TIMED:

