@@ -492,7 +492,7 @@ def test_a_title_typed_while_the_suggestions_are_asked_for_stands_among_them(
     reviewer: Reviewer, server: Server
 ) -> None:
     spoken, _ = talk("en")
-    session, _ = reviewable("en", id="7" * 16)
+    session, _ = reviewable("en", id="4" * 16)
     desk = lay_out(server.root / "work", session, _of(session.id, spoken))
     page = reviewer.page
     asked = hold_back(page, "**/chapters?*")
