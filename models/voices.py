@@ -90,6 +90,13 @@ _AT_ONCE: Final = 1000
 _APART: Final = 2.0
 """The distance of two embeddings that point opposite ways: as far apart as can be."""
 
+_MIXED: Final = 0.8
+"""A voice this like a mixture of two others, in cosine, is nobody else: speakers of windows in which two people change
+so often that they were taken for one. Somebody else's is at most 0.76."""
+
+_ONE_AND_THE_SAME: Final = 0.99
+"""Of two voices more alike than this, in cosine, there is no mixture to speak of."""
+
 _UNLIKE: Final = 0.45
 """Whoever is less like every voice than this, in cosine, is somebody else: from half a second alone, one of the voices
 lies above, another at about 0.25."""
@@ -203,10 +210,10 @@ class VoiceClustering(BaseClustering):
 
     Agglomerative clustering by the average of all cosine distances between two groups, in which two speakers of one
     window are never the same voice. A group is a voice of its own when it is heard for long enough. A window's speaker
-    may be two people taken for one, and a voice made of such would sound like both: so voices are made anew of the
-    moments nearest to them. In a short recording somebody may say one word: a speaker of a window who is unlike every
-    voice is one more. Every speaker of every window then goes to the nearest voice, two speakers of one window to two
-    voices.
+    may be two people taken for one, and a voice made of such would sound like both: so a voice that is a mixture of
+    two others is left out, and voices are made anew of the moments nearest to them. In a short recording somebody may
+    say one word: a speaker of a window who is unlike every voice is one more. Every speaker of every window then goes
+    to the nearest voice, two speakers of one window to two voices.
 
     Args:
         threshold: Average distance up to which two groups are one voice, 0 to 2.
@@ -258,7 +265,8 @@ class VoiceClustering(BaseClustering):
         vectors = _unit(embeddings[window, speaker])
         groups = self._group(vectors, window, evidence_s, least, most)
         members = [groups == group for group in range(groups.max() + 1)]
-        voices = _purified(_unit(np.stack([evidence_s[m] @ vectors[m] for m in members])), self.moments)
+        voices = _unmixed(_unit(np.stack([evidence_s[m] @ vectors[m] for m in members])), least)
+        voices = _unmixed(_purified(voices, self.moments), least)
         shortest_s = self._shortest_in(segmentations)
         brief_s = np.where(np.arange(len(alone_s))[:, None] % every == 0, alone_s, 0.0)
         brief = _unlike_all(embeddings, brief_s, voices, shortest_s)
@@ -326,6 +334,32 @@ def _purified(voices: NDArray[np.float64], moments: NDArray[np.float32]) -> NDAr
         voices = voices.copy()
         voices[enough] = _unit(sums[enough])
     return voices
+
+
+def _unmixed(voices: NDArray[np.float64], least: int) -> NDArray[np.float64]:
+    """Return the voices, (voices, dimension), without those that mix two others; at least so many."""
+    while len(voices) > max(2, least):
+        likeness = _likeness_to_mixtures(voices)
+        if likeness.max() < _MIXED:
+            break
+        # One at a time: without a mixture, what it had a share in may be none.
+        voices = np.delete(voices, likeness.argmax(), axis=0)
+    return voices
+
+
+def _likeness_to_mixtures(voices: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the cosine of each voice with that mixture of two others that is most like it; 0 where none is like it."""
+    alike = voices @ voices.T
+    found = np.zeros(len(voices))
+    for voice in range(len(voices)):
+        others = np.delete(np.arange(len(voices)), voice)
+        near, between = alike[others, voice], alike[np.ix_(others, others)]
+        # The voice's shadow on the plane of two others lies between them where it takes something of both.
+        share, other_share = near[:, None] - between * near, near - between * near[:, None]
+        mixes = (share > 0) & (other_share > 0) & (between < _ONE_AND_THE_SAME)
+        squares = (near[:, None] * share + near * other_share)[mixes] / (1 - between[mixes] ** 2)
+        found[voice] = np.sqrt(squares.max(initial=0.0))
+    return found
 
 
 def _unlike_all(

@@ -189,6 +189,30 @@ def test_a_voice_with_hardly_a_moment_of_its_own_stays_as_it_was(voices: ModuleT
     assert (voices._purified(np.stack([one, -one]), moments)[1] == -one).all()
 
 
+def test_a_voice_that_mixes_two_others_is_left_out(voices: ModuleType) -> None:
+    one, other, third = directions(3)
+    mixed = (0.7 * one + 0.5 * other) / np.linalg.norm(0.7 * one + 0.5 * other)
+    kept = voices._unmixed(np.stack([one, mixed, other, third]), 1)
+    assert (kept == np.stack([one, other, third])).all()
+    assert len(voices._unmixed(np.stack([one, mixed, other, third]), 4)) == 4
+    assert len(voices._unmixed(np.stack([one, mixed, third]), 1)) == 3
+
+
+def test_somebody_like_two_others_stays(voices: ModuleType) -> None:
+    one, other, third = directions(3)
+    like_both = 0.4 * one + 0.4 * other + 0.8 * third
+    assert len(voices._unmixed(np.stack([one, like_both / np.linalg.norm(like_both), other]), 1)) == 3
+
+
+def test_people_taken_for_one_where_they_change_often_make_no_further_voice(voices: ModuleType) -> None:
+    talk = [[0]] * 5 + [[1]] * 5 + [[2]] * 3
+    embeddings, segmentations = session(talk)
+    embeddings[10:, 0] = embeddings[:3, 0] + embeddings[5:8, 0]
+    found, _, centroids = voices.VoiceClustering(0.25, 2.0)(embeddings=embeddings, segmentations=segmentations)
+    assert len(centroids) == 2
+    assert set(found[:5, 0].tolist()) != set(found[5:10, 0].tolist())
+
+
 def test_a_stretch_clearly_of_another_voice_goes_to_it(voices: ModuleType) -> None:
     activity = np.zeros((200, 3))
     activity[20:180, 0] = 1.0
