@@ -185,8 +185,9 @@ def measure(bench: Bench) -> None:
 
 
 def read(bench: Bench, system: str, minutes: int) -> Row | None:
-    """Return what a system cost at a length."""
-    rows = [row for row in bench.rows(MEASURE, f"{system}-{minutes}") if "recording" in row]
+    """Return what a system cost at a length; on the page of a whole run, not what a quick one measured."""
+    kinds = {"whole", _key(bench)}
+    rows = [row for row in bench.rows(MEASURE, f"{system}-{minutes}") if row.get("recording") in kinds]
     return rows[-1] if rows else None
 
 

@@ -1,8 +1,9 @@
 """Where the time goes, and how little it could be.
 
-Tribune's speech and speaker stages run once over a recording while the calls into their engines are timed; beside that
-stands the arithmetic that Whisper base has to do for the same windows and words, at the rate at which this machine
-multiplies 8-bit matrices. The rate is measured, the arithmetic counted from the shape of the network.
+Tribune's speech and speaker stages run once over a recording on one thread, so that no two calls into their engines are
+timed at once; beside that stands the arithmetic that Whisper base has to do for the same windows and words, at the rate
+at which one thread of this machine multiplies 8-bit matrices. The rate is measured, the arithmetic counted from the
+shape of the network.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ TIMED: Final = (
     ("speech", "decoder", "ctranslate2.models", "Whisper.generate"),
     ("speech", "language", "ctranslate2.models", "Whisper.detect_language"),
     ("speech", "word times", "ctranslate2.models", "Whisper.align"),
-    ("speakers", "segmentation", "pyannote.audio.models.segmentation", "PyanNet.forward"),
+    ("speakers", "segmentation", "models.voices", "segment_windows"),
     ("speakers", "voice features", "models.voices", "filterbank"),
     ("speakers", "voice network", "models.campplus", "CamPlusPlus.trunk"),
     ("speakers", "voice pooling", "models.campplus", "CamPlusPlus.pool"),
@@ -77,16 +78,15 @@ def decoder_operations(tokens: int, beam: int, frames: int = WINDOW_FRAMES) -> i
     return heard + tokens * beam * token
 
 
-def peak_rate(threads: int, tries: int) -> float:
-    """Return the most 8-bit multiplications and additions a second that this machine was seen to do.
+def peak_rate(tries: int) -> float:
+    """Return the most 8-bit multiplications and additions a second that one thread of this machine was seen to do.
 
     Args:
-        threads: CPU threads.
         tries: How often each size of matrices is multiplied.
     """
     import torch  # noqa: PLC0415 - the parent process loads no engine
 
-    torch.set_num_threads(threads)
+    torch.set_num_threads(1)
     best = 0.0
     for rows, inner, columns in _SHAPES:
         left = torch.randint(-127, 127, (rows, inner), dtype=torch.int8)
@@ -103,8 +103,8 @@ def profile(bench: Bench, system: str) -> None:
     sound = long_recording(_QUICK_MINUTES if bench.quick else _MINUTES, bench.joined, data=bench.data)
     sample = Sample(group="", path=sound, languages=("en",), text="")
     waveform = read_sound(sound)
-    rate = peak_rate(bench.threads, _QUICK_TRIES if bench.quick else _TRIES)
-    hears, tells = open_hearing(system, bench.threads), open_telling(system, bench.threads)
+    rate = peak_rate(_QUICK_TRIES if bench.quick else _TRIES)
+    hears, tells = open_hearing(system, 1), open_telling(system, 1)
     clock = _Clock()
     for stage, part, module, name in TIMED:
         clock.time(f"{stage}: {part}", module, name)
@@ -178,13 +178,16 @@ class _Clock:
 
 def measure(bench: Bench) -> None:
     """Take the profile."""
-    minutes = _QUICK_MINUTES if bench.quick else _MINUTES
-    bench.measure(MEASURE, SYSTEM, [f"long-{minutes}-0.wav"])
+    bench.measure(MEASURE, SYSTEM, [_recording(bench)])
+
+
+def _recording(bench: Bench) -> str:
+    return f"long-{_QUICK_MINUTES if bench.quick else _MINUTES}-0.wav"
 
 
 def report(bench: Bench) -> list[str]:
     """Return the table as lines of Markdown."""
-    rows = [row for row in bench.rows(MEASURE, SYSTEM) if "recording" in row]
+    rows = [row for row in bench.rows(MEASURE, SYSTEM) if row.get("recording") == _recording(bench)]
     if not rows:
         return [f"Not run: {bench.failure(MEASURE, SYSTEM)}", ""]
     row = rows[-1]
@@ -197,7 +200,7 @@ def report(bench: Bench) -> list[str]:
         for part, seconds in sorted(parts.items(), key=lambda each: -each[1]):
             lines.append(_line(part, seconds, whole, row["sound_s"], limits.get(part)))
         lines.append(_line(f"**{stage}**", spent_s, whole, row["sound_s"], None))
-    head = ["part", "share of both", "s for an hour of sound", "arithmetic limit, s", "of the limit"]
+    head = ["part", "share of both", "s of one thread for an hour of sound", "arithmetic limit, s", "of the limit"]
     return [*table(head, lines), _said(row), ""]
 
 
@@ -211,11 +214,12 @@ def _said(row: Row) -> str:
     window = encoder_operations()
     return (
         f"Whisper base needs {window / 1e9:.0f} GFLOP to encode a window of 30 s and "
-        f"{decoder_operations(100, 5) / 1e9:.0f} GFLOP to decode 100 tokens of it with a beam of 5. This machine was "
-        f"seen to do {row['rate'] / 1e9:.0f} GOP/s on 8-bit matrices of these sizes: {1000 * window / row['rate']:.0f} "
-        f"ms a window, {120 * window / row['rate']:.1f} s an hour, for the encoder at the least. Here it encoded "
-        f"{row['windows']} windows and decoded {row['tokens']} tokens of {row['sound_s'] / 60:.0f} min. The bound is "
-        "loose: attention, convolutions and normalisations are not done in 8 bits, and decoding waits for memory."
+        f"{decoder_operations(100, 5) / 1e9:.0f} GFLOP to decode 100 tokens of it with a beam of 5. One thread of this "
+        f"machine was seen to do {row['rate'] / 1e9:.0f} GOP/s on 8-bit matrices of these sizes: "
+        f"{1000 * window / row['rate']:.0f} ms a window, {120 * window / row['rate']:.1f} s an hour, for the encoder "
+        f"at the least. Here it encoded {row['windows']} windows and decoded {row['tokens']} tokens of "
+        f"{row['sound_s'] / 60:.0f} min. The bound is loose: attention, convolutions and normalisations are not done "
+        "in 8 bits, and decoding waits for memory."
     )
 
 
