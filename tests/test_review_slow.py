@@ -73,9 +73,15 @@ def desk(server: Server) -> Desk:
     return lay_out(server.root / "work", session, transcript, media=server.root / "video.mp4")
 
 
+def ready_to_hold(one: Reviewer) -> Reviewer:
+    """Let requests be held back from the start: one that is on its way when that begins may not come at all."""
+    hold_back(one.page, "**/nowhere")
+    return one
+
+
 @pytest.fixture
 def reviewer(chromium: Browser, server: Server) -> Iterator[Reviewer]:
-    one = Reviewer(chromium, server)
+    one = ready_to_hold(Reviewer(chromium, server))
     yield one
     one.context.close()
     # That somebody else was first is an answer like any other.
@@ -84,7 +90,7 @@ def reviewer(chromium: Browser, server: Server) -> Iterator[Reviewer]:
 
 @pytest.fixture
 def anna(chromium: Browser, server: Server) -> Iterator[Reviewer]:
-    one = Reviewer(chromium, server, "Anna")
+    one = ready_to_hold(Reviewer(chromium, server, "Anna"))
     yield one
     one.context.close()
 
@@ -302,8 +308,8 @@ def test_an_earlier_revision_that_comes_late_asks_before_it_takes_the_place_of_w
     page = reviewer.open(desk.session_id)
     type_after(reviewer, 0, "Good", " old")
     reviewer.save()
-    page.locator("#history-part summary").click()
     late = Late(page, "**/api/sessions/*?revision=1")
+    page.locator("#history-part summary").click()
     page.get_by_role("button", name="Bring revision 1 back").click()
     late.are()
     type_after(reviewer, 0, "Good old", " dear")
