@@ -65,6 +65,14 @@ def lay_out(work: Path, session: Session, transcript: Transcript, *, media: Path
     return desk
 
 
+def recognise_again(desk: Desk, first_word: str) -> None:
+    """Keep a later recognition, which is the first one but for its first word."""
+    first = desk.revision(1).transcript
+    words = first.turns[0].words
+    turn = dataclasses.replace(first.turns[0], words=(dataclasses.replace(words[0], text=first_word), *words[1:]))
+    desk.keep_recognition(dataclasses.replace(first, turns=(turn, *first.turns[1:])), PROVENANCE, now=NOW)
+
+
 def write_sound(path: Path, duration_ms: int) -> None:
     """Write a tone that comes and goes; a minute of it stands for hours."""
     at = np.arange(min(duration_ms, 60_000) * 16) / 16000

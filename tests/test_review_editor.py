@@ -25,7 +25,7 @@ from pipeline.serial import from_json, to_json
 from pipeline.types import LANGUAGES, Bilingual, Chapter, Language
 from pipeline.visible import visible
 from tests.browser import axe_faults, hold_back, until, watch
-from tests.desk import NOW, PROVENANCE, Server, lay_out, reviewable, said, serving, write_media
+from tests.desk import NOW, Server, lay_out, recognise_again, reviewable, said, serving, write_media
 from tests.pages import HOSTILE, TURNS, make_transcript
 from tests.test_chapters import talk
 
@@ -263,10 +263,7 @@ def test_a_later_recognition_is_shown_beside_the_text_and_taken_when_somebody_sa
     reviewer.caret_after(0, "Good")
     page.keyboard.type(" old")
     reviewer.save()
-    again = desk.revision(1).transcript
-    words = again.turns[0].words
-    turn = dataclasses.replace(again.turns[0], words=(dataclasses.replace(words[0], text="Fine"), *words[1:]))
-    desk.keep_recognition(dataclasses.replace(again, turns=(turn, *again.turns[1:])), PROVENANCE, now=NOW)
+    recognise_again(desk, "Fine")
     reviewer.open(desk.session_id)
     assert reviewer.text(0).startswith("Good old morning")
     page.get_by_role("button", name="Show what changed").click()

@@ -14,7 +14,7 @@ from pipeline.report_files import SentReport
 from pipeline.reports import Reports
 from pipeline.review import Desk
 from tests.browser import hold_back, until
-from tests.desk import NOW, PROVENANCE, Server, lay_out, reviewable, said, serving, write_media
+from tests.desk import NOW, Server, lay_out, recognise_again, reviewable, said, serving, write_media
 from tests.pages import make_transcript
 from tests.test_review_editor import Reviewer
 
@@ -95,6 +95,14 @@ def anna(chromium: Browser, server: Server) -> Iterator[Reviewer]:
     one.context.close()
 
 
+def save_late(page: Page) -> Late:
+    """Save, with an answer that does not come yet."""
+    late = Late(page, "**/revisions", "POST")
+    page.keyboard.press("Control+s")
+    late.are()
+    return late
+
+
 def type_after(reviewer: Reviewer, number: int, words: str, typed: str) -> None:
     reviewer.caret_after(number, words)
     reviewer.page.keyboard.type(typed)
@@ -163,9 +171,7 @@ def test_who_saves_twice_and_types_on_before_the_answer_has_one_revision_and_eve
 ) -> None:
     page = reviewer.open(desk.session_id)
     type_after(reviewer, 0, "Good", " old")
-    late = Late(page, "**/revisions", "POST")
-    page.keyboard.press("Control+s")
-    late.are()
+    late = save_late(page)
     page.keyboard.press("Control+s")
     page.keyboard.type(" dear")
     # Sent as a draft of the revision before, while the next one is being made.
@@ -188,9 +194,7 @@ def test_what_is_typed_while_a_word_is_saved_that_the_server_writes_otherwise_is
 ) -> None:
     page = reviewer.open(desk.session_id)
     type_after(reviewer, 0, "Good", " o\u202eld")
-    late = Late(page, "**/revisions", "POST")
-    page.keyboard.press("Control+s")
-    late.are()
+    late = save_late(page)
     type_after(reviewer, 1, "Thank you", " all")
     late.let_go()
     until(page, "document.getElementById('kept').dataset.state === 'kept'")
@@ -256,9 +260,7 @@ def test_who_types_on_while_a_decision_is_sent_keeps_the_keys_and_is_not_told_of
     report(desk)
     page = reviewer.open(desk.session_id)
     type_after(reviewer, 1, "Thank you", " all")
-    saving = Late(page, "**/revisions", "POST")
-    page.keyboard.press("Control+s")
-    saving.are()
+    saving = save_late(page)
     deciding = Late(page, "**/reports/*", "PUT")
     page.get_by_role("button", name="Dismiss").click()
     deciding.are()
@@ -326,10 +328,7 @@ def test_what_is_typed_while_a_later_recognition_is_taken_stands_on_top_of_it(re
     page = reviewer.open(desk.session_id)
     type_after(reviewer, 5, "May I add", " here")
     reviewer.save()
-    again = desk.revision(1).transcript
-    words = again.turns[0].words
-    turn = dataclasses.replace(again.turns[0], words=(dataclasses.replace(words[0], text="Fine"), *words[1:]))
-    desk.keep_recognition(dataclasses.replace(again, turns=(turn, *again.turns[1:])), PROVENANCE, now=NOW)
+    recognise_again(desk, "Fine")
     reviewer.open(desk.session_id)
     late = Late(page, "**/proposal", "POST")
     page.get_by_role("button", name="Show what changed").click()
@@ -352,9 +351,7 @@ def test_a_conflict_waits_for_an_open_dialog_and_a_second_one_changes_only_what_
     type_after(anna, 1, "Thank you", " all")
     anna.save()
     type_after(reviewer, 5, "May I add", " here")
-    late = Late(page, "**/revisions", "POST")
-    page.keyboard.press("Control+s")
-    late.are()
+    late = save_late(page)
     page.keyboard.press("F4")
     with page.expect_response("**/changes?*"):
         late.let_go()
