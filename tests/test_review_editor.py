@@ -101,6 +101,17 @@ class Reviewer:
             [number, words],
         )
 
+    def draw(self, start_s: float, end_s: float) -> None:
+        """Draw a stretch over the picture of the sound, which shows its first minute."""
+        box = self.page.locator("#wave").bounding_box()
+        assert box is not None
+        second, y = box["width"] / 60, box["y"] + box["height"] / 2
+        self.page.mouse.move(box["x"] + start_s * second, y)
+        self.page.mouse.down()
+        self.page.mouse.move(box["x"] + (start_s + end_s) / 2 * second, y)
+        self.page.mouse.move(box["x"] + end_s * second, y)
+        self.page.mouse.up()
+
     def is_kept(self) -> None:
         until(self.page, "document.getElementById('kept').dataset.state === 'kept'")
 
@@ -1315,15 +1326,7 @@ def test_a_stretch_that_is_drawn_over_the_sound_is_masked(reviewer: Reviewer, se
     page = reviewer.open(desk.session_id)
     reviewer.caret_after(0, "Good")
     page.keyboard.press("Shift+Control+ArrowRight")
-    box = page.locator("#wave").bounding_box()
-    assert box is not None
-    # A minute is shown from the beginning.
-    second, y = box["width"] / 60, box["y"] + box["height"] / 2
-    page.mouse.move(box["x"] + 20 * second, y)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 15 * second, y)
-    page.mouse.move(box["x"] + 10 * second, y)
-    page.mouse.up()
+    reviewer.draw(20, 10)
     page.get_by_role("button", name="Cut or mask…").click()
     page.get_by_label("Mask it").check()
     page.get_by_role("button", name="Leave it out").click()

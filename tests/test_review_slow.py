@@ -108,6 +108,14 @@ def type_after(reviewer: Reviewer, number: int, words: str, typed: str) -> None:
     reviewer.page.keyboard.type(typed)
 
 
+def cut_offered(page: Page) -> list[float]:
+    """Ask for a cut: where it would begin and end, in seconds of the first minute; nothing is cut."""
+    page.get_by_role("button", name="Cut or mask…").click()
+    ends = [page.get_by_label(label, exact=True).input_value() for label in ("From", "To")]
+    page.keyboard.press("Escape")
+    return [float(end.removeprefix("0:")) for end in ends]
+
+
 def test_nothing_can_be_typed_before_it_is_known_whether_there_is_a_draft(
     chromium: Browser, server: Server, desk: Desk, reviewer: Reviewer
 ) -> None:
@@ -400,3 +408,39 @@ def test_a_paragraph_that_goes_while_somebody_is_in_it_goes_without_a_fault(revi
     page.keyboard.press("Backspace")
     assert "having me. now" in " ".join(reviewer.text(0).split())
     assert page.evaluate("document.activeElement.classList.contains('text')")
+
+
+def test_a_browser_that_tells_late_of_what_was_selected_takes_no_drawn_stretch_away(
+    reviewer: Reviewer, desk: Desk
+) -> None:
+    page = reviewer.open(desk.session_id)
+    page.evaluate(
+        """() => {
+            window.told = 0;
+            const late = (event) => (told += 1, event.stopImmediatePropagation());
+            addEventListener("selectionchange", late, { capture: true });
+            window.tellNow = () => {
+                removeEventListener("selectionchange", late, { capture: true });
+                document.dispatchEvent(new Event("selectionchange"));
+            };
+        }"""
+    )
+    reviewer.caret_after(0, "Good")
+    page.keyboard.press("Shift+Control+ArrowRight")
+    until(page, "told > 0")
+    reviewer.draw(20, 10)
+    page.evaluate("tellNow()")
+    assert cut_offered(page) == pytest.approx([10, 20], abs=0.3)
+
+    reviewer.draw(20, 10)
+    reviewer.caret_after(0, "Good")
+    page.keyboard.press("Shift+Control+ArrowRight")
+    until(page, "getSelection().toString().trim().length > 0")
+    page.wait_for_timeout(100)
+    assert cut_offered(page)[1] < 5
+
+    reviewer.draw(20, 10)
+    page.locator("#pane .text").first.press("Control+a")
+    page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("Shift+ArrowRight")
+    assert cut_offered(page)[0] < 5

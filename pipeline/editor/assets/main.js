@@ -391,6 +391,7 @@ class Editor {
   }
 
   chose(count) {
+    this.player.choose(null);
     this.#announce(say("chosen", { count }));
   }
 
@@ -1021,6 +1022,8 @@ class Editor {
     this.#showPlaying();
     document.addEventListener("keydown", (event) => this.#onKey(event));
     document.addEventListener("selectionchange", () => this.#onSelection());
+    // A browser tells late of what was selected: by then a stretch may be drawn.
+    byId("wave").addEventListener("pointerdown", () => this.#onSelection());
     byId("pane").addEventListener("input", () => (this.typedAt = performance.now()));
     document.addEventListener("visibilitychange", () => document.hidden && this.#leave());
     addEventListener("pagehide", () => this.#leave());
@@ -1034,10 +1037,11 @@ class Editor {
 
   /** What was done last counts: words that are selected, or a stretch of the sound. */
   #onSelection() {
-    const here = this.view.selection();
+    const [here, before] = [this.view.selection(), this.lastPlace];
     if (!here) return;
     this.lastPlace = here;
-    if (here.to > here.from) this.player.choose(null);
+    const moved = here.id !== before?.id || here.from !== before.from || here.to !== before.to;
+    if (moved && here.to > here.from) this.player.choose(null);
   }
 
   #leave() {
