@@ -154,16 +154,31 @@ class WhisperRecognizer:
     def detect_speech(self, waveform: Waveform) -> tuple[Span, ...]:
         """Return the stretches where a voice is heard, in order, apart."""
         with _failures():
-            return speech_spans(speech_probabilities(waveform), _length_ms(waveform), self._options)
+            probabilities = speech_probabilities(waveform, workers=self._workers)
+        return speech_spans(probabilities, _length_ms(waveform), self._options)
 
-    def detect_language(self, sound: Clip, languages: Sequence[str]) -> Mapping[str, float]:
-        """Return the probability of each of these languages, summing to 1, for up to 30 s of speech."""
-        with _failures():
-            features = self._features(sound, _padded(len(sound)))[None]
-            found = self._engine.model.detect_language(self._engine.encode(features))[0]
-        heard = {token.strip("<|>"): probability for token, probability in found}
-        total = sum(heard[language] for language in languages)
-        return {language: heard[language] / total for language in languages}
+    def detect_languages(
+        self, waveform: Waveform, spans: Sequence[Span], languages: Sequence[str]
+    ) -> Iterator[Mapping[str, float]]:
+        """Return the probability of each of these languages, summing to 1, for stretches of at most 30 s; in order.
+
+        Raises:
+            ValueError: A stretch is longer than 30 s.
+            OutOfMemory: The device is too small.
+            RecognitionFailed: The engine failed otherwise.
+        """
+        _must_fit(spans)
+
+        def detect(span: Span) -> dict[str, float]:
+            sound = _cut(waveform, span)
+            with _failures():
+                features = self._features(sound, _padded(len(sound)))[None]
+                found = self._engine.model.detect_language(self._engine.encode(features))[0]
+            heard = {token.strip("<|>"): probability for token, probability in found}
+            total = sum(heard[language] for language in languages)
+            return {language: heard[language] / total for language in languages}
+
+        yield from map_in_order(detect, spans, self._workers)
 
     def decode_batch(
         self, waveform: Waveform, spans: Sequence[Span], *, language: str, hotwords: str | None, batch_size: int
@@ -175,8 +190,7 @@ class WhisperRecognizer:
             OutOfMemory: The device is too small for the batch.
             RecognitionFailed: The engine failed otherwise.
         """
-        if any(span.duration_ms > WINDOW_MS for span in spans):
-            raise ValueError("a stretch longer than 30 s would lose its end")
+        _must_fit(spans)
         with _failures():
             tokenizer = self._tokenizer(language)
         batches = share_out(spans, batch_size, even=self._model.device == "cpu")
@@ -223,8 +237,7 @@ class WhisperRecognizer:
             OutOfMemory: The device is too small.
             RecognitionFailed: The engine failed otherwise, or the words are too many for the stretch.
         """
-        if span.duration_ms > WINDOW_MS:
-            raise ValueError("a stretch longer than 30 s would lose its end")
+        _must_fit([span])
         with _failures():
             tokenizer = self._tokenizer(language)
             tokens = tokenizer.encode(" " + " ".join(texts))
@@ -318,7 +331,7 @@ def gpu_count() -> int:
     return int(ctranslate2.get_cuda_device_count())
 
 
-def speech_probabilities(waveform: Waveform, block_s: int = 600) -> NDArray[np.float32]:
+def speech_probabilities(waveform: Waveform, block_s: int = 600, workers: int = 1) -> NDArray[np.float32]:
     """Return how likely each 32 ms frame is speech, from Silero's detector.
 
     Works through the recording in blocks, each warmed up on the two seconds before it, so that hours of sound take no
@@ -327,18 +340,22 @@ def speech_probabilities(waveform: Waveform, block_s: int = 600) -> NDArray[np.f
     Args:
         waveform: The whole recording.
         block_s: Seconds a block.
+        workers: Blocks at once.
     """
     from faster_whisper.vad import get_vad_model
 
     detector = get_vad_model()
     block, warm_up = (seconds * SAMPLE_RATE // _VAD_FRAME for seconds in (block_s, 2))
     frames = -(-len(waveform) // _VAD_FRAME)
-    found = []
-    for first in range(0, frames, block):
+
+    def hear(first: int) -> NDArray[np.float32]:
         start = max(0, first - warm_up)
         sound = waveform[start * _VAD_FRAME : (first + block) * _VAD_FRAME]
         sound = np.pad(sound, (0, -len(sound) % _VAD_FRAME))
-        found.append(np.ravel(detector(sound))[first - start :])
+        heard: NDArray[np.float32] = np.ravel(detector(sound))[first - start :]
+        return heard
+
+    found = list(map_in_order(hear, range(0, frames, block), workers))
     return np.concatenate(found) if found else np.zeros(0, dtype=np.float32)
 
 
@@ -557,6 +574,11 @@ def _padded(samples: int) -> int:
 
 def _length_ms(waveform: Waveform) -> int:
     return len(waveform) * 1000 // SAMPLE_RATE
+
+
+def _must_fit(spans: Iterable[Span]) -> None:
+    if any(span.duration_ms > WINDOW_MS for span in spans):
+        raise ValueError("a stretch longer than 30 s would lose its end")
 
 
 def _cut(waveform: Waveform, span: Span) -> Clip:

@@ -79,8 +79,15 @@ class Recognizer(Protocol):
         """Return the stretches where a voice is heard, in order, apart."""
         ...
 
-    def detect_language(self, sound: Clip, languages: Sequence[str]) -> Mapping[str, float]:
-        """Return the probability of each of these languages, summing to 1, for up to 30 s of speech."""
+    def detect_languages(
+        self, waveform: Waveform, spans: Sequence[Span], languages: Sequence[str]
+    ) -> Iterator[Mapping[str, float]]:
+        """Return the probability of each of these languages, summing to 1, for stretches of at most 30 s; in order.
+
+        Raises:
+            OutOfMemory: The device is too small.
+            RecognitionFailed: The engine failed otherwise.
+        """
         ...
 
     def decode_batch(

@@ -371,17 +371,16 @@ class _Engine:
                     self._lower(error)
         return tuple(found[place] for place in range(len(windows)))
 
-    def languages(self, span: Span, languages: Sequence[str]) -> Mapping[str, float]:
-        """Return the probability of each language in a stretch."""
-        sound = self.waveform[span.start_ms * SAMPLE_RATE // 1000 : span.end_ms * SAMPLE_RATE // 1000]
-        return self._insist(lambda: self.recognizer.detect_language(sound, languages))
-
-    def _insist(self, call: Callable[[], T]) -> T:
-        while True:
+    def languages(self, spans: Sequence[Span], languages: Sequence[str]) -> list[Mapping[str, float]]:
+        """Return the probability of each language in each stretch."""
+        found: list[Mapping[str, float]] = []
+        while len(found) < len(spans):
             try:
-                return call()
+                # What comes before a failure is kept.
+                found.extend(self.recognizer.detect_languages(self.waveform, spans[len(found) :], languages))
             except EngineError as error:
                 self._lower(error)
+        return found
 
     def _lower(self, error: EngineError) -> None:
         """Make the next attempt easier, or raise where nothing is left to try."""
@@ -447,9 +446,8 @@ def _hear_languages(
     taken = _foreign(engine, speech, languages, options) if only else speech
     # Shorter than a window needs, for the language may change where nobody pauses.
     asked = cut_long(engine.waveform, taken, options.piece_ms)
-    heard = [
-        engine.languages(_start_of(span, options.language_ms), (*languages, *options.other_languages)) for span in asked
-    ]
+    starts = [_start_of(span, options.language_ms) for span in asked]
+    heard = engine.languages(starts, (*languages, *options.other_languages))
     known = cut_long(engine.waveform, subtract(speech, taken), options.window_ms - 2 * options.margin_ms)
     evidence = [(span, _among(probabilities, languages)) for span, probabilities in zip(asked, heard, strict=True)]
     evidence += [(span, {language: float(language in only) for language in languages}) for span in known]
@@ -469,14 +467,15 @@ def _foreign(
     whole = cut_long(engine.waveform, speech, options.window_ms - 2 * options.margin_ms)
     bounds = Span(start_ms=0, end_ms=whole[-1].end_ms + options.margin_ms)
     windows = pack(_in_languages(whole, [languages[0]] * len(whole)), bounds, options.window_ms, options)
-    foreign = []
-    for window in windows:
-        longest = max(clip(speech, window), key=lambda span: span.duration_ms)
-        if longest.duration_ms < options.sure_after_ms:
-            continue
-        heard = engine.languages(_start_of(longest, options.language_ms), (*languages, *options.other_languages))
-        if max(heard[other] for other in heard if other != languages[0]) >= options.other_probability:
-            foreign.append(window)
+    longest = [(window, max(clip(speech, window), key=lambda span: span.duration_ms)) for window in windows]
+    asked = [(window, span) for window, span in longest if span.duration_ms >= options.sure_after_ms]
+    starts = [_start_of(span, options.language_ms) for _, span in asked]
+    probabilities = engine.languages(starts, (*languages, *options.other_languages))
+    foreign = [
+        window
+        for (window, _), heard in zip(asked, probabilities, strict=True)
+        if max(heard[other] for other in heard if other != languages[0]) >= options.other_probability
+    ]
     # Where it begins and ends may lie in the windows before and after.
     around = [
         Span(start_ms=max(0, span.start_ms - options.window_ms), end_ms=span.end_ms + options.window_ms)

@@ -94,9 +94,12 @@ class Scripted:
     def detect_speech(self, waveform: Waveform) -> tuple[Span, ...]:
         return self.speech
 
-    def detect_language(self, sound: Clip, languages: Sequence[str]) -> Mapping[str, float]:
-        self._perhaps_fail(0)
-        return {language: self.heard.get(language, 0.001) for language in languages}
+    def detect_languages(
+        self, waveform: Waveform, spans: Sequence[Span], languages: Sequence[str]
+    ) -> Iterator[Mapping[str, float]]:
+        for _ in spans:
+            self._perhaps_fail(0)
+            yield {language: self.heard.get(language, 0.001) for language in languages}
 
     def decode_batch(
         self, waveform: Waveform, spans: Sequence[Span], *, language: str, hotwords: str | None, batch_size: int
@@ -252,6 +255,23 @@ def test_a_gpu_that_fails_halfway_is_left_for_the_cpu_with_the_rest_of_the_work(
     assert found.model is not None
     assert found.model.device == "cpu"
     assert [notice.code for notice in found.notices] == ["speech.moved_to_cpu"]
+
+
+def test_a_gpu_that_fails_while_languages_are_asked_for_is_asked_for_no_stretch_twice() -> None:
+    asked: list[str] = []
+
+    def failing(device: str, size: int) -> None:
+        if size:
+            return
+        asked.append(device)
+        if device == "cuda" and len(asked) == 4:
+            raise RecognitionFailed("speech.engine_failed", {"detail": "lost"})
+
+    speech = tuple(span(at, at + 2_000) for at in range(0, 100_000, 10_000))
+    scripted = Scripted(speech=speech, fail=failing, model=replace(GPU_LESS, device="cuda"))
+    found = recognize(silence(110), session("en", "fr"), scripted)
+    assert asked == ["cuda"] * 4 + ["cpu"] * 7
+    assert len(found.words) == 50
 
 
 def test_a_gpu_decodes_as_many_windows_at_once_as_its_memory_holds() -> None:

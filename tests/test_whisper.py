@@ -144,7 +144,7 @@ def test_speech_is_found_and_silence_is_not(recognizer: WhisperRecognizer, engli
 @pytest.mark.engines
 def test_hours_are_searched_in_blocks_that_join_without_a_seam(english: Clip) -> None:
     long = np.tile(english, 3)
-    whole_way, in_blocks = speech_probabilities(long), speech_probabilities(long, block_s=10)
+    whole_way, in_blocks = speech_probabilities(long), speech_probabilities(long, block_s=10, workers=2)
     assert len(whole_way) == len(in_blocks)
     assert np.mean(np.abs(whole_way - in_blocks) > 0.2) < 0.01
 
@@ -169,10 +169,14 @@ def test_the_number_of_cores_does_not_decide_what_is_heard(models_folder: Path, 
 def test_languages_are_told_apart_among_those_asked_for(
     recognizer: WhisperRecognizer, english: Clip, french: Clip
 ) -> None:
-    assert recognizer.detect_language(english, ("en", "fr"))["en"] > 0.9
-    heard = recognizer.detect_language(french, ("en", "fr", "es"))
-    assert heard["fr"] > 0.8
-    assert sum(heard.values()) == pytest.approx(1.0)
+    both = np.concatenate([english, french])
+    spans = [span(0, len(english) // 16), span(len(english) // 16, len(both) // 16)]
+    first, second = recognizer.detect_languages(both, spans, ("en", "fr", "es"))
+    assert first["en"] > 0.9
+    assert second["fr"] > 0.8
+    assert sum(second.values()) == pytest.approx(1.0)
+    with pytest.raises(ValueError, match="30 s"):
+        list(recognizer.detect_languages(both, [span(0, 30_001)], ("en",)))
 
 
 @pytest.mark.engines

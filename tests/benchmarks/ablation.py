@@ -143,10 +143,14 @@ class Remembering:
         """Return the stretches where a voice is heard."""
         return self._once("speech", lambda: self._recognizer.detect_speech(waveform))
 
-    def detect_language(self, sound: Clip, languages: Sequence[str]) -> Mapping[str, float]:
-        """Return the probability of each language."""
-        key = (sound.tobytes(), tuple(languages))
-        return self._once(key, lambda: self._recognizer.detect_language(sound, languages))
+    def detect_languages(
+        self, waveform: Waveform, spans: Sequence[Span], languages: Sequence[str]
+    ) -> Iterator[Mapping[str, float]]:
+        """Return the probability of each language in each stretch."""
+        yield from self._once(
+            ("languages", _places(spans), tuple(languages)),
+            lambda: tuple(self._recognizer.detect_languages(waveform, spans, languages)),
+        )
 
     def decode_batch(
         self, waveform: Waveform, spans: Sequence[Span], *, language: str, hotwords: str | None, batch_size: int
