@@ -21,9 +21,9 @@ from flows.children import Kept, kept_running
 from flows.engines import intake_options, running_store
 from flows.prefect_server import PrefectAddress, apply_deployments, prefect_server, watcher, worker
 from flows.shared_engines import HOST
+from pipeline.durable import write_changed
 from pipeline.errors import ProgramMissing, SetUpError
 from pipeline.inbox import prepare
-from pipeline.journal import write_changed
 from pipeline.locks import Held, exclusive
 from pipeline.s3 import S3Options
 from pipeline.tcp import free_port, listens

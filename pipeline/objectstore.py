@@ -27,9 +27,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO, Final, Self
 
+from pipeline.durable import write_whole
 from pipeline.errors import ProgramMissing, SetUpError, StoreError, StoreUnavailable, TribuneError
 from pipeline.guarded import guarded
-from pipeline.journal import write_whole
 from pipeline.messages import message
 from pipeline.ports import ObjectHeaders
 from pipeline.s3 import MIB, S3Options, open_store, prepare_bucket
