@@ -21,7 +21,7 @@ from typing import Final, TypeVar
 import numpy as np
 
 from pipeline.errors import EngineError, OutOfMemory
-from pipeline.ports import Decoded, Progress, Recognizer, Waveform, no_progress
+from pipeline.ports import SAMPLE_RATE, Decoded, Progress, Recognizer, Waveform, no_progress
 from pipeline.screening import (
     Doubt,
     ScreeningRules,
@@ -41,9 +41,6 @@ from pipeline.types import LANGUAGES, Language, Notice, Recognition, Session, Sp
 _logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-SAMPLE_RATE: Final = 16_000
-"""Hz, of every waveform."""
 
 _FAIR_PART: Final = 0.05
 """Share of the words from which a session is in a language, too."""

@@ -12,7 +12,7 @@ import pytest
 
 from config.caption_rules import load_all
 from pipeline import speech
-from pipeline.ports import Decoded
+from pipeline.ports import SAMPLE_RATE, Decoded
 from pipeline.speech import SpeechOptions
 from pipeline.types import Diarization, Span, SpeakerSpan, Word
 from tests.benchmarks import (
@@ -34,7 +34,6 @@ from tests.benchmarks.bars import Bar, at_least, at_most
 from tests.benchmarks.bench import FAILED, Bench
 from tests.benchmarks.data import (
     NOBODY,
-    SAMPLE_RATE,
     KnownWord,
     SaidTurn,
     Sample,
