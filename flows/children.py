@@ -27,14 +27,26 @@ _logger = logging.getLogger(__name__)
 
 GRACE_S: Final = 8.0
 _LOOK_EVERY_S: Final = 0.2
+_READY_EVERY_S: Final = 0.05
 _LOOK_AT_PARENT_S: Final = 1.0
 _SHORTEST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 30.0
 _HEALTHY_S: Final = 60.0
 """Whoever ran so long is not in a loop of failures."""
 
+_MOST_STARTS: Final = 3
+"""Whoever ends by itself as often before it serves will not serve."""
+
+_STARTS_WITHIN_S: Final = 600.0
+"""A start takes seconds; where many others want the processor, minutes."""
+
+_TOLD_EVERY_S: Final = 30.0
+
 _ORPHANED: Final = 1
 """Exit status of a process whose parent is gone: nobody is left to read it."""
+
+Slow = Callable[[Path, int], None]
+"""Told that a child is still starting: its log, and the seconds since it was begun."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,6 +55,7 @@ class Kept:
 
     Attributes:
         name: What it is called in our log.
+        log: Where its output goes.
         pid: Of the process that runs now.
         starts: How often it was started.
         begun: Set when it was started for the first time, or could not be.
@@ -50,6 +63,7 @@ class Kept:
     """
 
     name: str
+    log: Path
     pid: int = 0
     starts: int = 0
     begun: threading.Event = field(default_factory=threading.Event)
@@ -75,7 +89,7 @@ def kept_running(
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     log.touch()
-    kept, stop = Kept(name=name), threading.Event()
+    kept, stop = Kept(name=name, log=log), threading.Event()
     # The kernel ends a child when the *thread* that started it ends, so that thread stays with it.
     keeper = threading.Thread(
         target=_keep, args=(kept, stop, lambda: _start(command, log, env), grace_s), name=name, daemon=True
@@ -89,6 +103,26 @@ def kept_running(
     finally:
         stop.set()
         keeper.join()
+
+
+def wait_until(ready: Callable[[], bool], kept: Kept, slow: Slow) -> bool:
+    """Wait until a child serves, as long as it runs, ten minutes at most; say whether it came to that.
+
+    Args:
+        ready: Whether it serves.
+        kept: The child; one that ends by itself again and again is waited for no longer.
+        slow: Told every half minute that it is still starting.
+    """
+    begun = told = time.monotonic()
+    while not ready():
+        now = time.monotonic()
+        if kept.starts > _MOST_STARTS or now - begun > _STARTS_WITHIN_S:
+            return False
+        if now - told > _TOLD_EVERY_S:
+            slow(kept.log, round(now - begun))
+            told = now
+        time.sleep(_READY_EVERY_S)
+    return True
 
 
 @cache

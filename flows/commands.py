@@ -84,7 +84,11 @@ def up() -> None:
     settings = _settings()
     console = Console()
     _bring_weights(settings, console)
-    with _interruptible(), console.status(say("flows.starting")) as status, running_services(settings) as services:
+    with (
+        _interruptible(),
+        console.status(say("flows.starting")) as status,
+        running_services(settings, partial(_tell_slow, console)) as services,
+    ):
         status.stop()
         _print_addresses(console, settings, services)
         console.print(say("flows.until_interrupted"))
@@ -99,7 +103,11 @@ def demo(
     settings = _settings()
     console = Console()
     _bring_weights(settings, console)
-    with _interruptible(), console.status(say("flows.starting")) as status, running_services(settings) as services:
+    with (
+        _interruptible(),
+        console.status(say("flows.starting")) as status,
+        running_services(settings, partial(_tell_slow, console)) as services,
+    ):
         status.stop()
         published = publish_samples(settings, console)
         _print_addresses(console, settings, services)
@@ -112,7 +120,7 @@ def demo(
 def review() -> None:
     """Serve the review pages, and nothing else, until interrupted."""
     console = Console()
-    with _interruptible(), review_pages(_settings()) as address:
+    with _interruptible(), review_pages(_settings(), partial(_tell_slow, console)) as address:
         console.print(f"  {say('flows.review'):<20} {address}", highlight=False, markup=False, soft_wrap=True)
         console.print(say("flows.until_interrupted"))
         signal.pause()
@@ -328,6 +336,11 @@ def _copy_published(folder: Path, publication: Publication, target: Path) -> Non
     for name, _ in publication.files:
         if (folder / name).is_file():
             shutil.copyfile(folder / name, target / name)
+
+
+def _tell_slow(console: Console, log: Path, seconds: int) -> None:
+    text = say("flows.slow_start", seconds=str(seconds), log=str(log))
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def _print_addresses(console: Console, settings: Settings, services: Services) -> None:

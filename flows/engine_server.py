@@ -28,8 +28,8 @@ from typing import Final, NamedTuple, cast
 from config.settings import load_settings
 from flows.engines import MachineEngines
 from flows.shared_engines import HOST, LOST, YOUR_TURN, Align, Answer, Diarize, Door, Recognize, Request, door_path
+from pipeline.durable import write_whole
 from pipeline.errors import DiarizationFailed, EngineError, RecognitionFailed, TribuneError
-from pipeline.journal import write_whole
 from pipeline.ports import Progress
 from pipeline.serial import to_json
 from pipeline.stages import Engines, HearingStage

@@ -25,7 +25,8 @@ import httpx
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.types import SecretDict
 
-from pipeline.journal import SessionRecord, now_ms, write_whole
+from pipeline.durable import write_whole
+from pipeline.journal import SessionRecord, now_ms
 from pipeline.notifications import Announcement, Event, MailOptions, WebhookOptions, announce, find_events
 from pipeline.serial import from_json, to_json
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,13 +19,13 @@ from pathlib import Path
 from typing import Final
 
 from config.settings import Settings
-from flows.children import Kept, kept_running
+from flows.children import Kept, Slow, kept_running, wait_until
 from pipeline.errors import ProgramMissing
 from pipeline.tcp import free_port
 
 POOL: Final = "tribune"
 _HOST: Final = "127.0.0.1"
-_START_S: Final = 90.0
+_ANSWERS_WITHIN_S: Final = 10.0
 
 _QUIET: Final = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -66,8 +65,12 @@ class PrefectAddress:
 
 
 @contextmanager
-def prefect_server(settings: Settings) -> Iterator[PrefectAddress]:
+def prefect_server(settings: Settings, slow: Slow) -> Iterator[PrefectAddress]:
     """Run the Prefect server, or name the one that the settings point at.
+
+    Args:
+        settings: Say where it listens and keeps what it knows.
+        slow: Told while it takes long to start.
 
     Raises:
         ProgramMissing: The server did not start; names its log.
@@ -82,8 +85,8 @@ def prefect_server(settings: Settings) -> Iterator[PrefectAddress]:
     address = _address(settings, f"http://{_HOST}:{port}/api")
     log = settings.root / "logs" / "prefect-server.log"
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", _HOST, "--port", str(port)]
-    with kept_running("the Prefect server", command, log=log, env=address.environment):
-        if not _wait_for(f"{address.api}/health"):
+    with kept_running("the Prefect server", command, log=log, env=address.environment) as kept:
+        if not wait_until(lambda: _healthy(f"{address.api}/health"), kept, slow):
             raise ProgramMissing("flows.server_failed", {"log": str(log)})
         yield address
 
@@ -154,13 +157,9 @@ def _deployments() -> Path:
     return next(place for place in (folder.parent / "prefect.yaml", folder / "prefect.yaml") if place.is_file())
 
 
-def _wait_for(url: str) -> bool:
-    """Wait until an address answers; say whether it does within the time."""
-    deadline = time.monotonic() + _START_S
-    while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(url, timeout=2) as reply:  # noqa: S310 - our own loopback address
-                return bool(reply.status == 200)
-        except OSError:
-            time.sleep(0.1)
-    return False
+def _healthy(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=_ANSWERS_WITHIN_S) as reply:  # noqa: S310 - our own loopback address
+            return bool(reply.status == 200)
+    except OSError:
+        return False

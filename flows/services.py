@@ -9,26 +9,21 @@ thing.
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
 
 from config.settings import Settings
-from flows.children import Kept, kept_running
+from flows.children import Kept, Slow, kept_running, wait_until
 from flows.engines import intake_options, running_store
 from flows.prefect_server import PrefectAddress, apply_deployments, prefect_server, watcher, worker
 from flows.shared_engines import HOST
+from pipeline.durable import write_changed
 from pipeline.errors import ProgramMissing, SetUpError
 from pipeline.inbox import prepare
-from pipeline.journal import write_changed
 from pipeline.locks import Held, exclusive
 from pipeline.s3 import S3Options
 from pipeline.tcp import free_port, listens
-
-_START_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +42,12 @@ class Services:
 
 
 @contextmanager
-def running_services(settings: Settings) -> Iterator[Services]:
+def running_services(settings: Settings, slow: Slow) -> Iterator[Services]:
     """Run everything for the length of a block.
+
+    Args:
+        settings: Of all of it.
+        slow: Told while something takes long to start.
 
     Raises:
         SetUpError: Something did not start, or runs already with this data folder.
@@ -59,13 +58,13 @@ def running_services(settings: Settings) -> Iterator[Services]:
             exclusive(settings.root / "up.lock", wait=False),
             engine_process(settings),
             running_store(settings) as s3,
-            prefect_server(settings) as prefect,
+            prefect_server(settings, slow) as prefect,
         ):
             apply_deployments(prefect, settings.root / "logs" / "deploy.log")
             with (
                 worker(settings, prefect),
                 watcher(settings, prefect),
-                review_pages(settings) as review,
+                review_pages(settings, slow) as review,
             ):
                 yield Services(s3=s3, prefect=prefect, review=review)
     except Held:
@@ -82,8 +81,12 @@ def engine_process(settings: Settings) -> Iterator[Kept]:
 
 
 @contextmanager
-def review_pages(settings: Settings) -> Iterator[str]:
+def review_pages(settings: Settings, slow: Slow) -> Iterator[str]:
     """Run the server of the review pages, and give its address once it answers.
+
+    Args:
+        settings: Say where it listens.
+        slow: Told while it takes long to start.
 
     Raises:
         SetUpError: It does not start, or the pages of this data folder are served already.
@@ -93,8 +96,9 @@ def review_pages(settings: Settings) -> Iterator[str]:
             port = _port(settings)
             command = [sys.executable, "-m", "flows.review_server", str(port)]
             log = settings.root / "logs" / "review.log"
-            with kept_running("the review pages", command, log=log):
-                _wait_for(port, log)
+            with kept_running("the review pages", command, log=log) as kept:
+                if not wait_until(lambda: listens(HOST, port), kept, slow):
+                    raise ProgramMissing("flows.review_failed", {"log": str(log)})
                 address = f"http://{HOST}:{port}/"
                 write_changed(settings.review_address, address)
                 try:
@@ -103,14 +107,6 @@ def review_pages(settings: Settings) -> Iterator[str]:
                     settings.review_address.unlink(missing_ok=True)
     except Held:
         raise SetUpError("flows.review_running", {"root": str(settings.root)}) from None
-
-
-def _wait_for(port: int, log: Path) -> None:
-    deadline = time.monotonic() + _START_S
-    while not listens(HOST, port):
-        if time.monotonic() > deadline:
-            raise ProgramMissing("flows.review_failed", {"log": str(log)})
-        time.sleep(0.05)
 
 
 def _port(settings: Settings) -> int:

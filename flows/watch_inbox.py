@@ -32,10 +32,11 @@ from flows.notify import Notifier, open_channels
 from flows.retention import DailyRetention
 from flows.runs import GRACE, WATCHER, retire_watchers, tend_runs
 from pipeline.approving import finish_approvals
+from pipeline.durable import remove_unfinished
 from pipeline.errors import TribuneError
 from pipeline.inbox import IntakeOptions, prepare
 from pipeline.intake import Seen, sweep
-from pipeline.journal import read_records, remove_unfinished
+from pipeline.journal import read_records
 from pipeline.report_folder import take_reports
 from pipeline.return_folder import take_returned
 from pipeline.status import write_status

@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from models.manifest import Model, ModelFile
 from pipeline.artifacts import sha256_of
-from pipeline.journal import write_whole
+from pipeline.durable import write_whole
 
 _logger = logging.getLogger(__name__)
 

@@ -21,10 +21,8 @@ from models.gpu import fitting, free_memory
 from models.parallel import keep_memory, return_memory, threads_given
 from models.torchaudio_loader import load_torchaudio
 from pipeline.errors import DiarizationFailed, OutOfMemory, SetUpError
-from pipeline.ports import Progress, Waveform
+from pipeline.ports import SAMPLE_RATE, Progress, Waveform
 from pipeline.types import Diarization, ModelUse, SpeakerCount, SpeakerSpan, Voiceprint
-
-_SAMPLE_RATE: Final = 16_000
 
 _SHARES: Final = {"segmentation": (0.0, 0.4), "embeddings": (0.4, 0.98), "discrete_diarization": (0.98, 0.99)}
 """Where each step of pyannote's starts and ends in the whole, as measured on two cores."""
@@ -123,7 +121,7 @@ class PyannoteDiarizer:
             found = self._pipeline(self._as_file(waveform), hook=_Hook(progress), **_bounds(count))
         return_memory()
         progress(1.0)
-        end_ms = len(waveform) * 1000 // _SAMPLE_RATE
+        end_ms = len(waveform) * 1000 // SAMPLE_RATE
         return Diarization(
             spans=tuple(_spans(found.speaker_diarization, end_ms)),
             exclusive=tuple(_spans(found.exclusive_speaker_diarization, end_ms)),
@@ -132,7 +130,7 @@ class PyannoteDiarizer:
         )
 
     def _as_file(self, waveform: Waveform) -> dict[str, object]:
-        return {"waveform": self._read(waveform), "sample_rate": _SAMPLE_RATE, "uri": "recording"}
+        return {"waveform": self._read(waveform), "sample_rate": SAMPLE_RATE, "uri": "recording"}
 
 
 def open_diarizer(

@@ -113,10 +113,10 @@ class Installed:
         """Say its condition to a person."""
         return message(f"models.condition-{self.condition}", language)
 
-    def use(self, *, device: str = "cpu", precision: str = "float32") -> ModelUse:
-        """Return what goes into the provenance of what this model makes."""
+    def use(self) -> ModelUse:
+        """Return what goes into the provenance of what this model makes; whoever opens it says where it runs."""
         return ModelUse(
-            name=self.model.name, revision=self.revision, sha256=self.sha256, device=device, precision=precision
+            name=self.model.name, revision=self.revision, sha256=self.sha256, device="cpu", precision="float32"
         )
 
 

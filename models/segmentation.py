@@ -24,14 +24,12 @@ from torch.nn.functional import conv1d, leaky_relu, pad
 from torch.torch_version import TorchVersion
 
 from models.parallel import map_in_order
-from pipeline.ports import Waveform
-
-_SAMPLE_RATE: Final = 16_000
+from pipeline.ports import SAMPLE_RATE, Waveform
 
 WINDOW_S: Final = 10.0
 """Seconds that the network hears at once."""
 
-_WINDOW: Final = round(WINDOW_S * _SAMPLE_RATE)
+_WINDOW: Final = round(WINDOW_S * SAMPLE_RATE)
 _POOL: Final = 3
 
 

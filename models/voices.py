@@ -29,12 +29,11 @@ from torchaudio.compliance import kaldi
 
 from models.campplus import DIMENSION, MEL_BINS, CamPlusPlus
 from models.segmentation import WINDOW_S, segment_windows
-from pipeline.ports import Waveform
+from pipeline.ports import SAMPLE_RATE, Waveform
 
 Hook = Callable[..., None]
 """pyannote's: called with the step's name, what it made so far, and ``completed`` of ``total``."""
 
-_SAMPLE_RATE: Final = 16_000
 _FEATURE_SHIFT: Final = 160
 """Samples between two feature frames: 10 ms."""
 
@@ -115,7 +114,7 @@ class VoiceEmbedding(Model):
     """CAM++ as pyannote.audio wants an embedding: waveforms and weights in, one embedding each out."""
 
     def __init__(self, network: CamPlusPlus) -> None:
-        super().__init__(sample_rate=_SAMPLE_RATE, num_channels=1)
+        super().__init__(sample_rate=SAMPLE_RATE, num_channels=1)
         self.network = network
         self.specifications = Specifications(
             problem=Problem.REPRESENTATION, resolution=Resolution.CHUNK, duration=WINDOW / FRAMES_A_SECOND
@@ -147,7 +146,7 @@ class VoiceEmbedding(Model):
 
 def filterbank(waveform: Tensor) -> Tensor:
     """Return the Kaldi log mel filterbank of a waveform (samples,): (frames, mel), 10 ms a frame."""
-    features: Tensor = kaldi.fbank(waveform[None], num_mel_bins=MEL_BINS, sample_frequency=_SAMPLE_RATE)
+    features: Tensor = kaldi.fbank(waveform[None], num_mel_bins=MEL_BINS, sample_frequency=SAMPLE_RATE)
     return features
 
 
@@ -517,7 +516,7 @@ class VoiceDiarization(SpeakerDiarization):
         activities = segment_windows(
             self._segmentation.model,
             file["waveform"],
-            step=round(windows.step * _SAMPLE_RATE),
+            step=round(windows.step * SAMPLE_RATE),
             onset=self._onset,
             batch=self.segmentation_batch_size,
             workers=self._workers,

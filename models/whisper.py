@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from models.gpu import fitting, free_memory
 from models.parallel import keep_memory, map_in_order, return_memory, threads_given
 from pipeline.errors import OutOfMemory, RecognitionFailed, SetUpError, TribuneError
-from pipeline.ports import Clip, Decoded, Waveform
+from pipeline.ports import SAMPLE_RATE, Clip, Decoded, Waveform
 from pipeline.types import ModelUse, Span, Word
 
 if TYPE_CHECKING:
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     from faster_whisper.tokenizer import Tokenizer
 
 T = TypeVar("T")
-
-SAMPLE_RATE: Final = 16_000
-"""Hz, of every waveform here."""
 
 WINDOW_MS: Final = 30_000
 """What the encoder takes at once; anything longer would be cut off in silence."""

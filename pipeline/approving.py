@@ -15,7 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
-from pipeline.journal import make_folder, request_publication, sync_folder
+from pipeline.durable import make_folder, sync_folder
+from pipeline.journal import request_publication
 from pipeline.review import Desk
 from pipeline.types import SESSION_ID
 

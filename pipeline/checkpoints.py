@@ -18,7 +18,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from pipeline.journal import write_whole
+from pipeline.durable import write_whole
 from pipeline.serial import from_json, to_json
 from pipeline.types import Timing
 

@@ -8,7 +8,7 @@ after them is earlier, masked passages read "[…]". The film and the sound foll
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, groupby
 from typing import Final
@@ -127,7 +127,8 @@ def follow_words(before: Transcript, after: Transcript, cuts: tuple[Cut, ...]) -
     """Return words that were looked for in the sound, and cuts that hide the very words that they hid before.
 
     What a cut hid where it was thought to be is hidden where it is heard, too: the cut grows. A word that it did not
-    hide makes room for it, since whoever approved the cut saw that word stay.
+    hide makes room for it, and keeps a millisecond between two cuts that would meet, since whoever approved them saw
+    that word stay.
 
     Args:
         before: As it was when the cuts were made; where its interpolated words are heard was not known.
@@ -138,10 +139,19 @@ def follow_words(before: Transcript, after: Transcript, cuts: tuple[Cut, ...]) -
         return after, cuts
     hidden = [_touched(word, cuts) for word in before.words]
     words = _where_cuts_can_follow(before.words, after.words, hidden)
-    grown = _grown(cuts, hidden, words)
-    for at, (word, was) in enumerate(zip(words, before.words, strict=True)):
-        if not hidden[at] and was.timed == "interpolated":
-            words[at] = _beside(word, grown, bisect_right(cuts, was.start_ms, key=lambda cut: cut.start_ms))
+    # After how many cuts each word stands that moves and stays.
+    places = {
+        at: bisect_right(cuts, was.start_ms, key=lambda cut: cut.start_ms)
+        for at, was in enumerate(before.words)
+        if not hidden[at] and was.timed == "interpolated"
+    }
+    grown = _grown(cuts, hidden, words, set(places.values()))
+    followed = dict(zip(cuts, grown, strict=True))
+    for at, (word, cut) in enumerate(zip(words, hidden, strict=True)):
+        if at in places:
+            words[at] = _beside(word, grown, places[at])
+        elif cut is not None:
+            words[at] = _under(word, followed[cut])
     ordered = iter(words)
     turns = tuple(replace(turn, words=tuple(next(ordered) for _ in turn.words)) for turn in after.turns)
     return replace(after, turns=turns), grown
@@ -202,20 +212,25 @@ def _shown_until(span: Span) -> int:
     return max(span.end_ms, span.start_ms + 1)
 
 
-def _grown(cuts: Sequence[Cut], hidden: Sequence[Cut | None], words: Sequence[Word]) -> tuple[Cut, ...]:
-    """Return cuts that reach as far as the words that they hide."""
+def _grown(
+    cuts: Sequence[Cut], hidden: Sequence[Cut | None], words: Sequence[Word], inhabited: Collection[int]
+) -> tuple[Cut, ...]:
+    """Return cuts that reach as far as the words that they hide, apart where a word stands after so many of them."""
     reached = {cut: (cut.start_ms, cut.end_ms) for cut in cuts}
     for cut, word in zip(hidden, words, strict=True):
         if cut is not None:
             first_ms, last_ms = reached[cut]
             reached[cut] = min(first_ms, word.start_ms), max(last_ms, _shown_until(word))
     spans = [reached[cut] for cut in cuts]
+    if 0 in inhabited:
+        spans[0] = max(1, spans[0][0]), spans[0][1]
     for at in range(1, len(cuts)):
         (one_ms, first_end_ms), (other_ms, end_ms) = spans[at - 1 : at + 1]
-        if other_ms < first_end_ms:
+        room_ms = int(at in inhabited)
+        if other_ms < first_end_ms + room_ms:
             # Between where both were: each goes on with what the other had reached beyond that.
-            border_ms = max(other_ms, cuts[at - 1].end_ms)
-            spans[at - 1 : at + 1] = [(one_ms, border_ms), (border_ms, max(first_end_ms, end_ms))]
+            border_ms = max(other_ms - room_ms, cuts[at - 1].end_ms)
+            spans[at - 1 : at + 1] = [(one_ms, border_ms), (border_ms + room_ms, max(first_end_ms, end_ms))]
     return tuple(replace(cut, start_ms=a, end_ms=b) for cut, (a, b) in zip(cuts, spans, strict=True))
 
 
@@ -228,6 +243,12 @@ def _beside(word: Word, cuts: Sequence[Cut], after: int) -> Word:
         top_ms = cuts[after].start_ms
         start_ms, end_ms = max(0, min(start_ms, top_ms - 1)), min(end_ms, top_ms)
     return replace(word, start_ms=start_ms, end_ms=end_ms)
+
+
+def _under(word: Word, cut: Cut) -> Word:
+    """Return a word that the cut hides, within it."""
+    start_ms = min(max(word.start_ms, cut.start_ms), cut.end_ms - 1)
+    return replace(word, start_ms=start_ms, end_ms=max(start_ms, min(word.end_ms, cut.end_ms)))
 
 
 def _left(turn: Turn, cuts: Sequence[Cut]) -> tuple[Word, ...]:

@@ -13,9 +13,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from pipeline.durable import free_path, make_folder, rename_new, write_whole
 from pipeline.errors import TribuneError
 from pipeline.inbox import is_ignored
-from pipeline.journal import Stamp, free_path, make_folder, rename_new, write_whole
+from pipeline.journal import Stamp
 from pipeline.messages import message
 from pipeline.types import LANGUAGES, Language, Notice
 

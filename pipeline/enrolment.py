@@ -18,8 +18,8 @@ from math import sqrt
 from pathlib import Path
 from typing import Final, Literal
 
+from pipeline.durable import sync_folder, write_whole
 from pipeline.errors import RecordingRejected
-from pipeline.journal import sync_folder, write_whole
 from pipeline.naming import plain
 from pipeline.serial import from_json, to_json
 from pipeline.types import Bilingual, Diarization, Voiceprint

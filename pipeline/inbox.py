@@ -18,8 +18,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from pipeline.durable import make_folder, sync_handle
 from pipeline.errors import RecordingRejected, SetUpError
-from pipeline.journal import Changed, Stamp, make_folder, sync_handle
+from pipeline.journal import Changed, Stamp
 from pipeline.naming import printable
 from pipeline.sidecar import SIDECAR_EXTENSIONS
 from pipeline.sniff import HEAD_BYTES, sniff

@@ -21,6 +21,7 @@ from typing import Final
 
 from pipeline.artifacts import sha256_of
 from pipeline.details import Details, Tags, clean, session_for
+from pipeline.durable import free_path, write_changed
 from pipeline.errors import RecordingRejected, SidecarInvalid, TribuneError
 from pipeline.inbox import (
     REASON,
@@ -47,7 +48,6 @@ from pipeline.journal import (
     Withdrawn,
     commit,
     encode_name,
-    free_path,
     heal,
     journal,
     known_record,
@@ -57,7 +57,6 @@ from pipeline.journal import (
     read_record,
     read_records,
     session_folder,
-    write_changed,
     write_record,
 )
 from pipeline.locks import Held, exclusive

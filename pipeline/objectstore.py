@@ -27,9 +27,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO, Final, Self
 
+from pipeline.durable import write_whole
 from pipeline.errors import ProgramMissing, SetUpError, StoreError, StoreUnavailable, TribuneError
 from pipeline.guarded import guarded
-from pipeline.journal import write_whole
 from pipeline.messages import message
 from pipeline.ports import ObjectHeaders
 from pipeline.s3 import MIB, S3Options, open_store, prepare_bucket
@@ -75,7 +75,7 @@ class ObjectStoreOptions:
         memory_bytes: How much memory it should try to stay under.
         volume_mib: Size of the files that it keeps objects in.
         capacity_bytes: How much it may store; ``None`` for as much as the disk had free at the start.
-        ready_seconds: How long to wait until it takes objects.
+        ready_seconds: How long to wait until it takes objects, while it runs: a busy machine takes minutes.
         grace_seconds: How long it may take to stop by itself before it is killed.
     """
 
@@ -88,7 +88,7 @@ class ObjectStoreOptions:
     memory_bytes: int = 384 * MIB
     volume_mib: int = 128
     capacity_bytes: int | None = None
-    ready_seconds: float = 60.0
+    ready_seconds: float = 600.0
     grace_seconds: float = 2.0
 
     def __post_init__(self) -> None:

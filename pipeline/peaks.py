@@ -12,8 +12,8 @@ from typing import Final
 
 import numpy as np
 
+from pipeline.durable import write_whole
 from pipeline.errors import MediaError
-from pipeline.journal import write_whole
 
 PEAKS_PER_SECOND: Final = 50
 _AT_ONCE_S: Final = 60

@@ -297,7 +297,7 @@ def _diarize(
         return engines.diarize(sound.audio, session, known, progress)
     except (SetUpError, EngineError) as failure:
         _logger.warning("session %s: no speakers: %s", session.id, failure)
-        return without_speakers(failure)
+        return without_speakers()
 
 
 def _with_languages_heard(session: Session, recognition: Recognition) -> Session:

@@ -16,7 +16,7 @@ from statistics import median
 from typing import Final
 
 from pipeline.errors import RecognitionFailed
-from pipeline.ports import Aligner, Progress, Waveform, no_progress
+from pipeline.ports import SAMPLE_RATE, Aligner, Progress, Waveform, no_progress
 from pipeline.types import Span, Transcript, Turn, Word
 
 _logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ _HEARD_MS: Final = 30_000
 """As much as the engine takes at once."""
 
 _LONGEST_MS: Final = _HEARD_MS - 2 * _MARGIN_MS
-_SAMPLES_A_MS: Final = 16
+_SAMPLES_A_MS: Final = SAMPLE_RATE // 1000
 _ASTRAY_MS: Final = 400
 
 

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 from pipeline.cuts import Timeline, is_touched
+from pipeline.durable import make_folder, rename_new, sync_folder, write_whole
 from pipeline.errors import ReportInvalid, ReportMissing
-from pipeline.journal import make_folder, rename_new, sync_folder, write_whole
 from pipeline.matching import fold, match
 from pipeline.report_files import SentReport
 from pipeline.review import Desk

@@ -22,8 +22,9 @@ from typing import Final, TypeVar
 
 from pipeline.corrections import changes, revise
 from pipeline.cuts import Timeline
+from pipeline.durable import make_folder, rename_new, sync_folder, write_whole
 from pipeline.errors import CorrectionInvalid, RevisionConflict, RevisionDamaged, RevisionMissing
-from pipeline.journal import make_folder, rename_new, session_folder, sync_folder, write_whole
+from pipeline.journal import session_folder
 from pipeline.locks import exclusive
 from pipeline.naming import printable
 from pipeline.revisions import Approval, Correction, Draft, Entry, Origin, Proposal, Revision

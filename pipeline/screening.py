@@ -31,6 +31,9 @@ _FIGURE: Final = 6
 _SPELLED: Final = 3
 """Letters in the name of a letter, as abbreviations are spelled."""
 
+_LONGEST_PHRASE: Final = 8
+"""Words that come again and again together, where a text loops."""
+
 NO_TEXT_BELIEF: Final = -1.0
 """What having no words is worth, as a log-probability: the point where Whisper itself stops believing its words."""
 
@@ -127,12 +130,11 @@ def compression(words: Sequence[Word]) -> float:
     return len(raw) / len(zlib.compress(raw)) if raw else 1.0
 
 
-def longest_run(words: Sequence[Word], longest_phrase: int = 8) -> int:
-    """Return how often the most repeated phrase comes in a row, 0 for no words.
+def longest_run(words: Sequence[Word]) -> int:
+    """Return how often the most repeated phrase, of eight words at most, comes in a row; 0 for no words.
 
     Args:
         words: In order.
-        longest_phrase: Words a phrase may have.
 
     Example:
         >>> from pipeline.types import Word
@@ -142,7 +144,7 @@ def longest_run(words: Sequence[Word], longest_phrase: int = 8) -> int:
     """
     texts = [bare(word.text) for word in words]
     best = min(1, len(texts))
-    for size in range(1, min(longest_phrase, len(texts) // 2) + 1):
+    for size in range(1, min(_LONGEST_PHRASE, len(texts) // 2) + 1):
         same = 0
         for at in range(size, len(texts)):
             same = same + 1 if texts[at] == texts[at - size] else 0

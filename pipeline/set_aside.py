@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from pipeline.durable import fit_name
 from pipeline.errors import TribuneError
 from pipeline.inbox import REASON, IntakeOptions
 from pipeline.journal import (
@@ -27,7 +28,6 @@ from pipeline.journal import (
     Withdrawn,
     commit,
     encode_name,
-    fit_name,
     journal,
     known_record,
     now_ms,

@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 
 from pipeline.backchannels import answer_length
 from pipeline.enrolment import EnrolledVoice, recognise_voices
-from pipeline.errors import EngineError, OutOfMemory, TribuneError
+from pipeline.errors import EngineError, OutOfMemory
 from pipeline.introductions import with_proposals
 from pipeline.messages import message
 from pipeline.ports import Diarizer, Progress, Waveform, no_progress
@@ -106,20 +106,14 @@ def diarize(
         found = _diarize_somewhere(waveform, session.speaker_count, diarizer, progress)
     except EngineError as failure:
         _logger.warning("session %s: no speakers: %s", session.id, failure, exc_info=failure)
-        return without_speakers(failure)
+        return without_speakers()
     names = recognise_voices(found, known) if known else ()
     return replace(found, voices=(), names=names, notices=found.notices + _count_notices(found, session))
 
 
-def without_speakers(failure: TribuneError, language: Language = "en") -> Diarization:
-    """Return what goes on in place of a diarization that failed: nobody, and a notice that says so.
-
-    Args:
-        failure: Why; its message is quoted in the notice.
-        language: That of the quotation.
-    """
-    notice = Notice(code="speakers.failed", data=(("detail", failure.message(language)),))
-    return Diarization(spans=(), exclusive=(), notices=(notice,))
+def without_speakers() -> Diarization:
+    """Return what goes on in place of a diarization that failed: nobody, and a notice that says so."""
+    return Diarization(spans=(), exclusive=(), notices=(Notice(code="speakers.failed"),))
 
 
 def _diarize_somewhere(waveform: Waveform, count: SpeakerCount, diarizer: Diarizer, progress: Progress) -> Diarization:

@@ -21,7 +21,7 @@ from typing import Final, TypeVar
 import numpy as np
 
 from pipeline.errors import EngineError, OutOfMemory
-from pipeline.ports import Decoded, Progress, Recognizer, Waveform, no_progress
+from pipeline.ports import SAMPLE_RATE, Decoded, Progress, Recognizer, Waveform, no_progress
 from pipeline.screening import (
     Doubt,
     ScreeningRules,
@@ -42,11 +42,10 @@ _logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-SAMPLE_RATE: Final = 16_000
-"""Hz, of every waveform."""
-
 _FAIR_PART: Final = 0.05
 """Share of the words from which a session is in a language, too."""
+
+_QUIET_MS: Final = 100
 
 SHORTEST_WORD_MS: Final = 20
 """The aligner's own step: no word is shorter."""
@@ -216,15 +215,15 @@ def cut_long(waveform: Waveform, speech: Sequence[Span], longest_ms: int) -> tup
     return tuple(pieces)
 
 
-def quietest_ms(waveform: Waveform, span: Span, frame_ms: int = 100) -> int:
+def quietest_ms(waveform: Waveform, span: Span) -> int:
     """Return the middle of the quietest tenth of a second in a stretch."""
-    samples = frame_ms * SAMPLE_RATE // 1000
+    samples = _QUIET_MS * SAMPLE_RATE // 1000
     sound = waveform[span.start_ms * SAMPLE_RATE // 1000 : span.end_ms * SAMPLE_RATE // 1000]
     frames = len(sound) // samples
     if frames == 0:
         return span.middle_ms
     energy = np.square(sound[: frames * samples].reshape(frames, samples)).sum(axis=1)
-    return span.start_ms + int(np.argmin(energy)) * frame_ms + frame_ms // 2
+    return span.start_ms + int(np.argmin(energy)) * _QUIET_MS + _QUIET_MS // 2
 
 
 def choose_languages(

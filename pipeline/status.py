@@ -19,6 +19,7 @@ from typing import Final
 
 from jinja2 import Environment, StrictUndefined, Template
 
+from pipeline.durable import write_changed
 from pipeline.formatting import format_moment
 from pipeline.inbox import REJECTED, STATUS_PAGES, IntakeOptions
 from pipeline.intake import SweepResult
@@ -32,7 +33,6 @@ from pipeline.journal import (
     SessionRecord,
     Withdrawn,
     decode_name,
-    write_changed,
 )
 from pipeline.messages import catalogue, message
 from pipeline.naming import printable

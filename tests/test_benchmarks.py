@@ -12,7 +12,7 @@ import pytest
 
 from config.caption_rules import load_all
 from pipeline import speech
-from pipeline.ports import Decoded
+from pipeline.ports import SAMPLE_RATE, Decoded
 from pipeline.speech import SpeechOptions
 from pipeline.types import Diarization, Span, SpeakerSpan, Word
 from tests.benchmarks import (
@@ -34,7 +34,6 @@ from tests.benchmarks.bars import Bar, at_least, at_most
 from tests.benchmarks.bench import FAILED, Bench
 from tests.benchmarks.data import (
     NOBODY,
-    SAMPLE_RATE,
     KnownWord,
     SaidTurn,
     Sample,
@@ -151,7 +150,9 @@ def test_speech_without_text_is_not_counted_without_times() -> None:
     assert (tally.speech_ms, tally.lost_ms) == (0, 0)
 
 
-def test_a_quick_run_hears_few_recordings_and_the_beginning_of_a_session_with_its_references(tmp_path: Path) -> None:
+def test_a_quick_run_hears_few_recordings_and_the_beginning_of_a_session_with_its_references(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data, session = tmp_path / "data", quick.SESSION
     for name in (*quick.WHOLE, f"{session}.flac"):
         (data / name).parent.mkdir(parents=True, exist_ok=True)
@@ -165,13 +166,15 @@ def test_a_quick_run_hears_few_recordings_and_the_beginning_of_a_session_with_it
     rows = "".join(f"{name}\t{language}\n" for name, language in zip(names, languages, strict=True))
     (data / "INDEX.tsv").write_text(f"path\tlanguage\n{rows}")
     run = Bench(threads=1, quick=True, results=tmp_path / "results", data=data)
-    begun = f"{session}_beginning"
+    begun = f"{session}_first_54200_ms"
     groups = ["mfa_en", "picovoice", NOBODY, NOBODY, begun]
     assert [each.group for each in run.samples] == groups
     assert (run.samples[-1].text, len(run.samples[-1].turns)) == ("so far", 1)
     assert len(read_sound(run.samples[-1].path)) == round(quick.SESSION_S * SAMPLE_RATE)
     assert speakers.recordings(run) == ("ami/dev00", begun)
     assert [name for _, _, name in read_rttm(run.recordings / f"{begun}.rttm")] == ["A"]
+    monkeypatch.setattr(quick, "SESSION_S", 68)
+    assert (run.samples[-1].text, run.samples[-1].group) == ("so far and no further", f"{session}_first_68000_ms")
 
 
 def test_words_where_nobody_speaks_are_inventions() -> None:

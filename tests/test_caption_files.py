@@ -261,6 +261,9 @@ def test_what_is_not_utf8_is_read_as_latin_and_said_so() -> None:
     assert not opened(SUBRIP).notices
 
 
+DEEP = b"<div>" * 2000 + b"</div>" * 2000
+
+
 @pytest.mark.parametrize(
     ("content", "code"),
     [
@@ -272,7 +275,8 @@ def test_what_is_not_utf8_is_read_as_latin_and_said_so() -> None:
         (b"WEBVTT\n\n00:00:71.000 --> 00:00:72.000\nx", "captions.unreadable"),
         (b"WEBVTT\n\n00:00:03.000 --> 00:00:02.000\nx", "captions.backwards"),
         (b"1\n00:00:03,000 --> 00:00:02,000\nx", "captions.backwards"),
-        (b'<tt xmlns="http://www.w3.org/ns/ttml"><body><p>', "captions.unreadable"),
+        (b'<tt xmlns="http://www.w3.org/ns/ttml"><body><p>', "captions.unreadable_at"),
+        (b'<tt xmlns="http://www.w3.org/ns/ttml"><body>%b</body></tt>' % DEEP, "captions.malformed"),
         (b'<tt xmlns="http://www.w3.org/ns/ttml"><body><p begin="1s">x</p></body></tt>', "captions.unreadable"),
         (b'<tt xmlns="http://www.w3.org/ns/ttml"><body><p begin="soon" end="2s"/></body></tt>', "captions.unreadable"),
         (b'<tt xmlns="http://www.w3.org/ns/ttml"><body timeContainer="seq"/></tt>', "captions.unreadable"),
@@ -286,6 +290,31 @@ def test_what_cannot_be_read_is_refused_with_a_reason(content: bytes, code: str)
     assert refused.value.code == code
     assert refused.value.message("en") != refused.value.message("fr")
     assert exit_status(refused.value) == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "column"),
+    [
+        ('<tt xmlns="http://www.w3.org/ns/ttml">\n<body>é &eacute;</body></tt>', 2, 9),
+        ('\n\n <tt xmlns="http://www.w3.org/ns/ttml">\n<body>é &eacute;</body></tt>', 4, 9),
+        ("\r\n  <?xml version='1.0'?><tt & />", 2, 28),
+    ],
+)
+def test_where_xml_ends_to_be_xml_is_said_in_the_language_of_whoever_reads(
+    content: str, line: int, column: int
+) -> None:
+    with pytest.raises(CaptionsInvalid) as refused:
+        open_captions(content.encode(), "x.ttml")
+    assert f"line {line}, column {column}." in refused.value.message("en")
+    assert f"à partir de la ligne {line}, colonne {column}." in refused.value.message("fr")
+
+
+@pytest.mark.parametrize("given", ['ttp:frameRateMultiplier="1 0"', 'ttp:frameRate="0"'])
+def test_a_rate_that_cannot_be_is_no_english_to_french_readers(given: str) -> None:
+    root = f'<tt xmlns="http://www.w3.org/ns/ttml" xmlns:ttp="http://www.w3.org/ns/ttml#parameter" {given}>'
+    with pytest.raises(CaptionsInvalid) as refused:
+        open_captions(f'{root}<body><p begin="3f" end="4f">x</p></body></tt>'.encode(), "x.ttml")
+    assert "Fraction" not in refused.value.message("fr")
 
 
 @pytest.mark.parametrize(

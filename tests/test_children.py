@@ -8,13 +8,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from flows.children import kept_running
+import pytest
+
+from flows.children import kept_running, wait_until
 
 SLEEP = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(120)"]
 PARENT = """
 import sys, time
 from pathlib import Path
-from flows.children import kept_running
+import pytest
+
+from flows.children import kept_running, wait_until
 with kept_running("sleep", sys.argv[2:], log=Path(sys.argv[1])) as kept:
     print(kept.pid, flush=True)
     time.sleep(120)
@@ -85,3 +89,25 @@ def test_what_prefect_starts_ends_with_whoever_started_it(tmp_path: Path) -> Non
         assert parent.stdout.readline() == "up\n"
         parent.kill()
     wait(lambda: not lives(pid))
+
+
+def test_what_is_slow_to_start_is_waited_for_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flows.children._TOLD_EVERY_S", 0.2)
+    log = tmp_path / "log"
+    told: list[tuple[Path, int]] = []
+    with kept_running("sleep", SLEEP, log=log) as kept:
+        assert wait_until(lambda: len(told) >= 2 and bool(log.read_text()), kept, lambda *now: told.append(now))
+    assert {path for path, _ in told} == {log}
+
+
+def test_what_never_serves_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flows.children._STARTS_WITHIN_S", 0.5)
+    with kept_running("sleep", SLEEP, log=tmp_path / "log") as kept:
+        assert not wait_until(lambda: False, kept, lambda *_: None)
+
+
+def test_what_ends_by_itself_again_and_again_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flows.children._SHORTEST_PAUSE_S", 0.01)
+    with kept_running("ends", [sys.executable, "-c", ""], log=tmp_path / "log") as kept:
+        assert not wait_until(lambda: False, kept, lambda *_: None)
+        assert kept.starts > 1

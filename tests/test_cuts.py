@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -112,7 +113,7 @@ def test_words_that_a_cut_hides_are_hidden_where_they_are_heard(
     before, heard = words
     after, grown = follow_words(before, heard, cuts)
     left = {word.text for word in apply_cuts(before, cuts).words}
-    assert {word.text for word in apply_cuts(after, grown).words} <= left
+    assert {word.text for word in apply_cuts(after, grown).words} == left
     starts = [word.start_ms for word in after.words]
     assert starts == sorted(starts)
     assert all(one.end_ms <= other.start_ms for one, other in pairwise(grown))
@@ -134,6 +135,43 @@ def test_words_that_cuts_leave_stay_wherever_they_are_heard(
     assert left[0] == left[1]
     assert grown[0].start_ms <= cuts[0].start_ms
     assert grown[-1].end_ms >= cuts[-1].end_ms
+
+
+@pytest.mark.parametrize(
+    ("first", "between", "last"),
+    [
+        ((500, 1_000), (1_000, 1_000), (1_000, 1_500)),
+        ((500, 1_300), (1_300, 1_400), (700, 1_500)),
+        ((1_300, 1_300), (1_300, 1_300), (1_300, 1_300)),
+        ((500, 600), (700, 900), (1_000, 1_500)),
+    ],
+)
+def test_a_word_that_was_typed_between_two_cuts_stays_where_they_grow_together(
+    first: tuple[int, int], between: tuple[int, int], last: tuple[int, int]
+) -> None:
+    typed = {(400, 800): "Tremblay", (800, 1_200): "et", (1_200, 1_600): "Gagnon"}
+    said = [
+        Word(start_ms=start_ms, end_ms=end_ms, text=text, probability=1.0, language="fr", timed="interpolated")
+        for (start_ms, end_ms), text in typed.items()
+    ]
+    heard = [
+        replace(word, start_ms=start_ms, end_ms=end_ms, timed="aligned")
+        for word, (start_ms, end_ms) in zip(said, (first, between, last), strict=True)
+    ]
+    before, found = (
+        Transcript(
+            session_id="a" * 16, language="fr", duration_ms=2_000, turns=(Turn(speaker=None, words=tuple(words)),)
+        )
+        for words in (said, heard)
+    )
+    cuts = (Cut(start_ms=400, end_ms=800, kind="mask"), Cut(start_ms=1_200, end_ms=1_600, kind="remove"))
+    after, grown = follow_words(before, found, cuts)
+    assert [word.text for word in apply_cuts(after, grown).words] == [HIDDEN, "et"]
+    uncovered_ms = [
+        word.duration_ms - sum(cut.overlap_ms(word) for cut in grown) for word in found.words if word.text != "et"
+    ]
+    assert max(uncovered_ms) <= 1
+    assert grown[0].end_ms < grown[1].start_ms
 
 
 def test_a_masked_passage_reads_as_one_mark_and_keeps_its_time() -> None:

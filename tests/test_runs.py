@@ -46,7 +46,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectAddress]
         patch.setenv("TRIBUNE_ROOT", str(root))
         patch.setenv("TRIBUNE_ENV", "test")
         settings = load_settings()
-    with prefect_server(settings) as address:
+    with prefect_server(settings, lambda *_: None) as address:
         apply_deployments(address, root / "deploy.log")
         with temporary_settings({PREFECT_API_URL: address.api}):
             yield address

@@ -416,11 +416,11 @@ def test_what_was_lowered_or_doubted_is_said_even_by_an_unknown_code(interface: 
 
 
 def test_a_learner_is_not_told_what_an_operator_should_do() -> None:
-    failed = Notice(code="speakers.failed", data=(("detail", "Run “tribune models fetch”."),))
+    failed = Notice(code="speakers.failed")
     moved = Notice(code="speech.moved_to_cpu")
     page = open_page(interface="fr", notices=(failed, moved))
     assert "la transcription n’indique donc pas qui parle" in page.text
-    assert "tribune models" not in page.text
+    assert "responsable de Tribune" not in page.text
     assert page.text.index("Mode de production") < page.text.index("processeur")
 
 

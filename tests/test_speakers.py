@@ -206,7 +206,7 @@ def test_three_voices_at_once_are_one_overlap() -> None:
 
 def test_without_voices_turns_have_no_speaker_and_end_at_long_pauses() -> None:
     words = (*talk("first part"), *talk("second part", start_ms=5000))
-    found = attribute(heard(*words), without_speakers(BROKEN), session())
+    found = attribute(heard(*words), without_speakers(), session())
     assert lines(found) == [(None, "first part"), (None, "second part")]
     assert found.speakers == ()
     assert [notice.code for notice in found.notices] == ["speakers.failed"]
@@ -229,7 +229,7 @@ def test_the_transcript_is_as_long_as_what_is_heard_in_it() -> None:
 
 def test_notices_of_both_stages_are_kept() -> None:
     recognition = Recognition(words=(), speech=(), notices=(Notice(code="speech.none"),))
-    found = attribute(recognition, without_speakers(BROKEN), session())
+    found = attribute(recognition, without_speakers(), session())
     assert [notice.code for notice in found.notices] == ["speech.none", "speakers.failed"]
 
 
@@ -313,7 +313,7 @@ def test_the_sessions_number_of_voices_reaches_the_engine() -> None:
 def test_a_failing_engine_gives_no_speakers_and_says_so() -> None:
     found = diarize(SILENCE, session(), Voices(BROKEN))
     assert (found.spans, found.exclusive, found.models) == ((), (), ())
-    assert found.notices == (Notice(code="speakers.failed", data=(("detail", str(BROKEN)),)),)
+    assert found.notices == (Notice(code="speakers.failed"),)
 
 
 def test_a_full_gpu_is_answered_by_the_cpu() -> None:

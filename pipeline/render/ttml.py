@@ -115,12 +115,29 @@ def read(text: str) -> ReadFile:
     """
     if _DOCTYPE.search(text):
         # No profile of the format has one, and what it can declare is not harmless.
-        raise CaptionsInvalid("captions.unreadable", {"detail": "<!DOCTYPE>"})
+        raise _unreadable("<!DOCTYPE>")
+    # A declaration has to stand at the very beginning.
+    bare = text.lstrip()
     try:
-        root = ET.fromstring(text.strip())  # noqa: S314 - without a document type there is nothing to expand
+        root = ET.fromstring(bare)  # noqa: S314 - without a document type there is nothing to expand
         return _Reader(root).file()
-    except (ET.ParseError, ValueError, ZeroDivisionError, RecursionError) as invalid:
-        raise CaptionsInvalid("captions.unreadable", {"detail": visible(str(invalid))}) from invalid
+    except ET.ParseError as invalid:
+        line, column = _place(invalid.position, text.removesuffix(bare))
+        raise CaptionsInvalid("captions.unreadable_at", {"line": str(line), "column": str(column)}) from invalid
+    except (ValueError, ZeroDivisionError, RecursionError) as invalid:
+        raise CaptionsInvalid("captions.malformed") from invalid
+
+
+def _place(position: tuple[int, int], blank: str) -> tuple[int, int]:
+    """Return line and column, from 1, of what the parser met behind so much white space, which it was not given."""
+    line, column = position
+    beside = len(blank.rpartition("\n")[2]) if line == 1 else 0
+    return line + blank.count("\n"), column + beside + 1
+
+
+def _unreadable(written: str) -> CaptionsInvalid:
+    """Return the failure that shows what cannot be read as it is written in the file."""
+    return CaptionsInvalid("captions.unreadable", {"detail": visible(written)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +163,7 @@ class _Reader:
 
     def file(self) -> ReadFile:
         if self._root.tag != f"{_TT}tt":
-            raise ValueError(self._root.tag)
+            raise _unreadable(f"<{self._root.tag}>")
         language = self._root.get(_LANG) or None
         context = _Context(begin=Fraction(0), end=None, piece=Piece(text="", language=None))
         body = self._root.find(f"{_TT}body")
@@ -179,7 +196,7 @@ class _Reader:
             return
         ends = [end for _, end in times if end is not None]
         if len(ends) < len(times):
-            raise ValueError(f"<p> {visible(''.join(paragraph.itertext()))[:40]}: end?")
+            raise _unreadable(f"<p> {''.join(paragraph.itertext())[:40]}: end?")
         yield ReadCue(
             start_ms=round(min(begin for begin, _ in times) * 1000),
             end_ms=round(max(ends) * 1000),
@@ -198,7 +215,7 @@ class _Reader:
 
     def _inside(self, element: ET.Element, around: _Context) -> _Context:
         if element.get("timeContainer") == "seq":
-            raise ValueError('timeContainer="seq"')
+            raise _unreadable('timeContainer="seq"')
         begin = around.begin + self._time(element, "begin")
         ends = [around.end] if around.end is not None else []
         if element.get("end") is not None:
@@ -222,8 +239,8 @@ class _Reader:
         written = element.get(name, "0s")
         try:
             return Fraction(parse_time_expression(self._clock, written))
-        except ValueError:
-            raise ValueError(f'{name}="{written}"') from None
+        except (ValueError, ZeroDivisionError):
+            raise _unreadable(f'{name}="{written}"') from None
 
 
 def _flat(text: str | None) -> str:

@@ -99,7 +99,7 @@ def read(text: str) -> ReadFile:
         found = WebVTT.from_string(text)
         cues = tuple(_read_cue(caption) for caption in found.captions)
     except (MalformedCaptionError, MalformedFileError) as invalid:
-        raise CaptionsInvalid("captions.unreadable", {"detail": visible(str(invalid))}) from invalid
+        raise CaptionsInvalid("captions.malformed") from invalid
     arrows = [line for line in text.split("\n") if "-->" in line]
     if len(arrows) > len(cues):
         # What the library cannot read it passes over.

@@ -20,12 +20,12 @@ from typing import Any, Final, TypeVar
 
 from models.whisper import WhisperOptions
 from pipeline import speech
-from pipeline.ports import Clip, Decoded, Recognizer, Waveform
+from pipeline.ports import SAMPLE_RATE, Clip, Decoded, Recognizer, Waveform
 from pipeline.screening import ScreeningRules
 from pipeline.speech import SpeechOptions
 from pipeline.types import ModelUse, Span
 from tests.benchmarks.bench import Bench, say, table
-from tests.benchmarks.data import NOBODY, SAMPLE_RATE, Sample, read_sound
+from tests.benchmarks.data import NOBODY, Sample, read_sound
 from tests.benchmarks.systems import hear_with, open_whisper
 from tests.benchmarks.words import JUDGE, Scores, Tally, row_of, score, together
 from tests.benchmarks.words import MEASURE as WORDS

@@ -24,14 +24,14 @@ from flows.engines import MachineEngines, process_options, store_options
 from pipeline.checkpoints import Finished, Turn
 from pipeline.details import Details, session_for
 from pipeline.objectstore import ObjectStore, start_object_store
-from pipeline.ports import Progress, Store, no_progress
+from pipeline.ports import SAMPLE_RATE, Progress, Store, no_progress
 from pipeline.process import process
 from pipeline.s3 import open_store
 from pipeline.stages import HearingStage, Stage, Work
 from pipeline.types import Recording, Timing
 from tests.benchmarks.bars import Bar, at_most
 from tests.benchmarks.bench import Bench, Row, run_alone, table
-from tests.benchmarks.data import MODELS, SAMPLE_RATE, Sample, long_recording, read_sound
+from tests.benchmarks.data import MODELS, Sample, long_recording, read_sound
 from tests.benchmarks.memory import MemoryWatch
 from tests.benchmarks.systems import TELLING, TITLES, open_hearing, open_telling
 

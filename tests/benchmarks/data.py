@@ -18,13 +18,12 @@ from typing import Final
 
 import numpy as np
 
-from pipeline.ports import Clip
+from pipeline.ports import SAMPLE_RATE, Clip
 from pipeline.types import LANGUAGES, Language, Span
 
 ROOT: Final = Path(__file__).parents[2]
 DATA: Final = ROOT.parent / "shared" / "data"
 MODELS: Final = ROOT / "var" / "models"
-SAMPLE_RATE: Final = 16_000
 
 NOBODY: Final = "nobody speaks"
 """The set of recordings in which there is no speech."""

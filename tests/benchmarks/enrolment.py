@@ -22,7 +22,7 @@ from faster_whisper.audio import decode_audio
 
 from models.diarization import DiarizerOptions, PyannoteDiarizer, open_diarizer
 from pipeline.enrolment import ALIKE
-from pipeline.ports import no_progress
+from pipeline.ports import SAMPLE_RATE, no_progress
 from pipeline.types import ModelUse, SpeakerCount
 
 ROOT: Final = Path(__file__).parents[2]
@@ -86,7 +86,7 @@ def _hear(diarizer: PyannoteDiarizer, data: Path, files: str, person: str | None
     """Yield the one voice of each recording of a person, every voice of each recording of nobody known."""
     for path in sorted(data.glob(files)):
         waveform = decode_audio(str(path))
-        if len(waveform) < LEAST_S * 16_000:
+        if len(waveform) < LEAST_S * SAMPLE_RATE:
             continue
         count = SpeakerCount(exact=1) if person else SpeakerCount()
         for voice in diarizer.diarize(waveform, count=count, progress=no_progress).voices:

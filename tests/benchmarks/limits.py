@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, Final
 
+from pipeline.ports import SAMPLE_RATE
 from tests.benchmarks.bench import Bench, Row, run_alone, table
 from tests.benchmarks.data import Sample, long_recording, read_sound
 from tests.benchmarks.systems import open_hearing, open_telling
@@ -115,7 +116,7 @@ def profile(bench: Bench, system: str) -> None:
         spent[stage] = time.perf_counter() - started
     row = {
         "recording": sound.name,
-        "sound_s": len(waveform) / 16_000,
+        "sound_s": len(waveform) / SAMPLE_RATE,
         "rate": rate,
         "spent": spent,
         "parts": dict(clock.spent),

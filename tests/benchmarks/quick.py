@@ -7,6 +7,7 @@ that there is less to hear. It stands alone because only here is anything chosen
 from __future__ import annotations
 
 import csv
+import hashlib
 from pathlib import Path
 from typing import Final
 
@@ -26,12 +27,13 @@ def quick_folder(data: Path, folder: Path) -> Path:
 
     Args:
         data: The shared recordings.
-        folder: Where they are kept.
+        folder: Where such folders are kept, one for each choice of recordings.
     """
+    listed = (data / "INDEX.tsv").read_text(encoding="utf-8")
+    folder /= hashlib.sha256(repr((data, listed, WHOLE, SESSION, SESSION_S)).encode()).hexdigest()[:12]
     index = folder / "INDEX.tsv"
     if not index.exists():
-        with (data / "INDEX.tsv").open(encoding="utf-8", newline="") as file:
-            language = {row["path"]: row["language"] for row in csv.DictReader(file, delimiter="\t")}
+        language = {row["path"]: row["language"] for row in csv.DictReader(listed.splitlines(), delimiter="\t")}
         for name in WHOLE:
             for path in (data / name).parent.glob(f"{Path(name).stem}.*"):
                 link = folder / path.relative_to(data)
@@ -46,8 +48,11 @@ def quick_folder(data: Path, folder: Path) -> Path:
 
 
 def _beginning(session: Path, target: Path) -> Path:
-    """Cut the beginning of a session with its references, under a name of its own: its rows are not the session's."""
-    sound = target.with_name(f"{target.name}_beginning.flac")
+    """Cut the beginning of a session with its references, under a name of its own.
+
+    Rows are known by that name: they are neither the session's nor those of a longer or shorter beginning.
+    """
+    sound = target.with_name(f"{target.name}_first_{round(SESSION_S * 1000)}_ms.flac")
     cut(session.with_suffix(".flac"), sound, start_s=0, length_s=SESSION_S)
     for ending in (".stm", ".rttm"):
         lines = session.with_suffix(ending).read_text(encoding="utf-8").splitlines(keepends=True)

@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from pipeline.ports import SAMPLE_RATE
 from pipeline.types import Diarization, SpeakerSpan
 from tests.benchmarks.bars import Bar, at_least, at_most
 from tests.benchmarks.bench import Bench, Row, say, table
-from tests.benchmarks.data import SAMPLE_RATE, WARM_UP, read_rttm, read_sound
+from tests.benchmarks.data import WARM_UP, read_rttm, read_sound
 from tests.benchmarks.systems import TITLES, Told, open_telling
 
 MEASURE: Final = "tell"

@@ -16,12 +16,12 @@ from typing import Any, Final
 from models.diarization import DiarizerOptions, open_diarizer
 from models.torchaudio_loader import load_torchaudio
 from models.whisper import WhisperOptions, join_pieces, open_recognizer
-from pipeline.ports import Recognizer, Waveform, no_progress
+from pipeline.ports import SAMPLE_RATE, Recognizer, Waveform, no_progress
 from pipeline.render.clock import timestamp
 from pipeline.sentences import ends_sentence
 from pipeline.speech import SpeechOptions, recognize
 from pipeline.types import Bilingual, ModelUse, Session, Span, SpeakerCount, SpeakerSpan, Transcript, Word
-from tests.benchmarks.data import MODELS, SAMPLE_RATE, Sample
+from tests.benchmarks.data import MODELS, Sample
 
 WEIGHTS: Final = MODELS / "whisper-base"
 SEGMENTATION: Final = MODELS / "segmentation-3.0" / "pytorch_model.bin"

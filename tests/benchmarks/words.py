@@ -20,11 +20,12 @@ import jiwer
 from whisper_normalizer.basic import BasicTextNormalizer
 from whisper_normalizer.english import EnglishTextNormalizer
 
+from pipeline.ports import SAMPLE_RATE
 from pipeline.screening import ScreeningRules, find_holes
 from pipeline.types import Span, Word
 from tests.benchmarks.bars import Bar, at_least, at_most
 from tests.benchmarks.bench import Bench, Row, say, table
-from tests.benchmarks.data import KNOWN_TIMES, NOBODY, SAMPLE_RATE, WARM_UP, Sample, read_sound
+from tests.benchmarks.data import KNOWN_TIMES, NOBODY, WARM_UP, Sample, read_sound
 from tests.benchmarks.systems import TITLES, Heard, open_hearing
 
 MEASURE: Final = "hear"
