@@ -16,9 +16,9 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, e
 from pipeline.ffmpeg import find_programs
 from pipeline.messages import catalogue
 from pipeline.site.player_texts import player_script
-from pipeline.types import LANGUAGES, Language
+from pipeline.types import LANGUAGES, Language, Turn
 from tests.browser import FLAGS, WCAG, axe_faults, bring_player, find_or_install_browser, hold_back, serve, until
-from tests.pages import PASSAGES, SESSION, make_media, make_published, start_of, write_site
+from tests.pages import PASSAGES, SESSION, make_media, make_published, make_words, start_of, write_site
 
 pytestmark = pytest.mark.browser
 
@@ -26,6 +26,8 @@ ENGLISH: Final = SESSION["en"].id
 FRENCH: Final = SESSION["fr"].id
 BARE: Final = "4" * 16
 """Of a session with nothing but its video."""
+PROMPT: Final = "5" * 16
+"""Of a session in which somebody speaks from its first millisecond on."""
 MENUS: Final = (".vjs-playback-rate", ".vjs-chapters-button", ".vjs-captions-button")
 
 
@@ -36,7 +38,10 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     make_media(video, poster)
     bare = make_published(session=dataclasses.replace(SESSION["en"], id=BARE))
     bare = dataclasses.replace(bare, files=tuple(file for file in bare.files if file.role in {"video", "poster"}))
-    sessions = [*(make_published(language) for language in LANGUAGES), bare]
+    prompt = make_published(session=dataclasses.replace(SESSION["en"], id=PROMPT))
+    turns = (Turn(speaker="S1", words=make_words("Good morning.", "en", 0)), *prompt.transcript.turns[1:])
+    prompt = dataclasses.replace(prompt, transcript=dataclasses.replace(prompt.transcript, turns=turns))
+    sessions = [*(make_published(language) for language in LANGUAGES), bare, prompt]
     write_site(folder / "root", sessions, video, poster)
     for published in sessions[:2]:
         made = folder / "root" / published.folder / published.revision
@@ -389,6 +394,20 @@ def test_a_moment_in_the_address_goes_before_the_place_where_one_left(page: Page
     page.goto(f"sessions/{ENGLISH}/en.html#t=18.02")
     until(page, "document.getElementById('video').readyState >= 1 && document.getElementById('player')")
     assert state(page, "currentTime") == pytest.approx(18.02, abs=0.05)
+    expect(page.locator(".resumed")).to_have_count(0)
+
+
+def test_the_first_passage_that_is_chosen_early_goes_before_the_place_where_one_left(
+    page: Page, held: list[Route]
+) -> None:
+    """At 0 it looks as if nobody had gone anywhere."""
+    page.goto("index.html")
+    page.evaluate(f"localStorage.setItem('tribune.position.{PROMPT}', '30')")
+    page.goto(f"sessions/{PROMPT}/en.html")
+    page.locator(PASSAGES, has_text="Good morning.").click()
+    let_come(page, held)
+    until(page, "document.getElementById('video').currentTime > 0.2")
+    assert state(page, "currentTime") < 10
     expect(page.locator(".resumed")).to_have_count(0)
 
 

@@ -33,6 +33,18 @@ export const kept = {
 
 let asked = null;
 let here = false;
+let chosen = false;
+
+/** Go to a moment in ms that the reader chose; from then on nothing else brings them elsewhere. */
+export function goTo(ms) {
+  chosen = true;
+  video.currentTime = ms / 1000;
+}
+
+/** Say whether the reader has chosen a moment; its time does not, as the first moment of a recording is 0. */
+export function hasChosen() {
+  return chosen;
+}
 
 /** Ask for the player, the first time that somebody wants it; wait until it is there, or is known not to come. */
 export function wantPlayer() {

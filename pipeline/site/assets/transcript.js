@@ -7,7 +7,7 @@
  * with the transcript (find.js, speakers.js, moments.js) goes by what this offers.
  */
 
-import { play, video, wantPlayer } from "./play.js";
+import { goTo, play, video, wantPlayer } from "./play.js";
 
 export const pane = document.getElementById("pane");
 const follow = document.getElementById("follow");
@@ -95,7 +95,7 @@ export function bringIntoSight(target, wanted) {
 
 /** Go to a moment in ms; `playing` where the reader asked for it by a click or a key. */
 export function seek(ms, playing) {
-  video.currentTime = ms / 1000;
+  goTo(ms);
   if (letGoByHand) setFollowing(true);
   mark();
   if (playing) play();
