@@ -493,6 +493,45 @@ def test_every_menu_can_be_seen_whole(page: Page, width: int) -> None:
     assert last["y"] + last["height"] <= bar["y"] + bar["height"]
 
 
+def test_where_a_person_has_few_colours_how_far_it_is_what_is_on_and_captions_are_seen(page: Page) -> None:
+    page.emulate_media(forced_colors="active")
+    open_session(page)
+    play(page)
+    pause_at(page, 2)
+    page.locator(".vjs-captions-button button").click()
+    item(page, "Yellow on black").click()
+    page.locator(".vjs-sound-only").click()
+
+    def style(selector: str, name: str) -> str:
+        told = "([selector, name]) => getComputedStyle(document.querySelector(selector)).getPropertyValue(name)"
+        return str(page.evaluate(told, [selector, name]))
+
+    ground = style(".vjs-control-bar", "background-color")
+    for filled in (".vjs-play-progress", ".vjs-volume-level", ".vjs-sound-only"):
+        assert contrast(style(filled, "background-color"), ground) >= 3
+    for track in (".vjs-progress-holder", ".vjs-volume-bar"):
+        assert style(track, "border-top-style") == "solid"
+        assert contrast(style(track, "border-top-color"), ground) >= 3
+    assert style(".vjs-text-track-cue > div", "color") == "rgb(255, 233, 77)"
+    assert style(".vjs-text-track-cue > div", "background-color") == "rgb(0, 0, 0)"
+
+
+@pytest.mark.parametrize("name", ["", "embed."])
+def test_every_menu_stays_in_a_window_that_is_zoomed_to_400_percent(page: Page, name: str) -> None:
+    page.set_viewport_size({"width": 320, "height": 256})
+    open_session(page, name=name)
+    play(page)
+    for menu in MENUS:
+        page.locator(f"{menu} button").click()
+        box = page.locator(f"{menu} .vjs-menu-content").bounding_box()
+        assert box is not None
+        assert 0 <= box["x"] <= box["x"] + box["width"] <= 320
+        frame = page.locator(".player-frame").bounding_box()
+        assert frame is not None
+        assert box["y"] >= max(frame["y"], 0)
+        page.keyboard.press("Escape")
+
+
 def test_nothing_moves_when_the_player_comes(page: Page) -> None:
     open_session(page)
     page.wait_for_timeout(300)

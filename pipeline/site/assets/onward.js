@@ -18,17 +18,22 @@ function neighbours(sessions, page) {
   return [sessions.slice(0, here).findLast(shared), sessions.slice(here + 1).find(shared)];
 }
 
+function make(tag, ...content) {
+  const made = document.createElement(tag);
+  made.append(...content);
+  return made;
+}
+
 function makeStep({ page, title, lang, week }, rel) {
-  const step = document.getElementById("step").content.firstElementChild.cloneNode(true);
-  const link = step.querySelector("a");
+  const said = place.dataset[rel];
+  const label = make("span", week ? `${said} · ${place.dataset.week.replace("{week}", week)}` : said);
+  label.className = "small";
+  const name = make("bdi", title);
+  if (lang) name.lang = lang;
+  const link = make("a", label, " ", name);
   link.rel = rel;
   link.href = `../../${page}`;
-  const said = place.dataset[rel];
-  step.querySelector(".small").textContent = week ? `${said} · ${place.dataset.week.replace("{week}", week)}` : said;
-  const name = step.querySelector("bdi");
-  name.textContent = title;
-  if (lang) name.lang = lang;
-  return step;
+  return make("li", link);
 }
 
 async function lead() {
