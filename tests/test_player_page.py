@@ -387,11 +387,11 @@ def test_a_session_opens_where_it_was_left_and_says_so(page: Page) -> None:
     assert state(page, "currentTime") == 0
 
 
-def test_a_moment_in_the_address_goes_before_the_place_where_one_left(page: Page) -> None:
-    open_session(page)
-    page.evaluate(f"localStorage.setItem('tribune.position.{ENGLISH}', '30')")
+@pytest.mark.parametrize(("session", "name"), [(ENGLISH, ""), (ENGLISH, "embed."), (BARE, "embed.")])
+def test_a_moment_in_the_address_goes_before_the_place_where_one_left(page: Page, session: str, name: str) -> None:
     page.goto("index.html")
-    page.goto(f"sessions/{ENGLISH}/en.html#t=18.02")
+    page.evaluate(f"localStorage.setItem('tribune.position.{session}', '30')")
+    page.goto(f"sessions/{session}/{name}en.html#t=18.02")
     until(page, "document.getElementById('video').readyState >= 1 && document.getElementById('player')")
     assert state(page, "currentTime") == pytest.approx(18.02, abs=0.05)
     expect(page.locator(".resumed")).to_have_count(0)

@@ -328,8 +328,7 @@ function rememberPosition(player) {
   }
 
   function resume() {
-    const elsewhere = location.hash.startsWith("#t=") || hasChosen() || video.currentTime;
-    if (elsewhere || !(left > MARGIN && left < video.duration)) return;
+    if (hasChosen() || video.currentTime || !(left > MARGIN && left < video.duration)) return;
     video.currentTime = left;
     tellResumed(player, left, () => {
       kept.write(name, null);
