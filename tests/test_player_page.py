@@ -16,9 +16,9 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, e
 from pipeline.ffmpeg import find_programs
 from pipeline.messages import catalogue
 from pipeline.site.player_texts import player_script
-from pipeline.types import LANGUAGES, Language
+from pipeline.types import LANGUAGES, Language, Turn
 from tests.browser import FLAGS, WCAG, axe_faults, bring_player, find_or_install_browser, hold_back, serve, until
-from tests.pages import PASSAGES, SESSION, make_media, make_published, start_of, write_site
+from tests.pages import PASSAGES, SESSION, make_media, make_published, make_words, start_of, write_site
 
 pytestmark = pytest.mark.browser
 
@@ -26,6 +26,8 @@ ENGLISH: Final = SESSION["en"].id
 FRENCH: Final = SESSION["fr"].id
 BARE: Final = "4" * 16
 """Of a session with nothing but its video."""
+PROMPT: Final = "5" * 16
+"""Of a session in which somebody speaks from its first millisecond on."""
 MENUS: Final = (".vjs-playback-rate", ".vjs-chapters-button", ".vjs-captions-button")
 
 
@@ -36,7 +38,10 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     make_media(video, poster)
     bare = make_published(session=dataclasses.replace(SESSION["en"], id=BARE))
     bare = dataclasses.replace(bare, files=tuple(file for file in bare.files if file.role in {"video", "poster"}))
-    sessions = [*(make_published(language) for language in LANGUAGES), bare]
+    prompt = make_published(session=dataclasses.replace(SESSION["en"], id=PROMPT))
+    turns = (Turn(speaker="S1", words=make_words("Good morning.", "en", 0)), *prompt.transcript.turns[1:])
+    prompt = dataclasses.replace(prompt, transcript=dataclasses.replace(prompt.transcript, turns=turns))
+    sessions = [*(make_published(language) for language in LANGUAGES), bare, prompt]
     write_site(folder / "root", sessions, video, poster)
     for published in sessions[:2]:
         made = folder / "root" / published.folder / published.revision
@@ -382,13 +387,27 @@ def test_a_session_opens_where_it_was_left_and_says_so(page: Page) -> None:
     assert state(page, "currentTime") == 0
 
 
-def test_a_moment_in_the_address_goes_before_the_place_where_one_left(page: Page) -> None:
-    open_session(page)
-    page.evaluate(f"localStorage.setItem('tribune.position.{ENGLISH}', '30')")
+@pytest.mark.parametrize(("session", "name"), [(ENGLISH, ""), (ENGLISH, "embed."), (BARE, "embed.")])
+def test_a_moment_in_the_address_goes_before_the_place_where_one_left(page: Page, session: str, name: str) -> None:
     page.goto("index.html")
-    page.goto(f"sessions/{ENGLISH}/en.html#t=18.02")
+    page.evaluate(f"localStorage.setItem('tribune.position.{session}', '30')")
+    page.goto(f"sessions/{session}/{name}en.html#t=18.02")
     until(page, "document.getElementById('video').readyState >= 1 && document.getElementById('player')")
     assert state(page, "currentTime") == pytest.approx(18.02, abs=0.05)
+    expect(page.locator(".resumed")).to_have_count(0)
+
+
+def test_the_first_passage_that_is_chosen_early_goes_before_the_place_where_one_left(
+    page: Page, held: list[Route]
+) -> None:
+    """At 0 it looks as if nobody had gone anywhere."""
+    page.goto("index.html")
+    page.evaluate(f"localStorage.setItem('tribune.position.{PROMPT}', '30')")
+    page.goto(f"sessions/{PROMPT}/en.html")
+    page.locator(PASSAGES, has_text="Good morning.").click()
+    let_come(page, held)
+    until(page, "document.getElementById('video').currentTime > 0.2")
+    assert state(page, "currentTime") < 10
     expect(page.locator(".resumed")).to_have_count(0)
 
 
@@ -472,6 +491,45 @@ def test_every_menu_can_be_seen_whole(page: Page, width: int) -> None:
     assert bar is not None
     assert last is not None
     assert last["y"] + last["height"] <= bar["y"] + bar["height"]
+
+
+def test_where_a_person_has_few_colours_how_far_it_is_what_is_on_and_captions_are_seen(page: Page) -> None:
+    page.emulate_media(forced_colors="active")
+    open_session(page)
+    play(page)
+    pause_at(page, 2)
+    page.locator(".vjs-captions-button button").click()
+    item(page, "Yellow on black").click()
+    page.locator(".vjs-sound-only").click()
+
+    def style(selector: str, name: str) -> str:
+        told = "([selector, name]) => getComputedStyle(document.querySelector(selector)).getPropertyValue(name)"
+        return str(page.evaluate(told, [selector, name]))
+
+    ground = style(".vjs-control-bar", "background-color")
+    for filled in (".vjs-play-progress", ".vjs-volume-level", ".vjs-sound-only"):
+        assert contrast(style(filled, "background-color"), ground) >= 3
+    for track in (".vjs-progress-holder", ".vjs-volume-bar"):
+        assert style(track, "border-top-style") == "solid"
+        assert contrast(style(track, "border-top-color"), ground) >= 3
+    assert style(".vjs-text-track-cue > div", "color") == "rgb(255, 233, 77)"
+    assert style(".vjs-text-track-cue > div", "background-color") == "rgb(0, 0, 0)"
+
+
+@pytest.mark.parametrize("name", ["", "embed."])
+def test_every_menu_stays_in_a_window_that_is_zoomed_to_400_percent(page: Page, name: str) -> None:
+    page.set_viewport_size({"width": 320, "height": 256})
+    open_session(page, name=name)
+    play(page)
+    for menu in MENUS:
+        page.locator(f"{menu} button").click()
+        box = page.locator(f"{menu} .vjs-menu-content").bounding_box()
+        assert box is not None
+        assert 0 <= box["x"] <= box["x"] + box["width"] <= 320
+        frame = page.locator(".player-frame").bounding_box()
+        assert frame is not None
+        assert box["y"] >= max(frame["y"], 0)
+        page.keyboard.press("Escape")
 
 
 def test_nothing_moves_when_the_player_comes(page: Page) -> None:

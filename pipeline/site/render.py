@@ -54,6 +54,7 @@ from pipeline.site.model import (
     SiteOptions,
     index_page_key,
 )
+from pipeline.site.order import make_order, order_key
 from pipeline.site.phrases import Phrase, make_paragraphs
 from pipeline.site.records import (
     CHAPTERS,
@@ -266,14 +267,15 @@ class LearnerSite:
     def shelf_files(
         self, shelf: Shelf, entries: Sequence[CatalogueEntry], themes: Sequence[CommonTheme] = ()
     ) -> Sequence[MachineFile]:
-        """Return a part of the sitemap, or a programme's feeds and course and the page of what was heard in it."""
+        """Return a part of the sitemap, or a programme's feeds, course, order and the page of what was heard in it."""
         site = self._options
         if shelf.programme is None:
             return (make_sitemap_part(shelf, entries, site.address),)
         feeds = make_feeds(shelf.programme, entries, site)
         courses = (make_cartridge(shelf.programme, entries, language, site) for language in LANGUAGES)
         heard = (self._heard_page(shelf, entries, themes, language) for language in LANGUAGES)
-        return (*feeds, *courses, *heard)
+        orders = (make_order(shelf.programme, entries, language) for language in LANGUAGES)
+        return (*feeds, *courses, *heard, *orders)
 
     def site_files(
         self, entries: Sequence[CatalogueEntry], shelves: Sequence[Shelf], letters: Sequence[Letter] = ()
@@ -357,6 +359,7 @@ class LearnerSite:
             voices=measure_voices(published.transcript, language),
             licence=show_licence(published.session.licence, language) if published.session.licence else None,
             citation=cite(published, language, self._options),
+            order=order_key(published.session.programme, language) if published.session.programme else None,
             address=f"{self._options.address}/{published.folder}{language}.html" if self._options.address else None,
             report=report_address(published, language, self._options),
             remarks=remarks,

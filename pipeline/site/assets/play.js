@@ -33,6 +33,24 @@ export const kept = {
 
 let asked = null;
 let here = false;
+let chosen = false;
+
+/** Return the moment in ms that an address names (`#t=12.3`), or null. */
+export function momentIn(hash) {
+  const found = /^#t=(\d{1,6}(?:\.\d{1,3})?)$/.exec(hash);
+  return found ? Math.round(Number(found[1]) * 1000) : null;
+}
+
+/** Go to a moment in ms that the reader chose; from then on nothing else brings them elsewhere. */
+export function goTo(ms) {
+  chosen = true;
+  video.currentTime = ms / 1000;
+}
+
+/** Say whether the reader has chosen a moment; its time does not, as the first moment of a recording is 0. */
+export function hasChosen() {
+  return chosen;
+}
 
 /** Ask for the player, the first time that somebody wants it; wait until it is there, or is known not to come. */
 export function wantPlayer() {
@@ -74,5 +92,8 @@ if (button) {
   button.hidden = false;
   button.addEventListener("click", play);
   for (const sign of ["pointerenter", "focusin"]) frame.addEventListener(sign, wantPlayer, { once: true });
-  if (kept.read(`position.${video.dataset.session}`)) wantPlayer();
+  const moment = momentIn(location.hash);
+  // Before the player may come; a transcript goes there too, and follows.
+  if (moment !== null) goTo(moment);
+  if (moment !== null || kept.read(`position.${video.dataset.session}`)) wantPlayer();
 }

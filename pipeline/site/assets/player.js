@@ -8,7 +8,7 @@
  * player in another site's frame are the same, and because a page asks for it only when somebody wants it (play.js).
  */
 
-import { kept, video } from "./play.js";
+import { hasChosen, kept, video } from "./play.js";
 import videojs from "./video-js.js";
 
 const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2];
@@ -328,7 +328,7 @@ function rememberPosition(player) {
   }
 
   function resume() {
-    if (location.hash.startsWith("#t=") || video.currentTime || !(left > MARGIN && left < video.duration)) return;
+    if (hasChosen() || video.currentTime || !(left > MARGIN && left < video.duration)) return;
     video.currentTime = left;
     tellResumed(player, left, () => {
       kept.write(name, null);

@@ -7,7 +7,7 @@
  * with the transcript (find.js, speakers.js, moments.js) goes by what this offers.
  */
 
-import { play, video, wantPlayer } from "./play.js";
+import { goTo, momentIn, play, video, wantPlayer } from "./play.js";
 
 export const pane = document.getElementById("pane");
 const follow = document.getElementById("follow");
@@ -95,7 +95,7 @@ export function bringIntoSight(target, wanted) {
 
 /** Go to a moment in ms; `playing` where the reader asked for it by a click or a key. */
 export function seek(ms, playing) {
-  video.currentTime = ms / 1000;
+  goTo(ms);
   if (letGoByHand) setFollowing(true);
   mark();
   if (playing) play();
@@ -113,12 +113,6 @@ export function letGo() {
   if (!follow?.checked) return;
   follow.checked = false;
   letGoByHand = true;
-}
-
-/** Return the moment in ms that an address names (`#t=12.3`), or null. */
-function momentIn(hash) {
-  const found = /^#t=(\d{1,6}(?:\.\d{1,3})?)$/.exec(hash);
-  return found ? Math.round(Number(found[1]) * 1000) : null;
 }
 
 function onClick(event) {
