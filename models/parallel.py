@@ -1,8 +1,9 @@
 """Work on all cores that were given, one thread of the engine's on each.
 
 In goes a function and what to call it on, out come the results in order. It stands alone because both engines need it:
-the threads inside one call of theirs wait for each other many times a second, and on two cores two of them were hardly
-faster than one for words and three times slower for voices, whereas two calls side by side share nothing.
+the threads inside one call of theirs wait for each other many times a second. On two cores two of them were hardly
+faster than one for words and, as they sleep while they wait, three times slower for voices, whereas two calls side by
+side share nothing.
 """
 
 from __future__ import annotations
