@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from config.caption_rules import load_all
+from models import whisper
 from pipeline import speech
 from pipeline.ports import SAMPLE_RATE, Decoded
 from pipeline.speech import SpeechOptions
@@ -22,6 +23,7 @@ from tests.benchmarks import (
     captions,
     cost,
     editing,
+    kept_memory,
     limits,
     memory,
     quick,
@@ -309,12 +311,38 @@ def test_the_arithmetic_of_whisper_base_is_that_of_its_shape() -> None:
 
 
 def test_every_lever_moves_something_that_is_there() -> None:
-    own = dict(vars(speech))
+    own = {module: dict(vars(module)) for module in (speech, whisper)}
     for lever in ablation.LEVERS.values():
         with lever.pulled() as options:
-            assert set(lever.steps) == {name for name, step in own.items() if getattr(speech, name) is not step}
-            assert options != SpeechOptions() or lever.steps or lever.whisper or lever.what == "the whole system"
-    assert dict(vars(speech)) == own
+            for module, names in ((speech, lever.steps), (whisper, lever.engine)):
+                assert set(names) == {name for name, each in own[module].items() if getattr(module, name) is not each}
+            moved = lever.steps or lever.whisper or lever.engine
+            assert options != SpeechOptions() or moved or lever.what == "the whole system"
+    assert {module: dict(vars(module)) for module in own} == own
+
+
+def test_other_paddings_are_even_and_hold_every_window() -> None:
+    for lever in ablation.LEVERS.values():
+        for pad in lever.engine.values():
+            assert all(pad(frames) % 2 == 0 and frames <= pad(frames) <= 3_000 for frames in range(3_001))
+    tiers = ablation.FIGURES["pad-20"].engine["_padded_frames"]
+    assert [tiers(frames) for frames in (1_400, 1_900, 1_901)] == [2_000, 2_000, 3_000]
+
+
+@pytest.mark.parametrize("way", kept_memory.WAYS)
+def test_windows_are_decoded_with_what_is_freed_kept_or_not(
+    way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[bool] = []
+    monkeypatch.setattr(whisper, "keep_memory", lambda: told.append(True))
+    run = bench(tmp_path)
+    run.joined.mkdir(parents=True)
+    make(run.joined / "long-10-0.wav", "-f", "lavfi", "-i", "anoisesrc=r=16000:d=60:a=0.001")
+    kept_memory.decode(run, f"{way}-1")
+    assert told == [True] * (way == "kept")
+    (row,) = run.rows(kept_memory.MEASURE, f"{way}-1")
+    assert min(row["processor_s"], row["faults"], row["peak"]) > 0
+    assert kept_memory.WAYS[way].what in "".join(line for line in kept_memory.report(run, 1) if " MB |" in line)
 
 
 class Counting:

@@ -5,19 +5,22 @@ once with each lever pulled, in one process: what a lever does not change is dec
 processor time that it took. So all levers together take a few times as long as one, what is compared is never two runs
 of the same, and other work on the machine does not decide what anything costs.
 
-Run it with ``python -m tests.benchmarks.ablation [--only REGEX] [--levers no-hole,no-alone]``.
+Run it with ``python -m tests.benchmarks.ablation [--only REGEX] [--levers no-hole,no-alone]``; ``--levers figures``
+tries other figures than those chosen: windows, margins, batches, beams, padding.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from functools import partial
+from itertools import chain
 from typing import Any, Final, TypeVar
 
+from models import whisper
 from models.whisper import WhisperOptions
 from pipeline import speech
 from pipeline.ports import SAMPLE_RATE, Clip, Decoded, Recognizer, Waveform
@@ -47,6 +50,7 @@ class Lever:
         speech: Options of the stage to change.
         screening: Options of the guards to change.
         steps: Functions of ``pipeline.speech`` to put others in the place of.
+        engine: Functions of ``models.whisper`` to put others in the place of.
     """
 
     what: str
@@ -54,18 +58,25 @@ class Lever:
     speech: Mapping[str, Any] = field(default_factory=dict)
     screening: Mapping[str, Any] = field(default_factory=dict)
     steps: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    engine: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
 
     @contextmanager
     def pulled(self) -> Iterator[SpeechOptions]:
-        """Give the options of the stage while its steps are replaced."""
-        before = {step: getattr(speech, step) for step in self.steps}
-        for step, other in self.steps.items():
-            setattr(speech, step, other)
+        """Give the options of the stage while its steps, and functions of the engine, are replaced."""
+        others = [(speech, *each) for each in self.steps.items()] + [(whisper, *each) for each in self.engine.items()]
+        before = [(module, name, getattr(module, name)) for module, name, _ in others]
+        for module, name, other in others:
+            setattr(module, name, other)
         try:
             yield SpeechOptions(**self.speech, screening=replace(ScreeningRules(), **self.screening))
         finally:
-            for step, own in before.items():
-                setattr(speech, step, own)
+            for module, name, own in before:
+                setattr(module, name, own)
+
+    @property
+    def recogniser(self) -> Hashable:
+        """What decides what the recogniser gives for the same stretches; levers that agree in it share one."""
+        return tuple(self.whisper.items()), tuple(self.engine.items())
 
 
 _NEVER: Final = 1e9
@@ -79,7 +90,19 @@ def _second(*given: Any) -> Any:  # noqa: ANN401 - whatever the step is given
     return tuple(given[1])
 
 
-LEVERS: Final[Mapping[str, Lever]] = {
+def _padded_to(*lengths: int) -> Callable[[int], int]:
+    """Return what pads windows to the first of these lengths that leaves a second, else to 30 s; in frames of 10 ms."""
+    return lambda frames: next((length for length in lengths if frames + 100 <= length), _ALL_FRAMES)
+
+
+def _padded_by(padding: int) -> Callable[[int], int]:
+    """Return what pads windows by so many frames of 10 ms; the encoder takes two at a time."""
+    return lambda frames: min(_ALL_FRAMES, frames + frames % 2 + padding)
+
+
+_ALL_FRAMES: Final = 3_000
+
+GUARDS: Final[Mapping[str, Lever]] = {
     WHOLE: Lever(what="the whole system"),
     "no-second-look": Lever(what="no second look at all", steps={"_in_pieces": _second, "_alone": _second}),
     "no-pieces": Lever(what="no second look in pieces", steps={"_in_pieces": _second}),
@@ -95,13 +118,27 @@ LEVERS: Final[Mapping[str, Lever]] = {
     "no-snap": Lever(what="edges of phrases not moved", steps={"snap": _first}),
     "no-tighten": Lever(what="long words left to begin early", steps={"tighten": _first}),
     "no-hysteresis": Lever(what="a change of language costs nothing", speech={"switch_cost": 0.0}),
-    "no-margin": Lever(what="no sound around speech", speech={"margin_ms": 0}),
     "any-cut": Lever(what="windows cut at any pause", speech={"phrase_pause_ms": 1}),
-    "batch-1": Lever(what="one window at a time", speech={"batch_size": 1}),
-    "beam-1": Lever(what="beam of 1", whisper={"beam_size": 1}),
-    "beam-2": Lever(what="beam of 2", whisper={"beam_size": 2}),
 }
-"""What is turned off or set otherwise, one at a time."""
+"""What is turned off, one at a time."""
+
+FIGURES: Final[Mapping[str, Lever]] = {
+    **{f"margin-{ms}": Lever(what=f"{ms} ms of sound around speech", speech={"margin_ms": ms}) for ms in (0, 200, 500)},
+    "window-19": Lever(what="no window over 19 s", speech={"window_ms": 19_000}),
+    **{f"batch-{size}": Lever(what=f"batches of {size}", speech={"batch_size": size}) for size in (1, 8)},
+    **{f"beam-{size}": Lever(what=f"beam of {size}", whisper={"beam_size": size}) for size in (1, 2, 3)},
+    "pad-30": Lever(what="every window padded to 30 s", engine={"_padded_frames": _padded_to()}),
+    "pad-20": Lever(what="no window padded to 15 s", engine={"_padded_frames": _padded_to(2_000)}),
+    **{
+        f"pad-by-{s}": Lever(what=f"every batch padded by {s} s", engine={"_padded_frames": _padded_by(s * 100)})
+        for s in (5, 8)
+    },
+}
+"""What is set otherwise, one at a time."""
+
+LEVERS: Final[Mapping[str, Lever]] = {**GUARDS, **FIGURES}
+
+_SETS: Final[Mapping[str, Iterable[str]]] = {"guards": GUARDS, "figures": FIGURES}
 
 _FAMILIES: Final[Mapping[str, Callable[[str], bool]]] = {
     "English": lambda group: "/en_" in group and "degraded" not in group,
@@ -204,16 +241,20 @@ def measure(bench: Bench, levers: Sequence[str]) -> None:
     """Hear every recording with every lever that it has not been heard with."""
     bench.measure(WORDS, JUDGE, [sample.key for sample in bench.samples])
 
-    @cache
-    def opened(options: tuple[tuple[str, Any], ...]) -> Remembering:
-        return Remembering(open_whisper(WhisperOptions(device="cpu", threads=bench.threads, **dict(options))))
+    recognisers: dict[Hashable, Remembering] = {}
+
+    def opened(lever: Lever) -> Remembering:
+        if lever.recogniser not in recognisers:
+            options = WhisperOptions(device="cpu", threads=bench.threads, **lever.whisper)
+            recognisers[lever.recogniser] = Remembering(open_whisper(options))
+        return recognisers[lever.recogniser]
 
     for sample in bench.samples:
         missing = [name for name in levers if bench.missing(MEASURE, name, [sample.key])]
         if not missing:
             continue
         sound = read_sound(sample.path)
-        used = {name: opened(tuple(LEVERS[name].whisper.items())) for name in missing}
+        used = {name: opened(LEVERS[name]) for name in missing}
         for name, recognizer in used.items():
             _hear(bench, name, sample, sound, recognizer)
         for recognizer in used.values():
@@ -260,10 +301,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     Bench.add_arguments(parser)
-    parser.add_argument("--levers", default=",".join(LEVERS), help="which, with commas between")
+    parser.add_argument("--levers", default="guards", help="guards, figures, or names of some, with commas between")
     options = parser.parse_args(arguments)
     bench = Bench.asked(options)
-    levers = list(dict.fromkeys([WHOLE, *options.levers.split(",")]))
+    asked = [_SETS.get(name, [name]) for name in options.levers.split(",")]
+    levers = list(dict.fromkeys([WHOLE, *chain.from_iterable(asked)]))
     measure(bench, levers)
     say("\n".join(report(bench, levers)))
 

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from tests.benchmarks import cost, limits, speakers, words
+from tests.benchmarks import cost, kept_memory, limits, speakers, words
 from tests.benchmarks.bench import Bench
 
 MEASURES: Final[Mapping[str, Callable[[Bench, str], None]]] = {
@@ -14,6 +14,7 @@ MEASURES: Final[Mapping[str, Callable[[Bench, str], None]]] = {
     speakers.MEASURE: speakers.tell,
     cost.MEASURE: cost.spend,
     limits.MEASURE: limits.profile,
+    kept_memory.MEASURE: kept_memory.decode,
 }
 
 
