@@ -8,6 +8,7 @@ thing.
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Iterator
@@ -18,17 +19,20 @@ from typing import Final
 
 from config.settings import Settings
 from flows.children import Kept, kept_running
-from flows.engines import intake_options, running_store
+from flows.engines import intake_options, running_store, site_options
 from flows.prefect_server import PrefectAddress, apply_deployments, prefect_server, watcher, worker
 from flows.shared_engines import HOST
-from pipeline.errors import ProgramMissing, SetUpError
+from pipeline.errors import ProgramMissing, SetUpError, StoreError
 from pipeline.inbox import prepare
 from pipeline.journal import write_changed
+from pipeline.lists import Lists
 from pipeline.locks import Held, exclusive
-from pipeline.s3 import S3Options
+from pipeline.s3 import S3Options, open_store
+from pipeline.site.render import LearnerSite
 from pipeline.tcp import free_port, listens
 
 _START_S: Final = 60.0
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +65,7 @@ def running_services(settings: Settings) -> Iterator[Services]:
             running_store(settings) as s3,
             prefect_server(settings) as prefect,
         ):
+            _begin_site(settings, s3)
             apply_deployments(prefect, settings.root / "logs" / "deploy.log")
             with (
                 worker(settings, prefect),
@@ -70,6 +75,16 @@ def running_services(settings: Settings) -> Iterator[Services]:
                 yield Services(s3=s3, prefect=prefect, review=review)
     except Held:
         raise SetUpError("flows.already_running", {"root": str(settings.root)}) from None
+
+
+def _begin_site(settings: Settings, s3: S3Options) -> None:
+    """Write the first pages of a new site: their address is told before anything is published."""
+    try:
+        with open_store(s3) as store:
+            Lists(store, LearnerSite(site_options(settings))).begin()
+    except StoreError as failure:
+        # Publishing says what is wrong with the store, and tries again; nothing else waits for it.
+        _logger.warning("the first pages are not written yet: %s", failure)
 
 
 @contextmanager
