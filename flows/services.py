@@ -28,6 +28,7 @@ from pipeline.journal import write_changed
 from pipeline.lists import Lists
 from pipeline.locks import Held, exclusive
 from pipeline.s3 import S3Options, open_store
+from pipeline.search_store import SearchIndex
 from pipeline.site.render import LearnerSite
 from pipeline.tcp import free_port, listens
 
@@ -81,7 +82,8 @@ def _begin_site(settings: Settings, s3: S3Options) -> None:
     """Write the first pages of a new site: their address is told before anything is published."""
     try:
         with open_store(s3) as store:
-            Lists(store, LearnerSite(site_options(settings))).begin()
+            if Lists(store, LearnerSite(site_options(settings))).begin():
+                SearchIndex(store).begin()
     except StoreError as failure:
         # Publishing says what is wrong with the store, and tries again; nothing else waits for it.
         _logger.warning("the first pages are not written yet: %s", failure)

@@ -113,19 +113,23 @@ class Lists:
         for asset in self._views.assets():
             self._derive(asset.key, asset_headers(asset.content_type), partial(_always, asset.body))
 
-    def begin(self) -> None:
+    def begin(self) -> bool:
         """Write the pages of a site that has no session yet, so that its address leads somewhere from the first day.
 
         Where there is a catalogue or a session, nothing is done: what is to be said of them, publishing says.
+
+        Returns:
+            Whether the site has no session yet.
 
         Raises:
             StoreError: See :class:`Store`.
         """
         if self._store.head(CATALOGUE) is not None or any(True for _ in session_ids(self._store)):
-            return
+            return False
         self.write_assets()
         self._derive_site_pages()
         self._derive_files(self._shown.site_files)
+        return True
 
     def update(self, session_id: str) -> None:
         """Bring every list that a session stands on, or has stood on, up to date with what holds of it.
