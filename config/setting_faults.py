@@ -29,17 +29,21 @@ _KINDS: Final = {
     "int_from_float": "whole_number",
     "float_type": "number",
     "float_parsing": "number",
+    "finite_number": "number",
     "bool_type": "yes_or_no",
     "bool_parsing": "yes_or_no",
     "string_type": "text",
     "string_pattern_mismatch": "blank",
+    "blank": "blank",
     "tuple_type": "list",
     "greater_than": "above",
     "greater_than_equal": "at_least",
     "less_than_equal": "at_most",
     "address": "address",
     "bucket": "bucket",
+    "credentials": "credentials",
     "folders": "folders",
+    "inbox_name": "inbox_name",
     "key_pair": "key_pair",
     "mail": "mail",
 }
@@ -49,7 +53,9 @@ _KINDS: Final = {
 def wrong_values(found: pydantic.ValidationError) -> SetUpError:
     """Return the failure that names every setting whose value cannot be used."""
     errors = found.errors(include_input=False, include_url=False)
-    return _failure([_line(error) for error in errors])
+    # A list is also called too short for want of the item that is told already.
+    around = {error["loc"][:length] for error in errors for length in range(1, len(error["loc"]))}
+    return _failure([_line(error) for error in errors if error["loc"] not in around])
 
 
 def check_file(path: Path) -> None:

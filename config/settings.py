@@ -12,7 +12,16 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self, TypeVar, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
@@ -29,11 +38,12 @@ _FOLDER: Final = Path(__file__).parent
 PREFIX: Final = "TRIBUNE_"
 _NO_SETTINGS: Final = ("CONFIG", "ENV", "LANGUAGE", "BROWSER")
 """Variables that begin with our prefix and say something else: which files, whose language, which browser for tests."""
+_OWN_FOLDERS: Final = ("work", "store", "models", "voices", "prefect", "logs")
+"""What Tribune keeps below its root, where nothing of anybody else may be taken for a recording."""
 
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Name = Annotated[str, Field(pattern=r"\S")]
-AbsolutePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
 
 
 T = TypeVar("T", str, SecretStr)
@@ -50,13 +60,29 @@ def _told_as(kind: str, holds: Callable[[str], bool]) -> Callable[[T], T]:
     return check
 
 
+def _is_credentials(text: str) -> bool:
+    return not text or all(text.partition(":"))
+
+
 def _or_empty(holds: Callable[[str], bool]) -> AfterValidator:
     """Return a check that lets through addresses for which this holds, and nothing at all."""
     return AfterValidator(_told_as("address", lambda text: not text or holds(text)))
 
 
+def _absolute(given: object) -> object:
+    # Empty would be the folder that the command happens to be started in: an unset variable, say.
+    if isinstance(given, str) and not given.strip():
+        raise PydanticCustomError("blank", "blank")
+    return Path(given).expanduser().absolute() if isinstance(given, str | Path) else given
+
+
+AbsolutePath = Annotated[Path, BeforeValidator(_absolute)]
 WebAddress = Annotated[str, _or_empty(is_web_address)]
 Correspondent = Annotated[str, _or_empty(is_correspondent)]
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    return one.is_relative_to(other) or other.is_relative_to(one)
 
 
 class _Section(BaseModel):
@@ -184,9 +210,9 @@ class NotificationSettings(_Section):
 class PrefectSettings(_Section):
     """Which Prefect server, and how much at once."""
 
-    api_url: str
+    api_url: WebAddress
     port: Port
-    auth: SecretStr
+    auth: Annotated[SecretStr, AfterValidator(_told_as("credentials", _is_credentials))]
     sessions_at_once: Annotated[int, Field(ge=1)]
 
 
@@ -214,8 +240,10 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_folders(self) -> Self:
-        if self.inbox == self.work or self.inbox in self.work.parents or self.work in self.inbox.parents:
+        if any(_overlap(self.inbox, self.root / name) for name in _OWN_FOLDERS):
             raise PydanticCustomError("folders", "folders")
+        if self.inbox in {self.returned, self.reports}:
+            raise PydanticCustomError("inbox_name", "inbox_name")
         return self
 
     @property

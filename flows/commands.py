@@ -91,8 +91,7 @@ def up() -> None:
     ):
         status.stop()
         _print_addresses(console, settings, services)
-        console.print(say("flows.until_interrupted"))
-        signal.pause()
+        _pause_until_interrupted(console)
 
 
 def demo(
@@ -113,8 +112,7 @@ def demo(
         _print_addresses(console, settings, services)
         if once:
             raise typer.Exit(0 if published else 1)
-        console.print(say("flows.until_interrupted"))
-        signal.pause()
+        _pause_until_interrupted(console)
 
 
 def review() -> None:
@@ -122,8 +120,7 @@ def review() -> None:
     console = Console()
     with _interruptible(), review_pages(_settings(), partial(_tell_slow, console)) as address:
         console.print(f"  {say('flows.review'):<20} {address}", highlight=False, markup=False, soft_wrap=True)
-        console.print(say("flows.until_interrupted"))
-        signal.pause()
+        _pause_until_interrupted(console)
 
 
 def process_file(
@@ -355,6 +352,14 @@ def _print_addresses(console: Console, settings: Settings, services: Services) -
     ]
     for name, address in rows:
         console.print(f"  {name:<20} {address}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _pause_until_interrupted(console: Console) -> None:
+    console.print(say("flows.until_interrupted"))
+    try:
+        signal.pause()
+    finally:
+        console.print(say("flows.ending"))
 
 
 @contextmanager

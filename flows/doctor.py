@@ -129,8 +129,9 @@ def _disk(settings: Settings) -> Finding:
 def _places(settings: Settings) -> Finding:
     """Look whether a dropped file can be claimed by a rename, and whether the data folder can be written."""
     inbox, work = _existing(settings.inbox), _existing(settings.work)
-    if not os.access(work, os.W_OK) or not os.access(inbox, os.W_OK):
-        return Finding(what="folders", level="bad", found=str(settings.root), to_do=say("doctor.not_writable"))
+    useless = [folder for folder in (inbox, work) if not (folder.is_dir() and os.access(folder, os.W_OK))]
+    if useless:
+        return Finding(what="folders", level="bad", found=str(useless[0]), to_do=say("doctor.not_writable"))
     if inbox.stat().st_dev != work.stat().st_dev:
         return Finding(what="folders", level="bad", found=str(settings.inbox), to_do=say("doctor.two_systems"))
     return Finding(what="folders", level="good", found=str(settings.inbox))

@@ -8,6 +8,7 @@ thing.
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,15 +16,20 @@ from dataclasses import dataclass
 
 from config.settings import Settings
 from flows.children import Kept, Slow, kept_running, wait_until
-from flows.engines import intake_options, running_store
+from flows.engines import intake_options, running_store, site_options
 from flows.prefect_server import PrefectAddress, apply_deployments, prefect_server, watcher, worker
 from flows.shared_engines import HOST
 from pipeline.durable import write_changed
-from pipeline.errors import ProgramMissing, SetUpError
+from pipeline.errors import ProgramMissing, SetUpError, StoreError
 from pipeline.inbox import prepare
+from pipeline.lists import Lists
 from pipeline.locks import Held, exclusive
-from pipeline.s3 import S3Options
+from pipeline.s3 import S3Options, open_store
+from pipeline.search_store import SearchIndex
+from pipeline.site.render import LearnerSite
 from pipeline.tcp import free_port, listens
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +66,7 @@ def running_services(settings: Settings, slow: Slow) -> Iterator[Services]:
             running_store(settings) as s3,
             prefect_server(settings, slow) as prefect,
         ):
+            _begin_site(settings, s3)
             apply_deployments(prefect, settings.root / "logs" / "deploy.log")
             with (
                 worker(settings, prefect),
@@ -69,6 +76,17 @@ def running_services(settings: Settings, slow: Slow) -> Iterator[Services]:
                 yield Services(s3=s3, prefect=prefect, review=review)
     except Held:
         raise SetUpError("flows.already_running", {"root": str(settings.root)}) from None
+
+
+def _begin_site(settings: Settings, s3: S3Options) -> None:
+    """Write the first pages of a new site: their address is told before anything is published."""
+    try:
+        with open_store(s3) as store:
+            if Lists(store, LearnerSite(site_options(settings))).begin():
+                SearchIndex(store).begin()
+    except StoreError as failure:
+        # Publishing says what is wrong with the store, and tries again; nothing else waits for it.
+        _logger.warning("the first pages are not written yet: %s", failure)
 
 
 @contextmanager

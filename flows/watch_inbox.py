@@ -3,8 +3,8 @@
 In goes the inbox, out come runs of ``process_session``, one a recording, and a status page. Each round sweeps the
 inbox, sees to it that every unfinished recording has a run that lives, writes the page, takes captions that came back
 corrected and what learners report, tells people, and once a day removes what killed writers left and withdraws what the
-settings keep no longer. A round that fails, because the Prefect server restarts say, is logged and tried again: nothing
-is kept in memory that the next round could miss.
+settings keep no longer. What fails, because the Prefect server restarts say, is logged and tried again in the next
+round, and keeps nothing else from being done: nothing is kept in memory that the next round could miss.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import datetime as dt
 import logging
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 from uuid import UUID
 
@@ -34,8 +35,8 @@ from flows.runs import GRACE, WATCHER, retire_watchers, tend_runs
 from pipeline.approving import finish_approvals
 from pipeline.durable import remove_unfinished
 from pipeline.errors import TribuneError
-from pipeline.inbox import IntakeOptions, prepare
-from pipeline.intake import Seen, sweep
+from pipeline.inbox import prepare
+from pipeline.intake import Seen, SweepResult, sweep
 from pipeline.journal import read_records
 from pipeline.report_folder import take_reports
 from pipeline.return_folder import take_returned
@@ -78,47 +79,56 @@ def watch(settings: Settings, go_on: Callable[[float], bool]) -> None:
     terms = glossary.load_all()
     retention = DailyRetention(settings)
     seen: Seen = {}
+    swept = SweepResult(busy=True)
     tidied_on: dt.date | None = None
     # Whatever ran before this watcher was started had no time to be handed over.
     grace = dt.timedelta(0)
+    troubles = _Troubles()
     while True:
-        pause = settings.intake.poll_seconds
-        try:
-            seen = look(options, seen, grace, review=_review_address(settings))
+        now = dt.datetime.now().astimezone()
+        with troubles.kept_from_others("looking at the inbox"):
+            swept = sweep(options, seen)
+            seen = swept.seen
+            finish_approvals(options.work)
+            tend_runs(options.work, grace=grace)
             grace = GRACE
-            now = dt.datetime.now().astimezone()
+        with troubles.kept_from_others("writing the status pages"):
+            review, zone = _review_address(settings), now.tzinfo or dt.UTC
+            write_status(options, swept, read_records(options.work), zone=zone, review=review)
+        with troubles.kept_from_others("taking what was corrected elsewhere"):
             take_returned(settings.returned, settings.work, settle_ms=options.settle_ms, now=now, terms=terms)
+        with troubles.kept_from_others("taking reports"):
             take_reports(settings.reports, settings.work, settle_ms=options.settle_ms, now=now)
+        with troubles.kept_from_others("telling people"):
             notifier.tell(read_records(options.work))
-            if tidied_on != now.date():
+        if tidied_on != now.date():
+            with troubles.kept_from_others("removing what killed writers left"):
                 _tidy(settings)
                 tidied_on = now.date()
+        with troubles.kept_from_others("withdrawing what is kept no longer"):
             retention.apply(now.date())
-        except (httpx.HTTPError, PrefectException, OSError, TribuneError):
-            _logger.warning("this round failed; the next one makes up for it", exc_info=True)
-            pause = max(pause, _AFTER_FAILURE_S)
-        if not go_on(pause):
+        pause = settings.intake.poll_seconds
+        if not go_on(max(pause, _AFTER_FAILURE_S) if troubles.lasting else pause):
             return
 
 
-def look(options: IntakeOptions, seen: Seen, grace: dt.timedelta, *, review: str = "") -> Seen:
-    """Sweep once, see to the runs, write the status page.
+class _Troubles:
+    """What goes wrong in a round, each thing kept from the others, and logged once for as long as it lasts."""
 
-    Args:
-        options: The intake's.
-        seen: What the round before saw.
-        grace: How long a run may be without its lock.
-        review: Address of the review pages; empty where they do not run.
+    def __init__(self) -> None:
+        self.lasting: dict[str, str] = {}
 
-    Returns:
-        What this round saw.
-    """
-    swept = sweep(options, seen)
-    finish_approvals(options.work)
-    tend_runs(options.work, grace=grace)
-    zone = dt.datetime.now(dt.UTC).astimezone().tzinfo or dt.UTC
-    write_status(options, swept, read_records(options.work), zone=zone, review=review)
-    return swept.seen
+    @contextmanager
+    def kept_from_others(self, job: str) -> Iterator[None]:
+        try:
+            yield
+        except (httpx.HTTPError, PrefectException, OSError, TribuneError) as failure:
+            if self.lasting.get(job) != repr(failure):
+                _logger.warning("%s failed; the next round tries again", job, exc_info=True)
+            self.lasting[job] = repr(failure)
+        else:
+            if self.lasting.pop(job, None) is not None:
+                _logger.warning("%s goes on", job)
 
 
 def _tidy(settings: Settings) -> None:

@@ -7,6 +7,7 @@ in an exit status that scripts can tell apart.
 
 from __future__ import annotations
 
+import errno
 import logging
 import sys
 from importlib.metadata import entry_points, version
@@ -27,6 +28,7 @@ from pipeline.errors import (
     TribuneError,
 )
 from pipeline.messages import message
+from pipeline.naming import printable
 
 EXIT_STATUS: Final[tuple[tuple[type[TribuneError], int], ...]] = (
     (RecordingRejected, 3),
@@ -83,8 +85,26 @@ def main() -> None:
         logging.getLogger(__name__).debug("failed", exc_info=True)
         typer.echo(failure.message(reader_language()), err=True)
         sys.exit(exit_status(failure))
+    except OSError as failure:
+        sys.exit(_tell_trouble(failure))
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
+
+
+def _tell_trouble(failure: OSError) -> int:
+    """Tell of a disk that is full, or of a file or folder that cannot be used; anything else nobody foresaw.
+
+    Returns:
+        The exit status.
+    """
+    full = failure.errno in {errno.ENOSPC, errno.EDQUOT}
+    if not full and failure.filename is None:
+        raise failure
+    logging.getLogger(__name__).info("failed", exc_info=failure)
+    data = {"path": printable(str(failure.filename or "–")), "detail": failure.strerror or ""}
+    told = SetUpError("cli.disk_full" if full else "cli.file_trouble", data)
+    typer.echo(told.message(reader_language()), err=True)
+    return exit_status(told)
 
 
 def _show_version(wanted: bool) -> None:

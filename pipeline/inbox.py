@@ -24,7 +24,7 @@ from pipeline.journal import Changed, Stamp
 from pipeline.naming import printable
 from pipeline.sidecar import SIDECAR_EXTENSIONS
 from pipeline.sniff import HEAD_BYTES, sniff
-from pipeline.types import LANGUAGES, Language
+from pipeline.types import LANGUAGES, Language, Notice
 
 _logger = logging.getLogger(__name__)
 
@@ -48,6 +48,8 @@ MEDIA_EXTENSIONS: Final = (
 
 _UNFINISHED: Final = (".part", ".partial", ".tmp", ".temp", ".crdownload", ".download", ".filepart", ".opdownload")
 _SYSTEM_FILES: Final = frozenset({"thumbs.db", "desktop.ini", "icon\r", *STATUS_PAGES.values()})
+_LINK: Final = Notice(code="intake.link")
+_TOO_DEEP: Final = Notice(code="intake.too_deep")
 _WRITE_FLAGS: Final = os.O_WRONLY | os.O_RDWR
 
 
@@ -183,8 +185,29 @@ class Entry:
         return Stamp(size=self.look.size, modified_ns=self.look.modified_ns)
 
 
-def scan(folder: Path, relative: PurePosixPath, depth: int) -> Iterator[Entry]:
-    """Yield the files of a folder and those below, in order of name; links and special files are not followed."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passed:
+    """Something of the inbox that nobody looks into, however long it lies there.
+
+    Attributes:
+        relative: Under the inbox.
+        why: The notice that says so: ``intake.link`` or ``intake.too_deep``.
+    """
+
+    relative: PurePosixPath
+    why: Notice
+
+    @property
+    def shown(self) -> str:
+        """Its path under the inbox, as it can be shown."""
+        return printable(str(self.relative))
+
+
+def scan(folder: Path, relative: PurePosixPath, depth: int) -> Iterator[Entry | Passed]:
+    """Yield the files of a folder and those below, in order of name; links and special files are not followed.
+
+    Links, and folders that lie too deep and hold something, are yielded as what is passed over.
+    """
     try:
         found = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
@@ -194,11 +217,22 @@ def scan(folder: Path, relative: PurePosixPath, depth: int) -> Iterator[Entry]:
         here = relative / entry.name
         if is_ignored(entry.name) or here == PurePosixPath(REJECTED):
             continue
-        if entry.is_dir(follow_symlinks=False):
+        if entry.is_symlink():
+            yield Passed(relative=here, why=_LINK)
+        elif entry.is_dir(follow_symlinks=False):
             if depth:
                 yield from scan(Path(entry.path), here, depth - 1)
+            elif _holds_something(Path(entry.path)):
+                yield Passed(relative=here, why=_TOO_DEEP)
         elif (look := _look(entry)) is not None:
             yield Entry(path=Path(entry.path), relative=here, look=look)
+
+
+def _holds_something(folder: Path) -> bool:
+    try:
+        return any(not is_ignored(path.name) for path in folder.iterdir())
+    except OSError:
+        return False
 
 
 def _look(entry: os.DirEntry[str]) -> Look | None:

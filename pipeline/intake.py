@@ -29,6 +29,7 @@ from pipeline.inbox import (
     Entry,
     IntakeOptions,
     Look,
+    Passed,
     check_places,
     extension_of,
     open_for_writing,
@@ -230,7 +231,9 @@ class _Sweep:
     def __init__(self, options: IntakeOptions, seen: Seen, now: int) -> None:
         self.options = options
         self.now = now
-        self.entries = list(scan(options.inbox, PurePosixPath(), options.depth))
+        found = list(scan(options.inbox, PurePosixPath(), options.depth))
+        self.entries = [each for each in found if isinstance(each, Entry)]
+        self.passed = [each for each in found if isinstance(each, Passed)]
         self.seen = {entry.path: _sighting(entry, seen, now) for entry in self.entries}
         self.defaults = {entry.relative.parent: entry for entry in self.entries if entry.is_defaults}
         self.listed = find_listed(self.entries)
@@ -244,6 +247,7 @@ class _Sweep:
         heal(self.options.work)
         tidy_notes(self.options.rejected)
         parcels, strays = pair(self.entries, self.listed)
+        self.waiting += [Waiting(name=each.shown, reasons=(each.why,)) for each in self.passed]
         self._tell_waiting_tracks(strays)
         ready = self._ready(parcels)
         late = [sidecar for sidecar in strays if self._has_settled(sidecar)]

@@ -113,6 +113,24 @@ class Lists:
         for asset in self._views.assets():
             self._derive(asset.key, asset_headers(asset.content_type), partial(_always, asset.body))
 
+    def begin(self) -> bool:
+        """Write the pages of a site that has no session yet, so that its address leads somewhere from the first day.
+
+        Where there is a catalogue or a session, nothing is done: what is to be said of them, publishing says.
+
+        Returns:
+            Whether the site has no session yet.
+
+        Raises:
+            StoreError: See :class:`Store`.
+        """
+        if self._store.head(CATALOGUE) is not None or any(True for _ in session_ids(self._store)):
+            return False
+        self.write_assets()
+        self._derive_site_pages()
+        self._derive_files(self._shown.site_files)
+        return True
+
     def update(self, session_id: str) -> None:
         """Bring every list that a session stands on, or has stood on, up to date with what holds of it.
 
@@ -143,8 +161,7 @@ class Lists:
         letters = self._derive_wholes(places.values(), anew)
         self._derive(CATALOGUE, LIST_JSON, partial(self._catalogue, tuple(places.values()), letters))
         self._derive_all_pages(places.values(), letters)
-        for key, page in self._views.search_pages().items():
-            self._derive(key, page_headers(language_of(key)), partial(_always, page.encode()))
+        self._derive_site_pages()
         *_, mark = self._shown.site_files()
         if not is_stored(mark.key, mark.body, self._store):
             # What every list tells programs has changed, such as the site's address.
@@ -281,11 +298,16 @@ class Lists:
         for letter in letters.values():
             self._derive_page(letter.page, partial(self._shown.letter_page, letter))
             self._derive_files(partial(self._shown.index_files, letter))
+
+    def _derive_site_pages(self) -> None:
+        """Bring the pages up to date that are there whatever is published: the ways in, the first pages, the search."""
         for kind in INDEXES:
             for language in LANGUAGES:
                 self._derive_page(index_page_key(kind, language), partial(self._shown.index_page, kind, language))
         for key in self._shown.home():
             self._derive(key, page_headers(language_of(key)), partial(self._home_page, key))
+        for key, page in self._views.search_pages().items():
+            self._derive(key, page_headers(language_of(key)), partial(_always, page.encode()))
 
     def _derive_month(self, key: str) -> None:
         """Bring the pages of a month up to date; one without sessions keeps them: its name tells of nobody."""

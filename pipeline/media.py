@@ -58,6 +58,11 @@ _ISO_639_1: Final = {
     "nld": "nl", "dut": "nl", "pol": "pl", "jpn": "ja", "kor": "ko", "vie": "vi", "hin": "hi", "urd": "ur",
 }  # fmt: skip
 """Two-letter codes of the languages that recordings here are likely to hold, by both three-letter codes (ISO 639-2)."""
+_HEADERS_THAT_COUNT: Final = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "flac"})
+"""Containers that say how long they last, rather than what a bit rate lets one guess."""
+_MISSING_MS: Final = 3_000
+_MISSING_SHARE: Final = 0.02
+"""What may lack at the end without being worth a word: streams seldom end at the same moment."""
 _NO_LANGUAGE: Final = {"", "und", "mis", "mul", "zxx", "qaa"}
 _AUXILIARY: Final = re.compile(r"comment|descri|audiodesc|director|réalisat", re.IGNORECASE)
 _FLOOR: Final = re.compile(r"\b(floor|parquet|original|salle)\b", re.IGNORECASE)
@@ -184,7 +189,7 @@ def write_mixed(media: Media, streams: Sequence[AudioStream], target: Path, limi
         pictures = [open_recording(media.path, threads=limits.threads)["V:0"]] if media.video else []
         form = {"f": "matroska", "c:v": "copy", "c:a": "flac", "map_metadata": -1, "map_chapters": -1}
         run_ffmpeg(ffmpeg.output(*pictures, sound, file_url(done), **form), limits)
-    return replace(probe(target, limits), tags=media.tags)
+    return replace(probe(target, limits), tags=media.tags, missing_ms=media.missing_ms)
 
 
 def _write_sum(media: Media, streams: Sequence[AudioStream], target: Path, limits: MediaLimits) -> None:
@@ -449,7 +454,15 @@ def _with_duration(
     if duration_ms > limits.max_duration_ms:
         hours = [f"{ms / 3_600_000:.1f}" for ms in (duration_ms, limits.max_duration_ms)]
         raise RecordingRejected("media.too_long", {"hours": hours[0], "most": hours[1]})
-    return replace(media, duration_ms=duration_ms)
+    return replace(media, duration_ms=duration_ms, missing_ms=_missing_ms(media.container, header_s, end_s))
+
+
+def _missing_ms(container: str, header_s: float | None, end_s: float) -> int:
+    """Return how much of a file is missing at its end, as far as its header can be believed: not by what is usual."""
+    if header_s is None or container not in _HEADERS_THAT_COUNT:
+        return 0
+    missing_ms = round((header_s - end_s) * 1000)
+    return missing_ms if missing_ms > max(_MISSING_MS, header_s * 1000 * _MISSING_SHARE) else 0
 
 
 def _last_end(path: Path, indexes: AbstractSet[str], limits: MediaLimits) -> float:

@@ -23,6 +23,7 @@ from pipeline.details import Tags
 from pipeline.enrolment import EnrolledVoice, enrolled_for
 from pipeline.errors import EngineError, RecordingRejected, ReviewAwaited, SetUpError
 from pipeline.ffmpeg import MediaLimits
+from pipeline.formatting import format_clock
 from pipeline.intake import verify_recording
 from pipeline.introductions import proposal_notices
 from pipeline.media import choose_audio, probe, read_waveform, stream_at, write_audio_file, write_mixed
@@ -56,6 +57,7 @@ from pipeline.types import (
     Bundle,
     Diarization,
     Media,
+    Notice,
     Provenance,
     Publication,
     Recognition,
@@ -199,7 +201,7 @@ def _publish_text(work: Work, sound: Sound, text: Text, timings: tuple[Timing, .
         provenance=text.provenance,
         timings=(*timings, written.timing, pictures.timing),
     )
-    publish_it = partial(_publish, bundle, written.result, text.cuts, work.options.site)
+    publish_it = partial(_publish, bundle, written.result, text.cuts, sound.media, work.options.site)
     return work.run("publish", Publication, None, lambda _: publish_it(work.open_store())).result
 
 
@@ -318,7 +320,9 @@ def _review(approved: Revision) -> Review | None:
     return None if approval is None else Review(revision=approved.number, day=approval.approved_at.date())
 
 
-def _publish(bundle: Bundle, written: Written, cuts: tuple[Cut, ...], site: SiteOptions, store: Store) -> Publication:
+def _publish(
+    bundle: Bundle, written: Written, cuts: tuple[Cut, ...], media: Media, site: SiteOptions, store: Store
+) -> Publication:
     verify_recording(bundle.recording)
     done = publish(
         bundle,
@@ -332,7 +336,14 @@ def _publish(bundle: Bundle, written: Written, cuts: tuple[Cut, ...], site: Site
     if cuts:
         withdraw_earlier(bundle.session.id, store)
     lowered = tuple(notice for notice in bundle.transcript.notices if notice.code in _TO_LOOK_AT)
-    return replace(done, notes=(*lowered, *proposal_notices(bundle.transcript)))
+    return replace(done, notes=(*_ends_early(media), *lowered, *proposal_notices(bundle.transcript)))
+
+
+def _ends_early(media: Media) -> Iterator[Notice]:
+    """Tell that a recording is not whole: what is published looks so."""
+    if media.missing_ms:
+        said = format_clock(media.duration_ms + media.missing_ms)
+        yield Notice(code="media.ends_early", data=(("announced", said), ("played", format_clock(media.duration_ms))))
 
 
 def _expectations(session: Session) -> tuple[object, ...]:

@@ -73,18 +73,19 @@ class Desk:
             RevisionMissing: It is no session id.
         """
         if not SESSION_ID.match(session_id):
-            raise RevisionMissing("review.nothing", {"session": printable(session_id)})
+            raise RevisionMissing("review.no_session", {"session": printable(session_id)})
         return cls(folder=session_folder(work, session_id) / "review", session_id=session_id)
 
     def latest(self) -> Revision:
         """Return the newest revision.
 
         Raises:
-            RevisionMissing: Nothing has been recognised yet.
+            RevisionMissing: Nothing has been recognised yet, or there is no such session.
         """
         number = self._last("revisions")
         if not number:
-            raise RevisionMissing("review.nothing", {"session": self.session_id})
+            known = self.folder.parent.is_dir()
+            raise RevisionMissing("review.nothing" if known else "review.no_session", {"session": self.session_id})
         return self.revision(number)
 
     def revision(self, number: int) -> Revision:

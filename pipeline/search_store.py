@@ -119,6 +119,16 @@ class SearchIndex:
         self._members: dict[str, tuple[Member, ...]] = {}
         self._missing: dict[str, tuple[str, ...]] = {}
 
+    def begin(self) -> None:
+        """Write the index of a site that has no session yet: a search is then answered with nothing, and not refused.
+
+        Raises:
+            StoreConflict: Others kept changing the index at the same time.
+            StoreError: See :class:`Store`.
+        """
+        if self._store.head(INDEX) is None:
+            insisting(self._rebuild)
+
     def update(self, session_id: str) -> None:
         """Bring the index up to date with what holds of a session; an index that is lost or damaged is made anew.
 

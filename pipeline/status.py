@@ -54,7 +54,7 @@ class _Row:
     """One drop as the page shows it.
 
     Attributes:
-        name: The file's, as it can be shown.
+        name: The file's, with its folders under the inbox, as it can be shown.
         state: In a word or two.
         title: The session's, with the language it is in.
         since: As a machine reads it and as a person does.
@@ -189,7 +189,7 @@ class _View:
 
     def _set_aside_row(self, drop: Drop, kept_as: str) -> _Row:
         return _Row(
-            name=drop.name,
+            name=_shown_path(drop),
             state=self.say("set_aside"),
             since=self._moment(drop.when_ms),
             notes=self._notes(drop.reasons),
@@ -217,7 +217,7 @@ class _View:
 
     def _row(self, record: SessionRecord, state: str, *, notes: tuple[str, ...] = (), share: int | None = None) -> _Row:
         return _Row(
-            name=record.recording.name,
+            name=_dropped_as(record),
             state=state,
             title=record.session.title.find(self.language),
             since=self._moment(record.when_ms),
@@ -248,6 +248,16 @@ class _View:
     def _moment(self, when_ms: int) -> tuple[str, str]:
         moment = dt.datetime.fromtimestamp(when_ms // 1000, self.zone)
         return moment.isoformat(), format_moment(moment, self.language)
+
+
+def _dropped_as(record: SessionRecord) -> str:
+    """Return where a recording was dropped last: two folders may well hold a file of the same name."""
+    taken = (drop for drop in reversed(record.drops) if drop.set_aside is None)
+    return next((_shown_path(drop) for drop in taken if drop.name == record.recording.name), record.recording.name)
+
+
+def _shown_path(drop: Drop) -> str:
+    return printable(str(drop.relative))
 
 
 def _waits_for(state: Claimed) -> str:

@@ -413,6 +413,7 @@ class Media:
         audio: Audio streams in file order; empty where there is none.
         video: The video stream, or ``None`` for audio-only recordings.
         tags: The container's own tags, keys in lower case, sorted.
+        missing_ms: How much longer it should play, as the file itself says; 0 where nothing seems to be missing.
     """
 
     path: Path
@@ -421,6 +422,7 @@ class Media:
     audio: tuple[AudioStream, ...]
     video: VideoStream | None
     tags: tuple[tuple[str, str], ...] = ()
+    missing_ms: int = 0
 
     @property
     def clock_zero_ms(self) -> int:

@@ -24,7 +24,7 @@ from flows.commands import _print_addresses
 from flows.prefect_server import PrefectAddress
 from flows.runs import lock_path
 from flows.services import Services
-from pipeline.cli import EXIT_STATUS, build, exit_status, main
+from pipeline.cli import EXIT_STATUS, _tell_trouble, build, exit_status, main
 from pipeline.command_line import reader_language
 from pipeline.errors import StoreConflict, TribuneError
 from pipeline.ffmpeg import find_programs
@@ -355,6 +355,33 @@ def test_a_request_to_end_lets_processing_end_what_it_started(tmp_path: Path, ta
     assert started.returncode == 130
     assert not is_held(root / "store" / "lock")
     assert not is_held(lock_path(root / "work", session_id))
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "cannot be used"), ("fr", "ne peut pas être utilisé")])
+def test_a_folder_that_cannot_be_used_is_told_without_a_traceback(
+    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, language: str, said: str
+) -> None:
+    in_the_way = tmp_path / "file"
+    in_the_way.touch()
+    monkeypatch.setenv("TRIBUNE_ROOT", str(in_the_way))
+    monkeypatch.setenv("TRIBUNE_LANGUAGE", language)
+    done = command("publish", "verify")
+    assert done.returncode == 4
+    assert str(in_the_way) in done.stderr
+    assert said in done.stderr
+
+
+def test_a_full_disk_is_told_without_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    # The kernel's own file that is always full.
+    with pytest.raises(OSError, match="No space") as full:
+        Path("/dev/full").write_text("x")
+    assert _tell_trouble(full.value) == 4
+    assert "The disk is full" in capsys.readouterr().err
+
+
+def test_a_session_that_is_not_here_is_told_as_such(command: Command) -> None:
+    done = command("revisions", "list", "0123456789abcdef")
+    assert (done.returncode, "There is no session 0123456789abcdef" in done.stderr) == (2, True)
 
 
 def test_doctor_says_how_to_get_missing_weights(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from config.settings import load_settings
-from flows.doctor import Finding, _address, _prefect, _store
+from flows.doctor import Finding, _address, _places, _prefect, _store
 from flows.engines import process_options
 from pipeline.messages import catalogue
 from pipeline.s3 import S3Options
@@ -172,3 +172,12 @@ def test_an_address_that_nobody_gave_is_told_with_what_it_costs(monkeypatch: pyt
     monkeypatch.setenv("TRIBUNE_STORE__PUBLIC_URL", "https://talks.example.org/tribune")
     assert _address(load_settings()) == Finding(what="address", level="good", found="https://talks.example.org/tribune")
     assert process_options(load_settings()).site.address == "https://talks.example.org/tribune"
+
+
+@pytest.mark.parametrize("name", ["TRIBUNE_INTAKE__INBOX", "TRIBUNE_ROOT"])
+def test_a_folder_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
+    in_the_way = tmp_path / "talk.mp4"
+    in_the_way.touch()
+    monkeypatch.setenv(name, str(in_the_way))
+    found = _places(load_settings())
+    assert (found.level, found.found) == ("bad", str(in_the_way))

@@ -195,13 +195,18 @@ def test_links_and_special_files_are_not_followed(options: IntakeOptions, tmp_pa
     with socket.socket(socket.AF_UNIX) as unix:
         unix.bind(str(options.inbox / "socket.mp4"))
     result = sweep(options, {})
-    assert (result.claims, result.settling, result.rejected, result.waiting) == ((), (), (), ())
+    assert (result.claims, result.settling, result.rejected) == ((), (), ())
     assert outside.exists()
+    told = [(each.name, [why.code for why in each.reasons]) for each in result.waiting]
+    assert told == [("folder", ["intake.link"]), ("link.mp4", ["intake.link"])]
 
 
-def test_folders_below_the_depth_are_not_looked_into(options: IntakeOptions) -> None:
+def test_folders_below_the_depth_are_not_looked_into_and_that_is_told(options: IntakeOptions) -> None:
     drop(options, "a/b/c.mp4", movie(1))
-    assert sweep(replace(options, depth=1), {}).claims == ()
+    (options.inbox / "a/empty/.hidden").mkdir(parents=True)
+    result = sweep(replace(options, depth=1), {})
+    assert result.claims == ()
+    assert [(each.name, each.reasons[0].code) for each in result.waiting] == [("a/b", "intake.too_deep")]
     assert len(sweep(replace(options, depth=2), {}).claims) == 1
 
 

@@ -203,6 +203,23 @@ def test_duration_is_what_is_left_of_a_truncated_file(base: Path, tmp_path: Path
     assert sound.duration_ms <= media.duration_ms + 1000
 
 
+@pytest.mark.parametrize(
+    ("name", "codecs"), [("t.mp4", ("-c", "copy")), ("t.mkv", ("-c", "copy")), ("t.flac", ("-vn",))]
+)
+def test_a_file_that_was_cut_short_is_known_by_what_its_header_says(
+    tmp_path: Path, name: str, codecs: tuple[str, ...]
+) -> None:
+    source = ("-f", "lavfi", "-i", "anoisesrc=d=20:a=0.1", "-f", "lavfi", "-i", "testsrc=s=96x64:r=5:d=20")
+    made = make(tmp_path / "made.mp4", *source, "-shortest")
+    whole = make(tmp_path / name, "-i", str(made), *codecs, *(("-movflags", "+faststart") if name == "t.mp4" else ()))
+    assert probe(whole, LIMITS).missing_ms == 0
+    half = tmp_path / f"half-{name}"
+    half.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    media = probe(half, LIMITS)
+    assert media.missing_ms > 5_000
+    assert media.duration_ms + media.missing_ms == pytest.approx(20_000, abs=500)
+
+
 def test_language_tags_and_container_tags_are_read(base: Path, tmp_path: Path) -> None:
     tagged = make(
         tmp_path / "t.mkv", "-i", str(base), "-map", "0:v", *("-map", "0:a") * 4, "-c", "copy",

@@ -223,3 +223,31 @@ def test_the_watcher_removes_what_killed_writers_left(tmp_path: Path, monkeypatc
         os.utime(abandoned[-1], (time.time() - 4000,) * 2)
     watch(settings, lambda _pause_s: False)
     assert [path for path in abandoned if path.exists()] == []
+
+
+def test_a_trouble_of_the_watcher_keeps_nothing_else_from_being_done_and_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("TRIBUNE_ROOT", str(tmp_path / "var"))
+    monkeypatch.setenv("TRIBUNE_INTAKE__SETTLE_SECONDS", "0.001")
+    settings = load_settings()
+    in_the_way = settings.inbox / "status.html"
+    in_the_way.mkdir(parents=True)
+    settings.reports.mkdir()
+    report = settings.reports / "report.json"
+    report.write_text("{}")
+    rounds = iter((True, True, True, False))
+
+    def go_on(_pause_s: float) -> bool:
+        more = next(rounds)
+        if not more:
+            return False
+        time.sleep(0.01)
+        if in_the_way.is_dir() and not report.exists():
+            in_the_way.rmdir()
+        return True
+
+    watch(settings, go_on)
+    assert (settings.reports / "refused" / "report.json").exists()
+    told = [record.getMessage() for record in caplog.records if "status pages" in record.getMessage()]
+    assert told == ["writing the status pages failed; the next round tries again", "writing the status pages goes on"]

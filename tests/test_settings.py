@@ -107,7 +107,15 @@ WRONG_IN_BOTH_LANGUAGES = [
     ("TRIBUNE_NOTIFICATIONS__MAIL_TO", '["desk"]', "notifications.mail_to.0: this is not", "cette adresse"),
     ("TRIBUNE_NOTIFICATIONS__MAIL_TO", '["desk@example.org"]', "notifications: to send mail", "mail_from et smtp_host"),
     ("TRIBUNE_NOTIFICATIONS__WEBHOOK", "https://{{host}}/", "notifications.webhook: this is not", "cette adresse"),
-    ("TRIBUNE_INTAKE__INBOX", "var/work/inbox", "intake.inbox: the inbox and the folder work", "doivent être séparés"),
+    ("TRIBUNE_INTAKE__INBOX", "var/work/inbox", "intake.inbox: the inbox and the folders", "doivent être séparés"),
+    ("TRIBUNE_INTAKE__INBOX", "var/store/inbox", "intake.inbox: the inbox and the folders", "doivent être séparés"),
+    ("TRIBUNE_INTAKE__INBOX", "var", "intake.inbox: the inbox and the folders", "doivent être séparés"),
+    ("TRIBUNE_INTAKE__INBOX", "drop/review", "intake.inbox: choose another name than review", "un autre nom"),
+    ("TRIBUNE_INTAKE__INBOX", "drop/reports", "intake.inbox: choose another name than review", "un autre nom"),
+    ("TRIBUNE_ROOT", "", "root: must not be empty", "ne doit pas être vide"),
+    ("TRIBUNE_PREFECT__API_URL", "prefect.example.org", "prefect.api_url: this is not an address", "cette adresse"),
+    ("TRIBUNE_PREFECT__AUTH", "admin", "prefect.auth: write it as user:password", "écrivez nom:mot de passe"),
+    ("TRIBUNE_MEDIA__MAX_HOURS", "inf", "media.max_hours: give a number", "indiquez un nombre"),
 ]
 
 
@@ -120,6 +128,14 @@ def test_a_wrong_setting_is_named_with_what_to_give_in_both_languages(
         load_settings()
     assert english in wrong.value.message("en")
     assert french in wrong.value.message("fr")
+
+
+def test_a_wrong_item_of_a_list_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRIBUNE_INTAKE__DEFAULT_LANGUAGES", '["de"]')
+    with pytest.raises(SetUpError) as wrong:
+        load_settings()
+    lines = wrong.value.message("en").splitlines()
+    assert lines[1:] == ["intake.default_languages.0: choose one of these: en, fr"]
 
 
 def test_the_site_has_the_names_and_looks_that_were_chosen(monkeypatch: pytest.MonkeyPatch) -> None:

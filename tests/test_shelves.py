@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.list_checks import outdated
 from pipeline.list_views import SHOWN_FIRST, ListViews
 from pipeline.lists import Lists
 from pipeline.ports import ObjectHeaders
@@ -288,3 +289,19 @@ def test_a_catalogue_of_the_first_form_is_replaced_by_lists(tmp_path: Path) -> N
     put_out(bundle, store)
     assert {entry.session_id for entry in read_entries(store)} == {kept, bundle.session.id}
     assert isinstance(read_catalogue(store), Catalogue)
+
+
+@pytest.mark.parametrize("address", [None, "https://example.org/t"])
+def test_a_site_has_its_pages_before_anything_is_published(address: str | None) -> None:
+    store, site = MemoryStore(), LearnerSite(SiteOptions(address=address))
+    assert Lists(store, site).begin()
+    SearchIndex(store).begin()
+    assert store.head("en/index.html")
+    assert store.head("fr/search.html")
+    assert not list(outdated(store, site))
+    session_id = put_session(store, 1, day_of(1), PROGRAMMES[0])
+    lists = Lists(store, site)
+    assert not lists.begin(), "what is to be said of a session is publishing's"
+    assert not lists.written
+    lists.update(session_id)
+    assert not list(outdated(store, site))

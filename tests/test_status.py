@@ -131,6 +131,17 @@ def test_what_was_set_aside_is_shown_with_its_reason_until_it_is_taken_away(opti
     assert "é #1.mp4" not in Page(render_status(options, result, read_records(options.work), "fr")).text
 
 
+def test_files_of_one_name_are_told_apart_by_their_folders(options: IntakeOptions) -> None:
+    for number, folder in enumerate(("Ethics", "Open data")):
+        (options.inbox / folder).mkdir()
+        (options.inbox / folder / "week 1.mp4").write_bytes(MOVIE + bytes([number]))
+    (options.inbox / "Ethics" / "notes.mp4").touch()
+    result = sweep(options, {})
+    text = Page(render_status(options, result, read_records(options.work), "en")).text
+    for name in ("Ethics/week 1.mp4", "Open data/week 1.mp4", "Ethics/notes.mp4"):
+        assert name in text
+
+
 def test_pages_point_at_each_other_and_are_written_only_when_something_changed(options: IntakeOptions) -> None:
     (options.inbox / "talk.mp4").write_bytes(MOVIE)
     result = sweep(options, {})
