@@ -227,7 +227,7 @@ def test_a_file_made_from_an_approved_revision_is_known_by_its_number(tmp_path: 
         (f"{ID}.docx", b"PK", "Word document"),
         (f"{ID}.srt", b"0" * 20_000_001, "larger than 20\u00a0MB"),
         (f"{ID}.srt", b"1\n00:00:01,000 --> 00:00:02,000\nSomething altogether different was said\n", "out of 100"),
-        (f"{'b' * 16}.srt", b"1\n00:00:01,000 --> 00:00:02,000\nHello\n", "no transcript"),
+        (f"{'b' * 16}.srt", b"1\n00:00:01,000 --> 00:00:02,000\nHello\n", "There is no session"),
     ],
 )
 def test_what_cannot_be_taken_lies_aside_with_the_reason(
