@@ -152,6 +152,7 @@ class WhisperRecognizer:
         """Return the stretches where a voice is heard, in order, apart."""
         with _failures():
             probabilities = speech_probabilities(waveform, workers=self._workers)
+        return_memory()
         return speech_spans(probabilities, _length_ms(waveform), self._options)
 
     def detect_languages(
