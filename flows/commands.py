@@ -359,7 +359,8 @@ def _pause_until_interrupted(console: Console) -> None:
     try:
         signal.pause()
     finally:
-        console.print(say("flows.ending"))
+        # Whoever read the other output may be gone by now.
+        typer.echo(say("flows.ending"), err=True)
 
 
 @contextmanager

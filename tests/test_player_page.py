@@ -512,8 +512,9 @@ def test_where_a_person_has_few_colours_how_far_it_is_what_is_on_and_captions_ar
     for track in (".vjs-progress-holder", ".vjs-volume-bar"):
         assert style(track, "border-top-style") == "solid"
         assert contrast(style(track, "border-top-color"), ground) >= 3
-    assert style(".vjs-text-track-cue > div", "color") == "rgb(255, 233, 77)"
-    assert style(".vjs-text-track-cue > div", "background-color") == "rgb(0, 0, 0)"
+    cue = "document.querySelector('.vjs-text-track-cue > div')"
+    until(page, f"{cue} && getComputedStyle({cue}).color === 'rgb(255, 233, 77)'")
+    until(page, f"{cue} && getComputedStyle({cue}).backgroundColor === 'rgb(0, 0, 0)'")
 
 
 @pytest.mark.parametrize("name", ["", "embed."])

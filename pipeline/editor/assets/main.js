@@ -1022,8 +1022,9 @@ class Editor {
     this.#showPlaying();
     document.addEventListener("keydown", (event) => this.#onKey(event));
     document.addEventListener("selectionchange", () => this.#onSelection());
-    // A browser tells late of what was selected: by then a stretch may be drawn.
-    byId("wave").addEventListener("pointerdown", () => this.#onSelection());
+    // A browser tells late of what was selected: by then a stretch may be drawn. What is done in the text after that counts.
+    byId("wave").addEventListener("pointerdown", () => (this.drawnOver = this.view.selection()));
+    for (const event of ["pointerdown", "keydown"]) byId("pane").addEventListener(event, () => (this.drawnOver = null), { capture: true });
     byId("pane").addEventListener("input", () => (this.typedAt = performance.now()));
     document.addEventListener("visibilitychange", () => document.hidden && this.#leave());
     addEventListener("pagehide", () => this.#leave());
@@ -1037,11 +1038,11 @@ class Editor {
 
   /** What was done last counts: words that are selected, or a stretch of the sound. */
   #onSelection() {
-    const [here, before] = [this.view.selection(), this.lastPlace];
+    const [here, before] = [this.view.selection(), this.drawnOver];
     if (!here) return;
     this.lastPlace = here;
-    const moved = here.id !== before?.id || here.from !== before.from || here.to !== before.to;
-    if (moved && here.to > here.from) this.player.choose(null);
+    const known = here.id === before?.id && here.from === before.from && here.to === before.to;
+    if (!known && here.to > here.from) this.player.choose(null);
   }
 
   #leave() {
