@@ -10,6 +10,7 @@ const AROUND_MS = 2000;
 const SHOWN_MS = 3000;
 /** As the tone that is published. */
 const TONE_HZ = 1000;
+const SAME_PLACE_S = 0.1;
 const TONE_GAIN = 0.1;
 
 export class Player {
@@ -31,15 +32,15 @@ export class Player {
     this.until = null;
     this.tried = null;
     this.veiled = null;
-    this.jumps = 0;
+    this.aim = 0;
     this.chosen = null;
     this.drag = null;
     for (const event of ["timeupdate", "seeked", "loadedmetadata", "pause"]) media.addEventListener(event, () => this.#tick());
     // A pause is told of later; by then something else may be playing.
     media.addEventListener("pause", () => media.paused && this.#playOn());
     media.addEventListener("seeking", () => {
-      if (this.jumps) this.jumps -= 1;
-      else this.#playOn();
+      // Two that follow each other may be told of as one: where it goes says whose it is.
+      if (Math.abs(media.currentTime - this.aim) > SAME_PLACE_S) this.#playOn();
     });
     media.addEventListener("play", () => this.#follow());
     canvas.addEventListener("pointerdown", (event) => this.#point(event));
@@ -81,12 +82,8 @@ export class Player {
   }
 
   #jump(ms) {
-    const { media } = this;
-    const to = Math.max(0, Math.min(ms, this.total)) / 1000;
-    // Until the recording is known the browser only notes where to begin, and goes there once.
-    if (media.readyState) this.jumps += 1;
-    else this.jumps = to > 0 ? 1 : 0;
-    media.currentTime = to;
+    this.aim = Math.max(0, Math.min(ms, this.total)) / 1000;
+    this.media.currentTime = this.aim;
   }
 
   step(direction) {
