@@ -38,10 +38,7 @@ export class Player {
     for (const event of ["timeupdate", "seeked", "loadedmetadata", "pause"]) media.addEventListener(event, () => this.#tick());
     // A pause is told of later; by then something else may be playing.
     media.addEventListener("pause", () => media.paused && this.#playOn());
-    media.addEventListener("seeking", () => {
-      // Two that follow each other may be told of as one: where it goes says whose it is.
-      if (Math.abs(media.currentTime - this.aim) > SAME_PLACE_S) this.#playOn();
-    });
+    media.addEventListener("seeking", () => this.#heed());
     media.addEventListener("play", () => this.#follow());
     canvas.addEventListener("pointerdown", (event) => this.#point(event));
     canvas.addEventListener("pointermove", (event) => this.#pull(event));
@@ -113,6 +110,12 @@ export class Player {
     this.tried = cut;
   }
 
+  /** Whoever goes elsewhere in the recording wants nothing of the stretch any more. Two jumps that follow each other may be
+      told of as one: where it goes says whose it is. */
+  #heed() {
+    if (Math.abs(this.media.currentTime - this.aim) > SAME_PLACE_S) this.#playOn();
+  }
+
   /** Nothing is passed over or hidden any more, and nothing stops it. */
   #playOn() {
     this.until = null;
@@ -121,6 +124,8 @@ export class Player {
   }
 
   #try(now) {
+    // A jump is told of later than it shows: by its place alone the stretch would seem to have been played.
+    if (this.media.seeking) this.#heed();
     const { tried } = this;
     const within = tried && now >= tried.start_ms && now < tried.end_ms;
     if (within && tried.kind === "remove") this.#jump(tried.end_ms);
