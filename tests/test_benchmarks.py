@@ -179,6 +179,21 @@ def test_a_quick_run_hears_few_recordings_and_the_beginning_of_a_session_with_it
     assert (run.samples[-1].text, run.samples[-1].group) == ("so far and no further", f"{session}_first_68000_ms")
 
 
+def test_wrong_words_are_counted_where_they_stand() -> None:
+    text = [f"word{letter}" for letter in "abcdefghijklmnopqrstuvwxy"]
+    said = [*text[:3], "then", "there", *text[3:12], "other", *text[13:], "more"]
+    heard_words = [word(each, 100 * at, 100 * at + 50) for at, each in enumerate(said)]
+    assert words.errors_by_stretch(sample(" ".join(text)), heard_words).tolist() == [2, 1, 1]
+    assert words.word_errors(sample(" ".join(text)), heard_words) == (4, 25)
+
+
+def test_a_few_words_more_may_be_chance_and_many_are_not() -> None:
+    assert words.beyond_chance(np.array([1, 0, -1, 2, 0, 0])) == 0
+    assert words.beyond_chance(np.array([2, 1, 3, 0, 2, 1])) == 1
+    assert words.beyond_chance(np.array([-2, -1, -3, 0, -2, -1])) == -1
+    assert words.beyond_chance(np.zeros(4, dtype=np.int64)) == 0
+
+
 def test_words_where_nobody_speaks_are_inventions() -> None:
     tally = words.count(heard([word("Thanks.", 0, 400)]), sample(""), ())
     assert (tally.inserted, tally.spoken) == (1, 0)

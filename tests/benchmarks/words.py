@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Final
 
 import jiwer
+import numpy as np
+from numpy.typing import NDArray
 from whisper_normalizer.basic import BasicTextNormalizer
 from whisper_normalizer.english import EnglishTextNormalizer
 
@@ -31,7 +33,13 @@ from tests.benchmarks.systems import TITLES, Heard, open_hearing
 MEASURE: Final = "hear"
 SYSTEMS: Final = ("sequential", "batched", "whisper-ctranslate2", "whisperx", "tribune")
 JUDGE: Final = "detector"
+BASELINE: Final = "sequential"
+"""What the others are held against."""
 NORMALIZERS: Final[Mapping[str, Callable[[str], str]]] = {"en": EnglishTextNormalizer(), "fr": BasicTextNormalizer()}
+
+_STRETCH_WORDS: Final = 10
+_DRAWS: Final = 10_000
+_CHANCE: Final = 5.0
 
 
 @dataclass(kw_only=True)
@@ -163,10 +171,41 @@ def count(row: Row, sample: Sample, speech: Sequence[Span]) -> Tally:
 
 def word_errors(sample: Sample, words: Iterable[Word]) -> tuple[int, int]:
     """Return the wrong words of a recording and the words of its reference."""
-    normalize = normalizer(sample)
-    measured = jiwer.process_words(normalize(sample.text), normalize(" ".join(word.text for word in words)))
+    measured = _aligned(sample, words)
     wrong = measured.substitutions + measured.deletions + measured.insertions
     return wrong, measured.hits + measured.substitutions + measured.deletions
+
+
+def errors_by_stretch(sample: Sample, words: Iterable[Word]) -> NDArray[np.int64]:
+    """Return how many words are wrong in each stretch of ten words of the reference, inserted ones among them."""
+    measured = _aligned(sample, words)
+    spoken = len(measured.references[0])
+    wrong = np.zeros(-(-spoken // _STRETCH_WORDS), dtype=np.int64)
+    for chunk in measured.alignments[0]:
+        inserted = chunk.type == "insert"
+        places = [chunk.ref_start_idx] * (chunk.hyp_end_idx - chunk.hyp_start_idx)
+        for place in places if inserted else range(chunk.ref_start_idx, chunk.ref_end_idx):
+            wrong[min(place, spoken - 1) // _STRETCH_WORDS] += chunk.type != "equal"
+    return wrong
+
+
+def beyond_chance(differences: NDArray[np.int64]) -> int:
+    """Return -1 where fewer words are wrong than chance explains, 1 where more are, 0 where it may be chance.
+
+    Paired bootstrap: stretches are drawn anew, and what holds for all but 5 in 100 draws is held to be no chance.
+    Bisani and Ney (2004), "Bootstrap estimates for confidence intervals in ASR performance evaluation".
+
+    Args:
+        differences: Wrong words of one system less those of the other, a stretch.
+    """
+    drawn = np.random.default_rng(0).choice(differences, (_DRAWS, len(differences))).sum(axis=1)
+    least, most = np.percentile(drawn, [_CHANCE / 2, 100 - _CHANCE / 2])
+    return int(least > 0) - int(most < 0)
+
+
+def _aligned(sample: Sample, words: Iterable[Word]) -> jiwer.WordOutput:
+    normalize = normalizer(sample)
+    return jiwer.process_words(normalize(sample.text), normalize(" ".join(word.text for word in words)))
 
 
 def normalizer(sample: Sample) -> Callable[[str], str]:
@@ -209,13 +248,14 @@ def report(bench: Bench, systems: Sequence[str] = SYSTEMS) -> list[str]:
     lines = ["Word error rate, % · real-time factor:", ""]
     lines += table(["set", *titles], [[group, *(_cell(scores[each], group) for each in systems)] for group in groups])
     lines += table(["", *titles], [[name, *(read(scores[each]) for each in systems)] for name, read in _SUMS.items()])
+    lines += _chance(bench, [each for each in systems if each != BASELINE]) if BASELINE in systems else []
     lines += [f"{TITLES[each]}: not run: {why}" for each in systems if (why := bench.failure(MEASURE, each))]
     return lines
 
 
 def bars(bench: Bench) -> list[Bar]:
     """Return the bars for words."""
-    ours, theirs = score(bench, "tribune"), score(bench, "sequential")
+    ours, theirs = score(bench, "tribune"), score(bench, BASELINE)
     shared = [group for group in ours if group in theirs and group != NOBODY]
     worse = max(shared, key=lambda group: ours[group].wer - theirs[group].wer, default="")
     slower = max(shared, key=lambda group: ours[group].spent_s / theirs[group].spent_s, default="")
@@ -230,6 +270,29 @@ def bars(bench: Bench) -> list[Bar]:
         at_most("detected speech without text or flag", total.unflagged_ms / 1000 if ours else None, 0, "s"),
         at_least("words of the bilingual session in the right language", two, 98, "%"),
     ]
+
+
+def _chance(bench: Bench, systems: Sequence[str]) -> list[str]:
+    """Return in which sets each system differs from the baseline beyond chance, as lines of Markdown."""
+    rows = []
+    for system in systems:
+        differing = {group: beyond_chance(np.concatenate(each)) for group, each in _differences(bench, system).items()}
+        named = [", ".join(sorted(group for group, sign in differing.items() if sign == wanted)) for wanted in (-1, 1)]
+        rows.append([TITLES[system], *(names or "–" for names in named), str(list(differing.values()).count(0))])
+    head = [f"beside {TITLES[BASELINE]}", "fewer wrong words", "more wrong words", "sets that chance may explain"]
+    how = f"Beyond chance: so in {100 - _CHANCE:.0f} % of {_DRAWS:,} draws of stretches of {_STRETCH_WORDS} words."
+    return [how, "", *table(head, rows)]
+
+
+def _differences(bench: Bench, system: str) -> dict[str, list[NDArray[np.int64]]]:
+    """Return by how many words each stretch of each set is worse than the baseline has it."""
+    ours, theirs = heard_by(bench, system), heard_by(bench, BASELINE)
+    found: dict[str, list[NDArray[np.int64]]] = {}
+    for sample in _counted(bench):
+        if sample.text and sample.key in ours and sample.key in theirs:
+            one, other = (errors_by_stretch(sample, words_of(each[sample.key])) for each in (ours, theirs))
+            found.setdefault(sample.group, []).append(one - other)
+    return found
 
 
 def _counted(bench: Bench) -> list[Sample]:
