@@ -262,6 +262,11 @@ class Settings(BaseSettings):
         return self.inbox.with_name("reports")
 
     @property
+    def temporary(self) -> Path:
+        """Where the services put what they need for a moment; emptied when they start."""
+        return self.root / "temporary"
+
+    @property
     def review_address(self) -> Path:
         """File that says where the review pages are, while they run."""
         return self.root / "review.address"

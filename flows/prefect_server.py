@@ -128,6 +128,8 @@ def _address(settings: Settings, api: str) -> PrefectAddress:
     environment = {
         **_QUIET,
         "PREFECT_HOME": str(settings.root / "prefect"),
+        # Prefect writes down each run's whole environment, secrets among it, and a run that is killed leaves it there.
+        "TMPDIR": str(settings.temporary),
         "PREFECT_API_URL": api,
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": api.removesuffix("/api"),
         # A run starts in a folder of its own, where what was relative here would mean something else.

@@ -9,6 +9,7 @@ thing.
 from __future__ import annotations
 
 import logging
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,6 +63,7 @@ def running_services(settings: Settings, slow: Slow) -> Iterator[Services]:
     try:
         with (
             exclusive(settings.root / "up.lock", wait=False),
+            _temporary(settings),
             engine_process(settings),
             running_store(settings) as s3,
             prefect_server(settings, slow) as prefect,
@@ -76,6 +78,17 @@ def running_services(settings: Settings, slow: Slow) -> Iterator[Services]:
                 yield Services(s3=s3, prefect=prefect, review=review)
     except Held:
         raise SetUpError("flows.already_running", {"root": str(settings.root)}) from None
+
+
+@contextmanager
+def _temporary(settings: Settings) -> Iterator[None]:
+    """Begin with an empty folder for what is needed for a moment: a run that was killed left its things there."""
+    shutil.rmtree(settings.temporary, ignore_errors=True)
+    settings.temporary.mkdir(mode=0o700)
+    try:
+        yield
+    finally:
+        shutil.rmtree(settings.temporary, ignore_errors=True)
 
 
 def _begin_site(settings: Settings, s3: S3Options) -> None:

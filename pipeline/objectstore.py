@@ -466,6 +466,8 @@ def _s3_options(options: ObjectStoreOptions, kept: _Kept) -> S3Options:
 
 def _arguments(options: ObjectStoreOptions, ports: dict[str, int]) -> list[str]:
     return [
+        # Not to files in the system's temporary folder as well, of gigabytes each.
+        "-logtostderr",
         "server",
         f"-dir={options.folder / 'data'}",
         "-ip=127.0.0.1",

@@ -393,7 +393,11 @@ def test_processes_killed_in_different_stages_and_the_whole_of_it_still_publish_
         kill_in(running, session_id, stage)
     running.process.kill()
     running.process.wait()
+    temporary = running.root / "temporary"
+    left = {path.name for path in temporary.iterdir()}
+    assert left
     with tribune_up(running.root, models_folder) as up:
+        assert not left & {path.name for path in temporary.iterdir()}
         names = {f"{stage}.flac" for stage in (*KILLED_IN, "engines")}
         ended = {record.recording.name: record for record in up.wait_for_ends(before + len(names))}
         for record in map(ended.__getitem__, names):
@@ -403,3 +407,4 @@ def test_processes_killed_in_different_stages_and_the_whole_of_it_still_publish_
         runs = runs_of(up)
         assert len(runs) == ran + len(names)
         assert all(run["run_count"] <= MOST_TRIES for run in runs)
+    assert not temporary.exists()
