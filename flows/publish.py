@@ -16,14 +16,14 @@ import typer
 from config.settings import Settings
 from flows.engines import retention_rule, running_store, site_options
 from flows.retention import withdraw_due, withdraw_session
-from pipeline.cli import exit_status, refuse, say
+from pipeline.cli import WRONG_USE, exit_status, refuse, say
 from pipeline.command_line import Commands, reader_language
 from pipeline.details import LINE_LENGTH, clean
 from pipeline.errors import StoreError
 from pipeline.journal import read_record, record_restoration, request_again, session_folder
 from pipeline.naming import printable
 from pipeline.ports import Store
-from pipeline.published import page_key, read_held, session_ids
+from pipeline.published import page_key, published_ids, read_held, session_ids
 from pipeline.retention import Due, find_due
 from pipeline.s3 import open_store
 from pipeline.search_store import SearchIndex
@@ -67,10 +67,14 @@ def publish_commands(read_settings: Callable[[], Settings]) -> typer.Typer:
 
     @app.command(name="again", help=say("publishing.again"))
     def publish_again(
-        sessions: Annotated[list[str], typer.Argument(help=say("publishing.again_sessions"))],
+        sessions: Annotated[list[str] | None, typer.Argument(help=say("publishing.again_sessions"))] = None,
+        *,
+        every: Annotated[bool, typer.Option("--all", help=say("publishing.again_all"))] = False,
     ) -> None:
         """Publish sessions again."""
-        _in_store(read_settings(), partial(_again, sessions))
+        if bool(sessions) == every:
+            refuse("publishing.again_which")
+        _in_store(read_settings(), partial(_again, sessions or []))
 
     @app.command(name="retention", help=say("publishing.retention"))
     def keep(
@@ -137,12 +141,17 @@ def _restore(session: str, settings: Settings, store: Store) -> None:
 
 
 def _again(sessions: list[str], settings: Settings, store: Store) -> None:
-    for session in sessions:
-        _known(session, settings, store)
-    for session in sessions:
-        if not request_again(settings.work, session):
-            refuse("publishing.again_not", session=session, folder=str(session_folder(settings.work, session)))
+    asked = [_known(session, settings, store) for session in sessions] or list(published_ids(store))
+    queued = {session: request_again(settings.work, session) for session in asked}
+    for session in (session for session, does in queued.items() if does):
         typer.echo(say("publishing.restore_queued", session=session))
+    if not sessions:
+        typer.echo(say("publishing.again_queued", count=sum(queued.values()), sessions=len(queued)))
+    for session in (session for session, does in queued.items() if not does):
+        folder = session_folder(settings.work, session)
+        typer.echo(say("publishing.again_not", session=session, folder=str(folder)), err=True)
+    if not all(queued.values()):
+        raise typer.Exit(WRONG_USE)
 
 
 def _retention(apply: bool, settings: Settings, store: Store) -> None:

@@ -42,7 +42,8 @@ EXIT_STATUS: Final[tuple[tuple[type[TribuneError], int], ...]] = (
 )
 """Exit status of each kind of failure; 1 is an error nobody foresaw, 2 a command that does not exist."""
 
-_WRONG_USE: Final = 2
+WRONG_USE: Final = 2
+"""Exit status of a command that was used wrongly."""
 _INTERRUPTED: Final = 130
 
 
@@ -54,7 +55,7 @@ def say(code: str, **data: object) -> str:
 def refuse(code: str, **data: object) -> NoReturn:
     """End a command that was used wrongly, and say why."""
     typer.echo(say(code, **data), err=True)
-    raise typer.Exit(_WRONG_USE)
+    raise typer.Exit(WRONG_USE)
 
 
 def exit_status(failure: TribuneError) -> int:

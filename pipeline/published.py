@@ -253,6 +253,16 @@ def session_ids(store: Store) -> Iterator[str]:
             yield session[1]
 
 
+def published_ids(store: Store) -> Iterator[str]:
+    """Yield the id of every session that is public, in order.
+
+    Raises:
+        StoreCorrupt: A manifest cannot be read.
+        StoreError: See :class:`Store`.
+    """
+    yield from (session for session in session_ids(store) if read_manifest(session, store) is not None)
+
+
 def parsed(kind: type[T], body: bytes, key: str) -> T:
     """Return a value that lies in the store as JSON.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -250,6 +251,33 @@ def test_a_session_is_published_again_while_it_is_public_and_its_recording_is_he
     refused = run("again", session_id)
     assert refused.exit_code == 2
     assert "tribune process" in refused.output
+
+
+def test_all_that_is_public_is_published_again_as_far_as_it_can_be(
+    options: IntakeOptions, store: S3Store, tmp_path: Path
+) -> None:
+    for wrong in ((), ("0" * 16, "--all")):
+        refused = run("again", *wrong)
+        assert refused.exit_code == 2
+        assert "--all" in refused.output
+    assert "Sessions queued: 0 of the 0 that are public." in run("again", "--all").output
+    record = drop(options)
+    put_out(record, store, tmp_path, options)
+    asked = run("again", "--all")
+    assert asked.exit_code == 0
+    assert f"The session {record.session.id} is published again" in asked.output
+    assert "Sessions queued: 1 of the 1 that are public." in asked.output
+    queued = read_record(options.work, record.session.id)
+    assert queued is not None
+    assert isinstance(queued.state, Claimed)
+    # What is public and has nothing here is named, and the others are queued all the same.
+    shutil.rmtree(options.work / record.session.id)
+    missing = run("again", "--all")
+    assert missing.exit_code == 2
+    assert "Sessions queued: 0 of the 1 that are public." in missing.output
+    assert "tribune process" in missing.output
+    run("withdraw", record.session.id, "--reason", "x")
+    assert run("again", "--all").exit_code == 0
 
 
 def test_retention_lists_what_is_due_and_withdraws_it_when_told(
