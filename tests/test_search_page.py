@@ -340,6 +340,17 @@ def test_an_index_that_cannot_be_loaded_is_said(chromium: Browser, site: Path, t
         page.close()
 
 
+def test_what_could_not_be_read_once_is_asked_for_anew(chromium: Browser, address: str) -> None:
+    page = chromium.new_page()
+    page.route("**/search/*/*.bin", lambda route: route.abort())
+    page.goto(f"{address}/en/search.html?q=acronyms")
+    expect(page.get_by_role("status")).to_contain_text("could not be loaded")
+    page.unroute("**/search/*/*.bin")
+    page.get_by_role("searchbox").press("Enter")
+    until(page, f"document.querySelector('#results h2 a')?.href.includes('{ENGLISH}')")
+    page.close()
+
+
 def test_segments_that_were_merged_meanwhile_are_read_anew(chromium: Browser, site: Path, tmp_path: Path) -> None:
     root = Path(shutil.copytree(site, tmp_path / "root"))
     with serve(root) as base:
