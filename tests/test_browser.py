@@ -239,7 +239,8 @@ def test_language_links_lead_to_the_same_session_and_back(page: Page) -> None:
     page.goto("index.html")
     page.get_by_role("link", name="Continuer en français").click()
     page.get_by_role("link", name="Le langage clair dans les services publics").first.click()
-    assert page.evaluate("document.documentElement.lang") == "fr"
+    expect(page.locator("html")).to_have_attribute("lang", "fr")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Le langage clair dans les services publics")
     page.get_by_role("link", name="English", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Plain language in public services")
     page.get_by_role("navigation", name="You are here").get_by_role("link", name="All sessions").click()

@@ -43,7 +43,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     prompt = dataclasses.replace(prompt, transcript=dataclasses.replace(prompt.transcript, turns=turns))
     sessions = [*(make_published(language) for language in LANGUAGES), bare, prompt]
     write_site(folder / "root", sessions, video, poster)
-    for published in sessions[:2]:
+    for published in (*sessions[:2], prompt):
         made = folder / "root" / published.folder / published.revision
         write_sound(made / "audio.m4a")
         chapters = ["WEBVTT\n"]
@@ -109,6 +109,8 @@ def item(page: Page, name: str) -> Locator:
 
 def test_the_keyboard_reaches_every_control_in_its_order_and_each_shows_it(page: Page) -> None:
     open_session(page)
+    # Its button comes with its list.
+    expect(page.locator(".vjs-chapters-button button")).to_be_visible()
     page.locator("#play").focus()
     seen = []
     for _ in range(12):
@@ -271,6 +273,17 @@ def test_a_recording_that_is_not_there_is_said(context: BrowserContext) -> None:
     expect(page.locator(".vjs-error-display")).to_contain_text("The recording could not be loaded.")
 
 
+def test_a_recording_that_is_refused_only_after_the_player_came_is_said(context: BrowserContext) -> None:
+    page = context.new_page()
+    asked = hold_back(page, "**/video.mp4")
+    page.goto(f"sessions/{ENGLISH}/en.html", wait_until="commit")
+    page.locator("#play").click()
+    expect(page.locator(".vjs-play-control")).to_be_visible()
+    page.route("**/video.mp4", lambda route: route.fulfill(status=404))
+    let_come(page, asked, status=404)
+    expect(page.locator(".vjs-error-display")).to_contain_text("The recording could not be loaded.")
+
+
 def test_captions_take_the_size_and_colours_that_are_chosen_and_keep_them(page: Page) -> None:
     open_session(page)
     caption_at(page, 2)
@@ -339,10 +352,15 @@ def test_sound_only_plays_the_sound_from_the_same_moment_with_captions_and_is_ke
     page.evaluate("document.getElementById('video').playbackRate = 1.5")
     pause_at(page, 20)
     play(page)
+    page.evaluate(
+        """() => { const video = document.getElementById("video"), button = document.querySelector(".vjs-sound-only");
+        button.addEventListener("click", () => { window.left = video.currentTime }, { capture: true });
+        video.addEventListener("seeking", () => { window.wentOn = video.currentTime }, { once: true }) }"""
+    )
     button = press(page, ".vjs-sound-only")
     until(page, "document.getElementById('video').currentSrc.endsWith('audio.m4a')")
-    until(page, "document.getElementById('video').currentTime > 20.5")
-    assert state(page, "currentTime") < 25
+    until(page, "document.getElementById('video').currentTime > window.left + 0.5")
+    assert page.evaluate("window.wentOn - window.left") == pytest.approx(0, abs=0.1)
     assert state(page, "playbackRate") == 1.5
     expect(button).to_have_attribute("aria-pressed", "true")
     expect(page.locator("#video")).to_have_css("opacity", "0")
@@ -353,6 +371,23 @@ def test_sound_only_plays_the_sound_from_the_same_moment_with_captions_and_is_ke
     press(page, ".vjs-sound-only")
     until(page, "document.getElementById('video').currentSrc.endsWith('video.mp4')")
     expect(page.locator(".vjs-sound-only")).to_have_attribute("aria-pressed", "false")
+
+
+@pytest.mark.parametrize("choice", ["We tested forty pages", "Good morning."])
+def test_a_moment_that_is_chosen_while_the_sound_is_on_its_way_is_gone_to(page: Page, choice: str) -> None:
+    session = ENGLISH if choice.startswith("We") else PROMPT
+    open_session(page, session)
+    pause_at(page, 20)
+    asked = hold_back(page, "**/audio.m4a")
+    press(page, ".vjs-sound-only")
+    page.locator(PASSAGES, has_text=choice).click()
+    page.evaluate("document.getElementById('video').pause()")
+    chosen_s = state(page, "currentTime")
+    # It is asked for in parts; only the first is held back.
+    page.route("**/audio.m4a", lambda route: route.continue_())
+    let_come(page, asked)
+    until(page, "document.getElementById('video').readyState >= 2")
+    assert state(page, "currentTime") == pytest.approx(chosen_s, abs=0.05)
 
 
 def test_a_session_with_nothing_but_its_video_has_no_empty_menu_and_can_still_hide_its_picture(page: Page) -> None:
@@ -550,10 +585,14 @@ def held(page: Page) -> list[Route]:
     return hold_back(page, "**/video-js.js")
 
 
-def let_come(page: Page, held: list[Route]) -> None:
+def let_come(page: Page, held: list[Route], status: int = 200) -> None:
     while not held:
         page.wait_for_timeout(20)
-    held.pop().continue_()
+    route = held.pop()
+    if status == 200:
+        route.continue_()
+    else:
+        route.fulfill(status=status)
 
 
 @pytest.mark.parametrize("name", ["", "embed."])

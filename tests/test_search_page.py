@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import time
 import typing
 from collections.abc import Iterator
 from dataclasses import replace
@@ -165,12 +167,16 @@ def test_a_moment_opens_the_session_where_the_word_is_said(page: Page) -> None:
     bring_player(page)
 
 
-def test_the_address_says_all_and_going_back_goes_back(page: Page) -> None:
+@pytest.mark.parametrize("rested", [False, True])
+def test_the_address_says_all_and_going_back_goes_back(page: Page, rested: bool) -> None:
     page.goto("en/index.html")
     page.goto("en/search.html")
     box = page.get_by_role("searchbox")
     for text in ("acronyms", "rédiger"):
         box.fill(text)
+        if rested:
+            # It is searched while it is typed, before the key.
+            expect(page).to_have_url(re.compile(re.escape(f"q={quote(text)}")))
         box.press("Enter")
         settle(page)
         assert f"q={quote(text)}" in page.url
@@ -179,6 +185,9 @@ def test_the_address_says_all_and_going_back_goes_back(page: Page) -> None:
     until(page, f"document.querySelector('#results h2 a')?.href.includes('{ENGLISH}')")
     expect(box).to_have_value("acronyms")
     assert page.title().startswith("acronyms")
+    page.go_back()
+    expect(box).to_have_value("")
+    assert page.url.endswith("en/search.html")
 
 
 @pytest.mark.parametrize(
@@ -298,10 +307,9 @@ def test_what_is_typed_before_the_script_is_there_is_searched(page: Page) -> Non
 def test_who_is_at_a_result_by_keyboard_is_at_it_still_when_it_is_shown_anew(page: Page) -> None:
     search(page, "programm")
     page.evaluate("document.getElementById('results').firstElementChild.dataset.before = ''")
+    href = page.locator("#results h2 a").nth(3).get_attribute("href")
     page.get_by_role("searchbox").fill("programme")
-    link = page.locator("#results h2 a").nth(3)
-    href = link.get_attribute("href")
-    link.focus()
+    page.locator(f"#results h2 a[href={json.dumps(href)}]").focus()
     until(page, "document.querySelector('.result') && !document.querySelector('[data-before]')")
     until(page, f"document.activeElement.getAttribute('href') === {json.dumps(href)}")
 
@@ -332,6 +340,17 @@ def test_an_index_that_cannot_be_loaded_is_said(chromium: Browser, site: Path, t
         page.close()
 
 
+def test_what_could_not_be_read_once_is_asked_for_anew(chromium: Browser, address: str) -> None:
+    page = chromium.new_page()
+    page.route("**/search/*/*.bin", lambda route: route.abort())
+    page.goto(f"{address}/en/search.html?q=acronyms")
+    expect(page.get_by_role("status")).to_contain_text("could not be loaded")
+    page.unroute("**/search/*/*.bin")
+    page.get_by_role("searchbox").press("Enter")
+    until(page, f"document.querySelector('#results h2 a')?.href.includes('{ENGLISH}')")
+    page.close()
+
+
 def test_segments_that_were_merged_meanwhile_are_read_anew(chromium: Browser, site: Path, tmp_path: Path) -> None:
     root = Path(shutil.copytree(site, tmp_path / "root"))
     with serve(root) as base:
@@ -343,6 +362,8 @@ def test_segments_that_were_merged_meanwhile_are_read_anew(chromium: Browser, si
         (root / "search" / old).rename(root / "search" / "ff-00000000")
         index["segments"][0]["name"] = "ff-00000000"
         (root / "search" / "index.json").write_text(json.dumps(index))
+        # The server tells times in whole seconds: else the browser could be told that nothing has changed.
+        os.utime(root / "search" / "index.json", (time.time() + 10,) * 2)
         page.get_by_role("searchbox").fill("acronyms")
         page.get_by_role("searchbox").press("Enter")
         until(page, f"document.querySelector('#results h2 a')?.href.includes('{ENGLISH}')")
@@ -357,7 +378,7 @@ def test_without_script_it_leads_to_the_lists(chromium: Browser, address: str, i
     notice = page.locator("noscript .notice")
     expect(notice).to_contain_text("JavaScript")
     notice.locator("a").click()
-    assert page.url.endswith(f"{interface}/index.html")
+    page.wait_for_url(f"**/{interface}/index.html")
     context.close()
 
 

@@ -98,6 +98,9 @@ def count(session: str, query: str, speakers: tuple[str | None, ...] = ("S1", "S
 
 
 def seek(page: Page, query: str) -> None:
+    """Look for something, after what was found before is no longer told."""
+    page.locator("#find").fill("")
+    expect(page.locator("#found")).to_have_text("")
     page.locator("#find").fill(query)
 
 
@@ -394,7 +397,6 @@ def test_everything_is_reached_by_keyboard(page: Page) -> None:
     open_session(page)
     page.locator("#find").focus()
     page.keyboard.type("answer")
-    page.keyboard.press("Enter")
     total = count(ENGLISH, "answer")
     expect(page.locator("#found")).to_have_text(f"1 of {total}")
     page.keyboard.press("Enter")

@@ -31,6 +31,9 @@ export const kept = {
   },
 };
 
+/** The moment in s that the recording goes to when it is known again, while its source changes. */
+export const due = { seconds: 0 };
+
 let asked = null;
 let here = false;
 let chosen = false;
@@ -44,6 +47,7 @@ export function momentIn(hash) {
 /** Go to a moment in ms that the reader chose; from then on nothing else brings them elsewhere. */
 export function goTo(ms) {
   chosen = true;
+  due.seconds = 0;
   video.currentTime = ms / 1000;
 }
 

@@ -8,7 +8,7 @@
  * player in another site's frame are the same, and because a page asks for it only when somebody wants it (play.js).
  */
 
-import { hasChosen, kept, video } from "./play.js";
+import { due, goTo, hasChosen, kept, video } from "./play.js";
 import videojs from "./video-js.js";
 
 const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2];
@@ -174,18 +174,16 @@ for (const [name, Part] of Object.entries({ CaptionsMenu, ChaptersMenu, SpeedMen
   videojs.registerComponent(name, Part);
 }
 
-/** The moment that a change of source has yet to go to. */
-let left = 0;
-
 /** Change between the recording and its sound alone, at the same moment. */
 function changeSource(source) {
   const { currentTime, paused } = video;
-  left = currentTime || left;
+  due.seconds = currentTime || due.seconds;
   video.src = source.src;
   // Not sooner: WebKit may stand still at a moment that it is told before it knows the recording.
   const goOn = () => {
-    if (left) video.currentTime = left;
-    left = 0;
+    // Whoever has gone elsewhere meanwhile is not brought back.
+    if (due.seconds && !video.currentTime) video.currentTime = due.seconds;
+    due.seconds = 0;
   };
   video.addEventListener("loadedmetadata", goOn, { once: true });
   if (!paused) video.play().catch(() => {});
@@ -214,7 +212,8 @@ function addTracks(player, tracks) {
 
 function makePlayer(language, texts) {
   const soundOnly = kept.read("sound-only") === "yes";
-  const { src, type } = video.querySelector("source");
+  const source = video.querySelector("source");
+  const { src, type } = source;
   const picture = { src, type };
   // Where there is no file of the sound, the picture is hidden and nothing else changes.
   const sound = video.dataset.sound ? { src: video.dataset.sound, type: video.dataset.soundType } : picture;
@@ -253,7 +252,14 @@ function makePlayer(language, texts) {
   // The library gives the name of the element to its frame; on our pages it is the element's.
   player.el().id = "player";
   video.id = id;
+  // That it cannot be had the library says only where it has asked itself.
   if (video.networkState === HTMLMediaElement.NETWORK_NO_SOURCE) player.src(picture);
+  else if (!video.readyState) {
+    // Chromium tells nothing any more of a source whose element has been moved, but tries the next one, and tells of that.
+    const again = source.cloneNode();
+    again.addEventListener("error", () => player.src(picture), { once: true });
+    video.append(again);
+  }
   player.ready(() => addTracks(player, chapters));
   player.toggleClass("sound-only", soundOnly);
   player.controlBar.soundOnlyButton.show_();
@@ -332,7 +338,7 @@ function rememberPosition(player) {
     video.currentTime = left;
     tellResumed(player, left, () => {
       kept.write(name, null);
-      video.currentTime = 0;
+      goTo(0);
     });
   }
 

@@ -38,6 +38,16 @@ async function read(address, cache) {
   return new Response(body).json();
 }
 
+/** Return what is read or being read under a name; what could not be read is asked for anew the next time. */
+function askOnce(known, name, ask) {
+  if (!known.has(name)) {
+    const asked = ask();
+    known.set(name, asked);
+    asked.catch(() => known.delete(name));
+  }
+  return known.get(name);
+}
+
 /** Return a question as items, each a word or a word with hyphens, and phrases: words that follow each other. */
 export function parse(text) {
   const items = [];
@@ -115,8 +125,7 @@ class Segment {
   }
 
   load(name) {
-    if (!this.read.has(name)) this.read.set(name, read(new URL(`${name}.bin`, this.folder), "default"));
-    return this.read.get(name);
+    return askOnce(this.read, name, () => read(new URL(`${name}.bin`, this.folder), "default"));
   }
 
   members() {
@@ -231,50 +240,52 @@ export class SearchIndex {
   }
 
   async rank({ items, phrases }, typing) {
-    const look = (item, index) => this.look(item, typing && index === items.length - 1, !phrases.length);
+    // Another question may open the index anew meanwhile; this one is answered from what it began with.
+    const { segments, count, average } = this;
+    const look = (item, index) => this.look(segments, item, typing && index === items.length - 1, !phrases.length);
     const looked = await Promise.all(items.map(look));
     const found = looked.map(({ places }) => places);
     const telling = found.map((bySegment) => {
       const have = bySegment.reduce((sum, places) => sum + places.size, 0);
-      return Math.log(1 + (this.count - have + 0.5) / (have + 0.5));
+      return Math.log(1 + (count - have + 0.5) / (have + 0.5));
     });
     const ranked = await Promise.all(
-      this.segments.map((segment, number) => this.rankSegment(segment, found.map((each) => each[number]), telling)),
+      segments.map((segment, number) => this.rankSegment(segment, average, found.map((each) => each[number]), telling)),
     );
     const order = (a, b) => b.score - a.score || (b.year ?? 0) - (a.year ?? 0) || (a.id < b.id ? -1 : 1);
     return { hits: ranked.flat().sort(order), telling, begun: looked.map(({ begun }) => begun), near: looked.map(({ near }) => near) };
   }
 
   /** Return by segment where an item is, and whether as the beginning of words, or as which words much like it. */
-  async look(item, typing, slip) {
+  async look(segments, item, typing, slip) {
     const [word, ...others] = item.words;
-    const exact = await Promise.all(this.segments.map((segment) => segment.item(item)));
+    const exact = await Promise.all(segments.map((segment) => segment.item(item)));
     const begun = !others.length && [...word].length >= SHORTEST_PREFIX && (typing || !exact.some((each) => each.size));
     if (!begun) return { places: exact, begun, near: [] };
-    const longer = await Promise.all(this.segments.map((segment) => segment.prefix(word)));
+    const longer = await Promise.all(segments.map((segment) => segment.prefix(word)));
     const places = longer.map((each, number) => new Map([...each, ...exact[number]]));
     // Another number is never what was meant.
     const maySlip = slip && !typing && [...word].length >= SHORTEST_SLIP && !/\p{N}/u.test(word);
-    const near = maySlip && !places.some((each) => each.size) ? await this.near(word) : [];
+    const near = maySlip && !places.some((each) => each.size) ? await this.near(segments, word) : [];
     if (!near.length) return { places, begun, near };
-    return { places: await Promise.all(this.segments.map((segment) => segment.anyOf(near))), begun: false, near };
+    return { places: await Promise.all(segments.map((segment) => segment.anyOf(near))), begun: false, near };
   }
 
   /** Return the words of all segments that are nearest to one. */
-  async near(word) {
-    const bySegment = await Promise.all(this.segments.map((segment) => segment.near(word)));
+  async near(segments, word) {
+    const bySegment = await Promise.all(segments.map((segment) => segment.near(word)));
     const found = bySegment.flatMap((each) => [...each]);
     const nearest = Math.min(...found.map(([, far]) => far));
     return [...new Set(found.filter(([, far]) => far === nearest).map(([key]) => key))];
   }
 
-  async rankSegment(segment, found, telling) {
+  async rankSegment(segment, average, found, telling) {
     const [fewest] = [...found].sort((a, b) => a.size - b.size);
     const places = [...(fewest?.keys() ?? [])].filter((place) => found.every((each) => each.has(place)));
     if (!places.length) return [];
     const members = await segment.members();
     return places.map((place) => {
-      const long = K1 * (1 - B + (B * members.lengths[place]) / this.average);
+      const long = K1 * (1 - B + (B * members.lengths[place]) / average);
       const score = found.reduce((sum, each, item) => {
         const weight = each.get(place);
         return sum + (telling[item] * weight * (K1 + 1)) / (weight + long);
@@ -291,10 +302,7 @@ export class SearchIndex {
 
   /** Return what is published of a session, to show it. */
   session(id) {
-    if (!this.passages.has(id)) {
-      this.passages.set(id, read(new URL(`sessions/${id}/passages.bin`, this.root), "no-cache"));
-    }
-    return this.passages.get(id);
+    return askOnce(this.passages, id, () => read(new URL(`sessions/${id}/passages.bin`, this.root), "no-cache"));
   }
 }
 

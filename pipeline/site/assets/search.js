@@ -14,6 +14,8 @@ const READ_FOR_PHRASES = 50;
 /** Rest after a key, in ms, before it is searched; from how many letters. */
 const REST = 400;
 const SHORTEST = 3;
+/** Marks a step of the way here that somebody is still typing. */
+const TYPED = "typed";
 const FILTERS = ["language", "programme", "year"];
 /** So many links to narrow the results stand open above them; more would push them out of sight. */
 const FEW = 12;
@@ -274,12 +276,16 @@ function clear(text) {
   more.hidden = true;
 }
 
-/** Put what is in the box into the address, as a step that can be gone back from or not. */
-function address(step) {
+/**
+ * Put what is in the box into the address, as a step of its own that can be gone back from. What is being typed is one
+ * step, and the same one still when it is asked for by key, however long the keys rested before.
+ */
+function address(typing) {
   const asked = new URLSearchParams();
   if (box.value.trim()) asked.set("q", box.value.trim());
   const query = asked.toString();
-  history[step](null, "", `${location.pathname}${query ? `?${query}` : ""}`);
+  const step = history.state === TYPED ? "replaceState" : "pushState";
+  history[step](typing ? TYPED : null, "", `${location.pathname}${query ? `?${query}` : ""}`);
 }
 
 function fill() {
@@ -289,17 +295,22 @@ function fill() {
 
 function start() {
   let resting = 0;
+  // What was typed before is gone from the box.
+  addEventListener("popstate", () => {
+    clearTimeout(resting);
+    fill();
+  });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     clearTimeout(resting);
-    address("pushState");
+    address(false);
     run();
   });
   box.addEventListener("input", () => {
     clearTimeout(resting);
     if (box.value.trim().length < SHORTEST) return;
     resting = setTimeout(() => {
-      address("replaceState");
+      address(true);
       run(true);
     }, REST);
   });
@@ -310,7 +321,6 @@ function start() {
     if (document.activeElement === asked || document.activeElement === document.body) first?.querySelector("a").focus();
   });
   filters.firstElementChild.addEventListener("click", () => (unfolded = true));
-  addEventListener("popstate", fill);
   // What was typed before this was here is not to be put back to what the address says.
   if (box.value.trim() && box.value.trim() !== new URLSearchParams(location.search).get("q")) {
     run();
