@@ -668,8 +668,18 @@ def test_nothing_typed_is_lost_when_the_server_is_killed(
     edit_and_kill(chromium, server, sessions["en"], random.Random(seed))  # noqa: S311 - to be the same again
 
 
-def edit_and_kill(browser: Browser, server: Server, desk: Desk, dice: random.Random) -> None:
-    """Type at random, kill the server and the browser, and see that all older than two seconds is there."""
+def edit_and_kill(
+    browser: Browser, server: Server, desk: Desk, dice: random.Random, *, after_ms: int | None = None
+) -> None:
+    """Type at random, kill the server and the browser, and see that everything is there.
+
+    Args:
+        browser: Of the person.
+        server: Is killed and started again.
+        desk: Of the session.
+        dice: Say what is typed where.
+        after_ms: So long after the last key it is killed; otherwise as soon as the page says that all is kept.
+    """
     one = Reviewer(browser, server)
     one.open(desk.session_id)
     typed = [f"w{number}{dice.randrange(1000)}" for number in range(dice.randint(2, 5))]
@@ -680,7 +690,10 @@ def edit_and_kill(browser: Browser, server: Server, desk: Desk, dice: random.Ran
         if dice.random() < 0.4:
             one.page.keyboard.press("Enter")
         one.page.wait_for_timeout(dice.randrange(250))
-    one.page.wait_for_timeout(2000 - 500)
+    if after_ms is None:
+        one.is_kept()
+    else:
+        one.page.wait_for_timeout(after_ms)
     server.kill()
     # The browser goes as well, with its own store: only what lies on the server's disk is left.
     one.context.close()
