@@ -185,6 +185,14 @@ def hold_back(page: Page, pattern: str) -> list[Route]:
     return held
 
 
+def held(page: Page, routes: Sequence[object], count: int = 1) -> None:
+    """Wait until so many requests are held back: what asks for them is done before they are told of here."""
+    end = time.monotonic() + 60
+    while len(routes) < count:
+        assert time.monotonic() < end, f"only {len(routes)} of {count} were asked for"
+        page.wait_for_timeout(10)
+
+
 def until(page: Page, condition: str, seconds: float = 60.0) -> None:
     """Wait for a JavaScript expression to hold; Playwright's own waiting needs ``eval``, which the pages forbid."""
     end = time.monotonic() + seconds

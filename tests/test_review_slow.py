@@ -13,7 +13,7 @@ from playwright.sync_api import APIResponse, Browser, Page, Route, expect
 from pipeline.report_files import SentReport
 from pipeline.reports import Reports
 from pipeline.review import Desk
-from tests.browser import hold_back, until
+from tests.browser import held, hold_back, until
 from tests.desk import NOW, Server, lay_out, recognise_again, reviewable, said, serving, write_media
 from tests.pages import make_transcript
 from tests.test_review_editor import Reviewer
@@ -44,11 +44,7 @@ class Late:
 
     def are(self, count: int = 1) -> None:
         """Wait until so many are held."""
-        for _ in range(3000):
-            if len(self.held) >= count:
-                return
-            self.page.wait_for_timeout(10)
-        raise AssertionError(f"never asked for {count} times: {self.pattern}")
+        held(self.page, self.held, count)
 
     def let_go(self) -> None:
         """Let all that are held come."""
@@ -100,6 +96,15 @@ def save_late(page: Page) -> Late:
     late = Late(page, "**/revisions", "POST")
     page.keyboard.press("Control+s")
     late.are()
+    # What it says is said of drafts too, before and after: only a change to it tells.
+    page.evaluate(
+        """() => {
+            const kept = document.getElementById("kept");
+            window.answered = false;
+            const look = () => (window.answered ||= kept.dataset.state === "saved_now");
+            new MutationObserver(look).observe(kept, { attributeFilter: ["data-state"] });
+        }"""
+    )
     return late
 
 
@@ -185,7 +190,7 @@ def test_who_saves_twice_and_types_on_before_the_answer_has_one_revision_and_eve
     # Sent as a draft of the revision before, while the next one is being made.
     until(page, KEPT)
     late.let_go()
-    until(page, "document.getElementById('notices').textContent === ''")
+    until(page, "answered")
     page.keyboard.type(" fine")
     assert reviewer.text(0).startswith("Good old dear fine morning")
     until(page, KEPT)
@@ -205,7 +210,7 @@ def test_what_is_typed_while_a_word_is_saved_that_the_server_writes_otherwise_is
     late = save_late(page)
     type_after(reviewer, 1, "Thank you", " all")
     late.let_go()
-    until(page, "document.getElementById('kept').dataset.state === 'kept'")
+    until(page, "answered")
     page.keyboard.type(" so")
     assert reviewer.text(1).startswith("Thank you all so")
     reviewer.save()
@@ -279,7 +284,7 @@ def test_who_types_on_while_a_decision_is_sent_keeps_the_keys_and_is_not_told_of
     assert reviewer.text(0).startswith("Good old morning")
     expect(page.locator("#notices")).to_be_empty()
     saving.let_go()
-    until(page, KEPT)
+    until(page, "answered")
     assert reviewer.text(0).startswith("Good old morning")
 
 
@@ -451,3 +456,113 @@ def test_a_browser_that_tells_late_of_what_was_selected_takes_no_drawn_stretch_a
     page.keyboard.press("Shift+ArrowRight")
     page.keyboard.press("Shift+ArrowRight")
     assert cut_offered(page)[0] < 5
+
+
+def test_what_a_dialog_answered_counts_before_the_browser_tells_that_it_is_closed(
+    reviewer: Reviewer, desk: Desk
+) -> None:
+    page = reviewer.open(desk.session_id)
+    # Told of with the next picture, which a busy machine paints late: here never.
+    page.evaluate("addEventListener('close', (event) => event.stopImmediatePropagation(), { capture: true })")
+    page.keyboard.press("Control+Shift+X")
+    page.get_by_label("From", exact=True).fill("0:05")
+    page.get_by_label("To", exact=True).fill("0:15")
+    page.get_by_role("button", name="Leave it out").click()
+    reviewer.save()
+    assert [(cut.start_ms, cut.end_ms) for cut in desk.latest().cuts] == [(5000, 15_000)]
+    reviewer.caret_after(1, "Thank")
+    page.keyboard.press("F4")
+    page.keyboard.press("Escape")
+    page.keyboard.type(" all")
+    assert reviewer.text(1).startswith("Thank all you")
+
+
+def test_a_dialog_that_is_open_again_is_not_answered_by_its_last_closing(reviewer: Reviewer, desk: Desk) -> None:
+    page = reviewer.open(desk.session_id)
+    page.keyboard.press("Control+Shift+X")
+    page.evaluate("document.getElementById('cut-dialog').dispatchEvent(new Event('close'))")
+    page.get_by_label("From", exact=True).fill("0:05")
+    page.get_by_label("To", exact=True).fill("0:15")
+    page.get_by_role("button", name="Leave it out").click()
+    expect(page.locator("#cuts > li")).to_have_count(1)
+
+
+def test_a_key_that_chooses_in_a_dialog_chooses_nothing_in_the_text(reviewer: Reviewer, desk: Desk) -> None:
+    page = reviewer.open(desk.session_id)
+    reviewer.caret_after(0, "Good")
+    whose = page.locator("#pane .who")
+    before = whose.first.text_content() or ""
+    whose.nth(2).click()
+    page.keyboard.press("Alt+3")
+    expect(whose.nth(2)).to_have_text("Speaker 3")
+    expect(whose.first).to_have_text(before)
+
+
+def test_a_button_that_is_pressed_while_its_list_is_made_anew_is_pressed(reviewer: Reviewer, server: Server) -> None:
+    session, _ = reviewable("en", id="7" * 16)
+    text = "Call 613 555 0142 or 819 555 0199 today."
+    lay_out(server.root / "work", session, make_transcript(session, (("S1", text),)))
+    page = reviewer.open(session.id)
+    page.locator("#suggestions-title").click()
+    page.get_by_role("button", name="Mask 613 555 0142").hover()
+    page.mouse.down()
+    # Made anew once nobody has typed for a while, as the button for doubts is set right.
+    page.evaluate(
+        """() => {
+            const [text, confirm] = [document.querySelector("#pane .text"), document.getElementById("confirm")];
+            window.right = confirm.disabled;
+            confirm.disabled = !right;
+            text.textContent = text.textContent.replace("Call", "Call me");
+            text.dispatchEvent(new InputEvent("input", { bubbles: true }));
+        }"""
+    )
+    until(page, "document.getElementById('confirm').disabled === right")
+    page.mouse.up()
+    expect(page.locator("#cuts > li")).to_have_count(1)
+    expect(page.get_by_role("button", name="Mask 613 555 0142")).to_have_count(0)
+
+
+def test_a_draft_that_failed_after_a_later_one_was_kept_does_not_take_its_place(anna: Reviewer, desk: Desk) -> None:
+    page = anna.open(desk.session_id)
+    asked = hold_back(page, "**/draft")
+    type_after(anna, 0, "Good", " old")
+    held(page, asked)
+    page.keyboard.type(" dear")
+    # Whoever goes to another window has what they typed sent at once.
+    page.evaluate("Object.defineProperty(document, 'hidden', { value: true, configurable: true })")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    held(page, asked, 2)
+    page.unroute("**/draft")
+    asked[1].continue_()
+    until(page, KEPT)
+    with page.expect_event("requestfailed"):
+        asked[0].abort()
+    page.evaluate("new Promise(done => setTimeout(done))")
+    assert page.evaluate(KEPT)
+    draft = desk.draft("Anna")
+    assert draft is not None
+    assert "dear" in draft.payload
+
+
+def test_a_draft_that_is_under_way_when_its_revision_is_made_arrives_before_the_next_is_saved(
+    reviewer: Reviewer, desk: Desk
+) -> None:
+    page = reviewer.open(desk.session_id)
+    type_after(reviewer, 0, "Good", " old")
+    late = save_late(page)
+    asked = hold_back(page, "**/draft")
+    page.keyboard.type(" dear")
+    held(page, asked)
+    late.let_go()
+    until(page, "answered")
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(f"{request.method} {request.url.rpartition('/')[2]}"))
+    page.keyboard.press("Control+s")
+    page.evaluate("fetch('/assets/main.js').then((answer) => answer.text())")
+    assert "POST revisions" not in sent
+    page.unroute("**/draft")
+    with page.expect_response("**/revisions"):
+        for each in asked:
+            each.continue_()
+    assert said(desk)[0].startswith("Good old dear morning")
+    assert desk.draft("Zoé Roy") is None

@@ -2,6 +2,8 @@
 
 import { clock, exactClock, readClock } from "./format.js";
 
+const PRESSED_MS = 100;
+
 export const byId = (id) => document.getElementById(id);
 
 /** Make an element with properties and children; what a person wrote is only ever text. */
@@ -22,6 +24,7 @@ function onEnter(field, act) {
   field.onkeydown = (event) => {
     if (event.key !== "Enter") return;
     event.preventDefault();
+    event.stopPropagation();
     act();
   };
 }
@@ -37,8 +40,17 @@ function nameOf(element) {
   return element.getAttribute("aria-label") ?? element.textContent;
 }
 
+/** What each list is to hold. */
+const due = new WeakMap();
+
 /** Make a list anew. Whoever is in it by keyboard stays at the button that they were at, or goes elsewhere where it is gone. */
 export function renew(list, items, elsewhere) {
+  due.set(list, items);
+  // A button that goes while it is pressed is never pressed: what begins at one and ends at another is no click.
+  if (list.matches(":active")) {
+    setTimeout(() => due.get(list) === items && renew(list, items, elsewhere), PRESSED_MS);
+    return;
+  }
   const here = list.contains(document.activeElement) ? document.activeElement : null;
   const alike = () => [...list.querySelectorAll("button")].filter((each) => nameOf(each) === nameOf(here));
   const at = here ? alike().indexOf(here) : -1;
@@ -46,13 +58,29 @@ export function renew(list, items, elsewhere) {
   if (here) (alike()[at] ?? elsewhere).focus();
 }
 
+/** Who waits for the answer of a dialog that is shown. */
+const waiting = new WeakMap();
+
+function answer(dialog) {
+  waiting.get(dialog)?.(dialog.returnValue);
+  waiting.delete(dialog);
+}
+
 /** Show a dialog until it is closed; gives the value of the button that closed it, "" where it was left. */
 export function ask(dialog) {
+  answer(dialog);
   dialog.returnValue = "";
   return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue), { once: true });
+    waiting.set(dialog, resolve);
     dialog.showModal();
   });
+}
+
+/** Close a dialog and give its answer at once: a browser tells of it only later, and the next key, one that saves, may
+    come before that. */
+export function shut(dialog, value = "") {
+  dialog.close(value);
+  answer(dialog);
 }
 
 /** Let buttons with a value close the dialog that they are in, as a form would that could be sent nowhere. */
@@ -60,8 +88,11 @@ export function wireDialogs() {
   for (const dialog of document.querySelectorAll("dialog")) {
     dialog.addEventListener("click", (event) => {
       const chosen = event.target.closest("button[value]");
-      if (chosen) dialog.close(chosen.value);
+      if (chosen) shut(dialog, chosen.value);
     });
+    dialog.addEventListener("cancel", () => shut(dialog));
+    // By then it may be open again, for another question.
+    dialog.addEventListener("close", () => dialog.open || answer(dialog));
   }
 }
 
@@ -73,7 +104,7 @@ export async function askAuthor(known) {
   field.oninput = () => {
     accept.disabled = !field.value.trim();
   };
-  onEnter(field, () => field.value.trim() && dialog.close("ok"));
+  onEnter(field, () => field.value.trim() && shut(dialog, "ok"));
   return (await ask(dialog)) === "ok" ? field.value.trim() : "";
 }
 
@@ -83,7 +114,7 @@ export async function askWho({ speakers, current, label, proposals, naming, say 
   let chosen = null;
   const choose = (value) => {
     chosen = value;
-    dialog.close("chosen");
+    shut(dialog, "chosen");
   };
   byId("who-list").replaceChildren(
     ...speakers.map(({ key }, at) => {
@@ -99,6 +130,8 @@ export async function askWho({ speakers, current, label, proposals, naming, say 
     const number = /^Digit([1-9])$/u.exec(event.code)?.[1];
     if (!event.altKey || !number || number > speakers.length) return;
     event.preventDefault();
+    // In the text it gives the turn of the caret to somebody, and that may be another turn.
+    event.stopPropagation();
     choose({ key: speakers[number - 1].key });
   };
   byId("who-naming").hidden = current === null;
@@ -164,7 +197,7 @@ export async function askCut(start, { say, others, total, now, show, preview }) 
   let made = null;
   const accept = () => {
     made = read();
-    if (made) dialog.close("ok");
+    if (made) shut(dialog, "ok");
   };
   byId("cut-ok").onclick = accept;
   for (const field of [fields.from, fields.to]) onEnter(field, accept);

@@ -23,7 +23,8 @@ export class Drafts {
     this.at = before?.at ?? 0;
     this.waiting = null;
     this.timer = 0;
-    this.sending = null;
+    // What is under way still arrives: after a revision that it did not wait for, it would be something unsaved again.
+    this.sending = before?.sending ?? null;
     this.ended = false;
   }
 
@@ -91,11 +92,12 @@ export class Drafts {
   async #send(draft, document, last) {
     try {
       await this.server.send("PUT", "/draft", draft, { last });
-      if (!this.waiting && !this.ended) this.onState("kept");
+      if (!this.waiting && !this.ended && this.at === draft.at_ms) this.onState("kept");
     } catch (refusal) {
       if (this.ended) return;
       if (refusal.said?.code === "editor.elsewhere") this.#end();
-      else this.#retry(document);
+      // One that a later one has overtaken would, sent again, take its place.
+      else if (this.at === draft.at_ms) this.#retry(document);
     }
   }
 

@@ -1,7 +1,7 @@
 /* The review editor: puts the text, the recording, the drafts and the dialogs together. */
 
 import { ChapterList } from "./chapters.js";
-import { askAuthor, askConflict, askCut, askWho, button, byId, changeItems, make, proposalItem, ask, renew, undisturbed, wireDialogs } from "./dialogs.js";
+import { askAuthor, askConflict, askCut, askWho, button, byId, changeItems, make, proposalItem, ask, renew, shut, undisturbed, wireDialogs } from "./dialogs.js";
 import { Drafts } from "./drafts.js";
 import { FindBar } from "./find.js";
 import { assignLanguages, clock, exactClock, languageAt } from "./format.js";
@@ -870,7 +870,7 @@ class Editor {
     accept.disabled = true;
     // Open at once: what came only after the answer would take the keys of whoever has gone on typing.
     const answered = ask(dialog);
-    while (dialog.open && this.changed) if (!(await this.save())) dialog.close();
+    while (dialog.open && this.changed) if (!(await this.save())) shut(dialog);
     if (!dialog.open) return;
     const { revision } = this.session;
     byId("approve-text").textContent = say("approve_text", { number: revision, author: this.author });
