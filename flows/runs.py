@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -38,7 +39,7 @@ from pipeline.journal import (
     record_state,
     session_folder,
 )
-from pipeline.locks import is_held
+from pipeline.locks import Held, exclusive, is_held
 from pipeline.types import Notice
 
 _logger = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ GRACE: Final = dt.timedelta(seconds=45)
 
 _ACTIVE: Final = {StateType.PENDING, StateType.RUNNING, StateType.CANCELLING}
 _RESTART: Final = "AwaitingRetry"
+_WAITS_S: Final = (0.2, 0.5, 1.0)
 _AT_ONCE: Final = 100
 """Runs asked for at once; the server answers with 200 at most."""
 
@@ -63,6 +65,28 @@ _AT_ONCE: Final = 100
 def lock_path(work: Path, session_id: str) -> Path:
     """Return the file that a run holds locked for as long as it lives."""
     return session_folder(work, session_id) / ".run.lock"
+
+
+@contextmanager
+def alone_with(work: Path, session_id: str) -> Iterator[None]:
+    """Hold the lock of a run for the length of a block.
+
+    The watcher takes it for an instant when it asks whether anybody holds it, so one refusal says nothing.
+
+    Raises:
+        Held: Another run holds it.
+    """
+    lock = lock_path(work, session_id)
+    with ExitStack() as held:
+        for wait_s in _WAITS_S:
+            try:
+                held.enter_context(exclusive(lock, wait=False))
+                break
+            except Held:
+                time.sleep(wait_s)
+        else:
+            held.enter_context(exclusive(lock, wait=False))
+        yield
 
 
 def run_key(record: SessionRecord) -> str:

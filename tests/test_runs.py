@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from prefect.states import Cancelled, Crashed, Failed, Running
 
 from config.settings import load_settings
 from flows.prefect_server import PrefectAddress, apply_deployments, prefect_server
-from flows.runs import GRACE, MOST_TRIES, lock_path, retire_watchers, run_key, tend_runs
+from flows.runs import GRACE, MOST_TRIES, alone_with, lock_path, retire_watchers, run_key, tend_runs
 from flows.watch_inbox import watch, watch_inbox
 from pipeline.journal import (
     Claimed,
@@ -32,7 +33,7 @@ from pipeline.journal import (
     write_record,
 )
 from pipeline.journal import Failed as GivenUp
-from pipeline.locks import exclusive
+from pipeline.locks import Held, exclusive, is_held
 from pipeline.types import Bilingual, Recording, Session
 
 NOW = dt.timedelta(0)
@@ -132,6 +133,18 @@ def test_a_run_that_lives_is_left_alone(client: SyncPrefectClient, record: Sessi
     with exclusive(lock_path(tmp_path, record.session.id), wait=False):
         tend_runs(tmp_path, grace=NOW)
     assert state_of(client, record).type is StateType.RUNNING
+
+
+def test_a_watcher_that_asks_in_the_same_moment_keeps_no_run_from_its_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ExitStack() as asking:
+        asking.enter_context(exclusive(lock_path(tmp_path, "a" * 16), wait=False))
+        monkeypatch.setattr(time, "sleep", lambda _s: asking.close())
+        with alone_with(tmp_path, "a" * 16):
+            assert is_held(lock_path(tmp_path, "a" * 16))
+            with pytest.raises(Held), alone_with(tmp_path, "a" * 16):
+                pass
 
 
 def test_a_run_that_has_just_been_handed_over_is_given_time_to_start(
