@@ -1,8 +1,8 @@
 """One Prefect run for each recording, whatever dies.
 
 In go session records, out come runs in the Prefect server: one for each attempt at a recording, by idempotency key.
-A run whose process is gone is recognised by its free lock and put back in the queue; one that keeps dying is given up
-with a reason. Stands alone as the only place that asks Prefect about runs.
+A run whose process is gone is recognised by its free lock, and by that process, and put back in the queue; one that
+keeps dying is given up with a reason. Stands alone as the only place that asks Prefect about runs.
 """
 
 from __future__ import annotations
@@ -184,6 +184,9 @@ def _revive(client: SyncPrefectClient, work: Path, record: SessionRecord, run: F
     state = run.state
     if state is None or state.type is StateType.SCHEDULED or is_held(lock_path(work, record.session.id)):
         return
+    # It may not have come to its lock yet, which takes a minute on a busy machine, or tell of its end after it.
+    if state.type in _ACTIVE and _lives(run):
+        return
     # What failed because the store or the server was away is not tried again at once, and each time less soon.
     pause = GRACE * 2**run.run_count if state.type is StateType.FAILED else grace if state.type in _ACTIVE else None
     if pause is not None and state.timestamp + pause > dt.datetime.now(dt.UTC):
@@ -199,6 +202,16 @@ def _revive(client: SyncPrefectClient, work: Path, record: SessionRecord, run: F
         client.set_flow_run_state(run.id, Crashed(message="Its process is gone."), force=True)
     client.set_flow_run_state(run.id, Scheduled(name=_RESTART), force=True)
     _logger.warning("session %s: its run was %s; it is queued again", record.session.id, state.name)
+
+
+def _lives(run: FlowRun) -> bool:
+    """Say whether the process that a run was handed to lives, as far as can be seen from here."""
+    try:
+        environment = Path("/proc", str(run.infrastructure_pid), "environ").read_bytes()
+    except OSError:
+        return False
+    # Another process may have its number by now.
+    return f"PREFECT__FLOW_RUN_ID={run.id}".encode() in environment.split(b"\0")
 
 
 def _give_up(work: Path, record: SessionRecord, reason: Notice) -> None:

@@ -69,7 +69,7 @@ class Running:
         token = json.loads(fetch(f"{found[0]}/api/csrf-token?client=tests"))["token"]
         headers = {"Content-Type": "application/json", "Prefect-Csrf-Client": "tests", "Prefect-Csrf-Token": token}
         request = urllib.request.Request(f"{found[0]}/api/{path}", json.dumps(asked).encode(), headers)
-        with urllib.request.urlopen(request, timeout=10) as reply:
+        with urllib.request.urlopen(request, timeout=60) as reply:
             return json.load(reply)
 
     def wait(self, condition: Callable[[], bool], what: str, *, pause_s: float = 0.2) -> None:

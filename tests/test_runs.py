@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -154,6 +155,22 @@ def test_a_run_that_has_just_been_handed_over_is_given_time_to_start(
     put(client, record, Running())
     tend_runs(tmp_path, grace=GRACE)
     assert state_of(client, record).type is StateType.RUNNING
+
+
+def test_a_run_whose_process_takes_its_time_to_start_is_left_alone_until_that_is_gone(
+    client: SyncPrefectClient, record: SessionRecord, tmp_path: Path
+) -> None:
+    tend_runs(tmp_path)
+    run = put(client, record, Running())
+    environment = {**os.environ, "PREFECT__FLOW_RUN_ID": str(run.id)}
+    with subprocess.Popen(["sleep", "600"], env=environment) as starting:
+        client.update_flow_run(run.id, infrastructure_pid=str(starting.pid))
+        tend_runs(tmp_path, grace=NOW)
+        assert state_of(client, record).type is StateType.RUNNING
+        starting.kill()
+    client.update_flow_run(run.id, infrastructure_pid=str(os.getpid()))
+    tend_runs(tmp_path, grace=NOW)
+    assert state_of(client, record).name == "AwaitingRetry"
 
 
 def test_a_run_that_failed_for_want_of_something_is_not_tried_again_at_once(
