@@ -53,7 +53,8 @@ MOST_TRIES: Final = 8
 """Times that a run may die or fail for want of something else before its recording is given up."""
 
 GRACE: Final = dt.timedelta(seconds=45)
-"""A run may be without its lock for so long: from being handed to a process until that has started."""
+"""A run may be without its lock for so long, from being handed to a process until that has started; and its worker has
+let go of it so long after its end."""
 
 _ACTIVE: Final = {StateType.PENDING, StateType.RUNNING, StateType.CANCELLING}
 _RESTART: Final = "AwaitingRetry"
@@ -189,7 +190,8 @@ def _revive(client: SyncPrefectClient, work: Path, record: SessionRecord, run: F
         return
     # What failed because the store or the server was away is not tried again at once, and each time less soon.
     pause = GRACE * 2**run.run_count if state.type is StateType.FAILED else grace if state.type in _ACTIVE else None
-    if pause is not None and state.timestamp + pause > dt.datetime.now(dt.UTC):
+    now = dt.datetime.now(dt.UTC)
+    if pause is not None and state.timestamp + pause > now:
         return
     if state.type is StateType.CANCELLED:
         _give_up(work, record, Notice(code="flows.cancelled"))
@@ -198,8 +200,13 @@ def _revive(client: SyncPrefectClient, work: Path, record: SessionRecord, run: F
     if grace and run.run_count >= MOST_TRIES:
         _give_up(work, record, Notice(code="flows.crashed_too_often", data=(("times", str(run.run_count)),)))
         return
+    ended = state.timestamp
     if state.type in _ACTIVE:
         client.set_flow_run_state(run.id, Crashed(message="Its process is gone."), force=True)
+        ended = now
+    # A worker lets go of a run some time after its end; one that is given it again before that dies with all its runs.
+    if ended + grace > now:
+        return
     client.set_flow_run_state(run.id, Scheduled(name=_RESTART), force=True)
     _logger.warning("session %s: its run was %s; it is queued again", record.session.id, state.name)
 

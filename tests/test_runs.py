@@ -38,6 +38,7 @@ from pipeline.locks import Held, exclusive, is_held
 from pipeline.types import Bilingual, Recording, Session
 
 NOW = dt.timedelta(0)
+MOMENT = dt.timedelta(microseconds=1)
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +126,19 @@ def test_a_run_whose_process_is_gone_is_queued_again(
     tend_runs(tmp_path)
     put(client, record, Running(), died)
     tend_runs(tmp_path, grace=NOW)
+    assert state_of(client, record).name == "AwaitingRetry"
+
+
+@pytest.mark.parametrize("died", [Crashed(), Running()], ids=["crashed", "still running"])
+def test_a_worker_is_given_time_to_let_go_of_a_run_before_that_is_queued_again(
+    died: State[object], client: SyncPrefectClient, record: SessionRecord, tmp_path: Path
+) -> None:
+    tend_runs(tmp_path)
+    put(client, record, Running(), died)
+    # Where the run is known to be dead at once.
+    tend_runs(tmp_path, grace=GRACE if died.type is StateType.CRASHED else MOMENT)
+    assert state_of(client, record).type is StateType.CRASHED
+    tend_runs(tmp_path, grace=MOMENT)
     assert state_of(client, record).name == "AwaitingRetry"
 
 
