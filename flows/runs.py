@@ -53,8 +53,7 @@ MOST_TRIES: Final = 8
 """Times that a run may die or fail for want of something else before its recording is given up."""
 
 GRACE: Final = dt.timedelta(seconds=45)
-"""A run may be without its lock for so long, from being handed to a process until that has started; and its worker has
-let go of it so long after its end."""
+"""A run may be without its lock for so long: from being handed to a process until that has started."""
 
 _ACTIVE: Final = {StateType.PENDING, StateType.RUNNING, StateType.CANCELLING}
 _RESTART: Final = "AwaitingRetry"
@@ -205,7 +204,8 @@ def _revive(client: SyncPrefectClient, work: Path, record: SessionRecord, run: F
         client.set_flow_run_state(run.id, Crashed(message="Its process is gone."), force=True)
         ended = now
     # A worker lets go of a run some time after its end; one that is given it again before that dies with all its runs.
-    if ended + grace > now:
+    # On a busy machine it took longer than one grace.
+    if ended + 3 * grace > now:
         return
     client.set_flow_run_state(run.id, Scheduled(name=_RESTART), force=True)
     _logger.warning("session %s: its run was %s; it is queued again", record.session.id, state.name)
