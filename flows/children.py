@@ -15,13 +15,15 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Final
 
+from pipeline.errors import ProgramMissing
 from pipeline.guarded import guarded
+from pipeline.tcp import held_port
 
 _logger = logging.getLogger(__name__)
 
@@ -103,6 +105,25 @@ def kept_running(
     finally:
         stop.set()
         keeper.join()
+
+
+@contextmanager
+def port_for_child(host: str, wanted: int) -> Iterator[int]:
+    """Hold a port for a child that is kept running in a block: it takes seconds until it listens, at every start.
+
+    Args:
+        host: Address to listen on.
+        wanted: The port that one would like; 0 for any.
+
+    Raises:
+        ProgramMissing: No port is free.
+    """
+    with ExitStack() as held:
+        try:
+            port = held.enter_context(held_port(host, wanted))
+        except OSError as failure:
+            raise ProgramMissing("flows.no_port") from failure
+        yield port
 
 
 def wait_until(ready: Callable[[], bool], kept: Kept, slow: Slow) -> bool:

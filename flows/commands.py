@@ -48,7 +48,7 @@ from pipeline.errors import ReviewAwaited, SetUpError, SidecarInvalid
 from pipeline.formatting import format_size
 from pipeline.inbox import DEFAULTS, STATUS_PAGES
 from pipeline.journal import session_folder
-from pipeline.locks import Held, exclusive
+from pipeline.locks import Held
 from pipeline.media import probe
 from pipeline.naming import printable
 from pipeline.parcels import fold_name, shown_names
@@ -190,10 +190,10 @@ def _alone_with(settings: Settings, recording: Recording) -> Iterator[None]:
         SetUpError: A run is at work on it.
     """
     # Importing Prefect takes seconds that no other command should pay for.
-    from flows.runs import lock_path  # noqa: PLC0415
+    from flows.runs import alone_with  # noqa: PLC0415
 
     try:
-        with exclusive(lock_path(settings.work, recording.session_id), wait=False):
+        with alone_with(settings.work, recording.session_id):
             yield
     except Held:
         raise SetUpError("flows.in_hand", {"name": recording.name}) from None

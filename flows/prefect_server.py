@@ -19,9 +19,8 @@ from pathlib import Path
 from typing import Final
 
 from config.settings import Settings
-from flows.children import Kept, Slow, kept_running, wait_until
+from flows.children import Kept, Slow, kept_running, port_for_child, wait_until
 from pipeline.errors import ProgramMissing
-from pipeline.tcp import free_port
 
 POOL: Final = "tribune"
 _HOST: Final = "127.0.0.1"
@@ -73,22 +72,19 @@ def prefect_server(settings: Settings, slow: Slow) -> Iterator[PrefectAddress]:
         slow: Told while it takes long to start.
 
     Raises:
-        ProgramMissing: The server did not start; names its log.
+        ProgramMissing: No port is free, or the server did not start; names its log.
     """
     if settings.prefect.api_url:
         yield _address(settings, settings.prefect.api_url)
         return
-    try:
-        port = free_port(_HOST, settings.prefect.port)
-    except OSError as failure:
-        raise ProgramMissing("flows.no_port") from failure
-    address = _address(settings, f"http://{_HOST}:{port}/api")
-    log = settings.root / "logs" / "prefect-server.log"
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", _HOST, "--port", str(port)]
-    with kept_running("the Prefect server", command, log=log, env=address.environment) as kept:
-        if not wait_until(lambda: _healthy(f"{address.api}/health"), kept, slow):
-            raise ProgramMissing("flows.server_failed", {"log": str(log)})
-        yield address
+    with port_for_child(_HOST, settings.prefect.port) as port:
+        address = _address(settings, f"http://{_HOST}:{port}/api")
+        log = settings.root / "logs" / "prefect-server.log"
+        command = [sys.executable, "-m", "prefect", "server", "start", "--host", _HOST, "--port", str(port)]
+        with kept_running("the Prefect server", command, log=log, env=address.environment) as kept:
+            if not wait_until(lambda: _healthy(f"{address.api}/health"), kept, slow):
+                raise ProgramMissing("flows.server_failed", {"log": str(log)})
+            yield address
 
 
 def apply_deployments(address: PrefectAddress, log: Path) -> None:

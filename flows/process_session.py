@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Final, Protocol, cast
 from uuid import UUID
 
@@ -26,7 +25,7 @@ from prefect.states import Completed
 from config.settings import Settings, load_settings
 from flows.children import end_with_parent
 from flows.engines import intake_options, process_options, running_store
-from flows.runs import lock_path
+from flows.runs import alone_with
 from flows.shared_engines import SharedEngines
 from flows.tasks import POLICIES, as_tasks
 from pipeline.details import Tags
@@ -43,7 +42,7 @@ from pipeline.journal import (
     record_state,
     session_folder,
 )
-from pipeline.locks import Held, exclusive, is_held
+from pipeline.locks import Held
 from pipeline.messages import message
 from pipeline.process import process
 from pipeline.s3 import open_store
@@ -92,25 +91,10 @@ def run_claimed(session_id: str, attempt: int, way: Way) -> State[str]:
     end_with_parent()
     settings = load_settings()
     try:
-        with _alone(lock_path(settings.work, session_id)):
+        with alone_with(settings.work, session_id):
             return _process_claimed(settings, session_id, attempt, way)
     except Held:
         return Completed(name="Doubled", message="Another run is at work on this recording.")
-
-
-@contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """Hold a session's lock. The watcher takes it for an instant when it asks, so one refusal says nothing.
-
-    Raises:
-        Held: Another run holds it.
-    """
-    for wait_s in (0.2, 0.5, 1.0):
-        if not is_held(lock):
-            break
-        time.sleep(wait_s)
-    with exclusive(lock, wait=False):
-        yield
 
 
 def _process_claimed(settings: Settings, session_id: str, attempt: int, way: Way) -> State[str]:

@@ -1,16 +1,17 @@
 """One Prefect run for each recording, whatever dies.
 
 In go session records, out come runs in the Prefect server: one for each attempt at a recording, by idempotency key.
-A run whose process is gone is recognised by its free lock and put back in the queue; one that keeps dying is given up
-with a reason. Stands alone as the only place that asks Prefect about runs.
+A run whose process is gone is recognised by its free lock, and by that process, and put back in the queue; one that
+keeps dying is given up with a reason. Stands alone as the only place that asks Prefect about runs.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import logging
+import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -38,7 +39,7 @@ from pipeline.journal import (
     record_state,
     session_folder,
 )
-from pipeline.locks import is_held
+from pipeline.locks import Held, exclusive, is_held
 from pipeline.types import Notice
 
 _logger = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ GRACE: Final = dt.timedelta(seconds=45)
 
 _ACTIVE: Final = {StateType.PENDING, StateType.RUNNING, StateType.CANCELLING}
 _RESTART: Final = "AwaitingRetry"
+_WAITS_S: Final = (0.2, 0.5, 1.0)
 _AT_ONCE: Final = 100
 """Runs asked for at once; the server answers with 200 at most."""
 
@@ -63,6 +65,28 @@ _AT_ONCE: Final = 100
 def lock_path(work: Path, session_id: str) -> Path:
     """Return the file that a run holds locked for as long as it lives."""
     return session_folder(work, session_id) / ".run.lock"
+
+
+@contextmanager
+def alone_with(work: Path, session_id: str) -> Iterator[None]:
+    """Hold the lock of a run for the length of a block.
+
+    The watcher takes it for an instant when it asks whether anybody holds it, so one refusal says nothing.
+
+    Raises:
+        Held: Another run holds it.
+    """
+    lock = lock_path(work, session_id)
+    with ExitStack() as held:
+        for wait_s in _WAITS_S:
+            try:
+                held.enter_context(exclusive(lock, wait=False))
+                break
+            except Held:
+                time.sleep(wait_s)
+        else:
+            held.enter_context(exclusive(lock, wait=False))
+        yield
 
 
 def run_key(record: SessionRecord) -> str:
@@ -160,9 +184,13 @@ def _revive(client: SyncPrefectClient, work: Path, record: SessionRecord, run: F
     state = run.state
     if state is None or state.type is StateType.SCHEDULED or is_held(lock_path(work, record.session.id)):
         return
+    # It may not have come to its lock yet, which takes a minute on a busy machine, or tell of its end after it.
+    if state.type in _ACTIVE and _lives(run):
+        return
     # What failed because the store or the server was away is not tried again at once, and each time less soon.
     pause = GRACE * 2**run.run_count if state.type is StateType.FAILED else grace if state.type in _ACTIVE else None
-    if pause is not None and state.timestamp + pause > dt.datetime.now(dt.UTC):
+    now = dt.datetime.now(dt.UTC)
+    if pause is not None and state.timestamp + pause > now:
         return
     if state.type is StateType.CANCELLED:
         _give_up(work, record, Notice(code="flows.cancelled"))
@@ -171,10 +199,26 @@ def _revive(client: SyncPrefectClient, work: Path, record: SessionRecord, run: F
     if grace and run.run_count >= MOST_TRIES:
         _give_up(work, record, Notice(code="flows.crashed_too_often", data=(("times", str(run.run_count)),)))
         return
+    ended = state.timestamp
     if state.type in _ACTIVE:
         client.set_flow_run_state(run.id, Crashed(message="Its process is gone."), force=True)
+        ended = now
+    # A worker lets go of a run some time after its end; one that is given it again before that dies with all its runs.
+    # On a busy machine it took longer than one grace.
+    if ended + 3 * grace > now:
+        return
     client.set_flow_run_state(run.id, Scheduled(name=_RESTART), force=True)
     _logger.warning("session %s: its run was %s; it is queued again", record.session.id, state.name)
+
+
+def _lives(run: FlowRun) -> bool:
+    """Say whether the process that a run was handed to lives, as far as can be seen from here."""
+    try:
+        environment = Path("/proc", str(run.infrastructure_pid), "environ").read_bytes()
+    except OSError:
+        return False
+    # Another process may have its number by now.
+    return f"PREFECT__FLOW_RUN_ID={run.id}".encode() in environment.split(b"\0")
 
 
 def _give_up(work: Path, record: SessionRecord, reason: Notice) -> None:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from config.settings import Settings
-from flows.children import Kept, Slow, kept_running, wait_until
+from flows.children import Kept, Slow, kept_running, port_for_child, wait_until
 from flows.engines import intake_options, running_store, site_options
 from flows.prefect_server import PrefectAddress, apply_deployments, prefect_server, watcher, worker
 from flows.shared_engines import HOST
@@ -28,7 +28,7 @@ from pipeline.locks import Held, exclusive
 from pipeline.s3 import S3Options, open_store
 from pipeline.search_store import SearchIndex
 from pipeline.site.render import LearnerSite
-from pipeline.tcp import free_port, listens
+from pipeline.tcp import listens
 
 _logger = logging.getLogger(__name__)
 
@@ -123,8 +123,10 @@ def review_pages(settings: Settings, slow: Slow) -> Iterator[str]:
         SetUpError: It does not start, or the pages of this data folder are served already.
     """
     try:
-        with exclusive(settings.root / "review.lock", wait=False):
-            port = _port(settings)
+        with (
+            exclusive(settings.root / "review.lock", wait=False),
+            port_for_child(HOST, settings.review.port) as port,
+        ):
             command = [sys.executable, "-m", "flows.review_server", str(port)]
             log = settings.root / "logs" / "review.log"
             with kept_running("the review pages", command, log=log) as kept:
@@ -138,10 +140,3 @@ def review_pages(settings: Settings, slow: Slow) -> Iterator[str]:
                     settings.review_address.unlink(missing_ok=True)
     except Held:
         raise SetUpError("flows.review_running", {"root": str(settings.root)}) from None
-
-
-def _port(settings: Settings) -> int:
-    try:
-        return free_port(HOST, settings.review.port)
-    except OSError as failure:
-        raise ProgramMissing("flows.no_port") from failure

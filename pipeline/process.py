@@ -129,10 +129,11 @@ def republish(work: Work, session: Session, *, complete: Callable[[Tags], Sessio
         ReviewAwaited: Nothing has been approved.
         TribuneError: A stage failed; see ``pipeline.errors``.
     """
+    sound = _take_sound(work, session)
+    # Not before a stage has begun: until the journal says so, whoever approves another one counts on this run.
     approved = work.desk.approved()
     if approved is None:
         raise ReviewAwaited("review.awaited", {"session": session.id})
-    sound = _take_sound(work, session)
     return _publish_reviewed(work, complete(sound.result.media.tags), sound.result, approved, (sound.timing,))
 
 

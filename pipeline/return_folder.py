@@ -21,7 +21,7 @@ from pipeline.drop_folder import notice_of, put_away, settled_files
 from pipeline.editing import edit
 from pipeline.errors import CaptionsInvalid, ReturnedFileInvalid, ReviewError, RevisionConflict
 from pipeline.glossary import GlossaryTerm
-from pipeline.journal import read_record
+from pipeline.journal import Stamp, read_record
 from pipeline.naming import printable
 from pipeline.returned import Mark, correction_of, labels_of, lines_of, mark_of
 from pipeline.returned_docx import EXTENSION, read_document
@@ -55,48 +55,61 @@ def take_returned(
         OSError: The folder cannot be read or written.
     """
     for path, stamp in settled_files(folder, settle_ms):
+        content = path.read_bytes() if stamp.size <= _MOST_BYTES else None
+        if Stamp.read(path) != stamp:
+            # Somebody writes again: half of it would become a revision, and the whole of it be overtaken by that.
+            continue
         try:
-            told, where = _revision_of(path, work, now, terms), TAKEN
+            told, where = _revision_of(path.name, content, work, now, terms), TAKEN
         except (CaptionsInvalid, ReviewError) as refusal:
             told, where = (notice_of(refusal),), REFUSED
         if put_away(path, stamp, folder / where, told):
             _logger.info("a file that came back is %s: %s", where, told[0].code)
 
 
-def _revision_of(path: Path, work: Path, now: dt.datetime, terms: Sequence[GlossaryTerm]) -> tuple[Notice, ...]:
+def _revision_of(
+    name: str, content: bytes | None, work: Path, now: dt.datetime, terms: Sequence[GlossaryTerm]
+) -> tuple[Notice, ...]:
     """Keep what a file says as a revision, and return what to tell.
+
+    Args:
+        name: Of the file.
+        content: All of it; ``None`` where it is too large.
+        work: The work area.
+        now: The time, with a time zone.
+        terms: Glossary of the house.
 
     Raises:
         CaptionsInvalid: It cannot be read.
         ReviewError: It cannot be taken.
     """
-    if path.stat().st_size > _MOST_BYTES:
+    if content is None:
         raise ReturnedFileInvalid("review.file_too_large", {"megabytes": str(_MOST_BYTES // 1_000_000)})
-    if path.suffix.lower() == EXTENSION:
-        desk, base, correction, notices = _read_document(path, work, terms)
+    if name.lower().endswith(EXTENSION):
+        desk, base, correction, notices = _read_document(name, content, work, terms)
     else:
-        opened = open_captions(path.read_bytes(), path.name)
-        desk, base, _ = _made_from(opened.read.notes, path.name, work)
+        opened = open_captions(content, name)
+        desk, base, _ = _made_from(opened.read.notes, name, work)
         correction, notices = correction_of(lines_of(opened.read, base.transcript), base), opened.notices
     changed = len(changes(base.transcript, revise(base, correction)))
     if not changed:
         same = (("number", str(base.number)), ("session", base.session_id))
         return (Notice(code="review.file_same", data=same), *notices)
-    saved = desk.save(correction, author=printable(path.name), based_on=base.number, now=now, origin="file")
+    saved = desk.save(correction, author=printable(name), based_on=base.number, now=now, origin="file")
     about = (("changes", str(changed)), ("number", str(saved.number)), ("session", base.session_id))
     return (Notice(code="review.file_taken", data=about), *notices)
 
 
 def _read_document(
-    path: Path, work: Path, terms: Sequence[GlossaryTerm]
+    name: str, content: bytes, work: Path, terms: Sequence[GlossaryTerm]
 ) -> tuple[Desk, Revision, Correction, tuple[Notice, ...]]:
     """Return what a Word document corrects, and what to tell of it.
 
     Raises:
         ReviewError: It cannot be taken.
     """
-    document = read_document(path.read_bytes())
-    desk, base, mark = _made_from(document.origin, path.name, work)
+    document = read_document(content)
+    desk, base, mark = _made_from(document.origin, name, work)
     record = read_record(work, mark.session_id)
     glossary = record.session.glossary if record else ()
     shown = apply_cuts(base.transcript, base.cuts)

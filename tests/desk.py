@@ -21,7 +21,7 @@ import numpy as np
 from pipeline.ffmpeg import find_programs
 from pipeline.journal import Published, SessionRecord, session_folder, write_record
 from pipeline.review import Desk
-from pipeline.tcp import free_port
+from pipeline.tcp import held_port
 from pipeline.types import Language, NameProposal, Provenance, Recording, Session, Transcript
 from tests.pages import SESSION, TURNS, make_transcript
 
@@ -138,12 +138,13 @@ class Server:
 @contextmanager
 def serving(root: Path) -> Iterator[Server]:
     """Run a review server for the length of a block."""
-    server = Server(root=root, port=free_port("127.0.0.1"))
-    server.start()
-    try:
-        yield server
-    finally:
-        server.kill()
+    with held_port("127.0.0.1") as port:
+        server = Server(root=root, port=port)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.kill()
 
 
 def said(desk: Desk) -> Sequence[str]:

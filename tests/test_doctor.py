@@ -16,6 +16,7 @@ from flows.doctor import Finding, _address, _places, _prefect, _store
 from flows.engines import process_options
 from pipeline.messages import catalogue
 from pipeline.s3 import S3Options
+from pipeline.tcp import held_port
 
 CREDENTIALS = "operator:swordfish"
 
@@ -53,10 +54,11 @@ def answering(status: Callable[[BaseHTTPRequestHandler], int]) -> Iterator[str]:
             serving.join()
 
 
-def closed_address() -> str:
-    """Return an address that nobody listens on."""
-    with answering(lambda _: 200) as address:
-        return address
+@pytest.fixture
+def closed_address() -> Iterator[str]:
+    """Give an address that nobody listens on meanwhile."""
+    with held_port("127.0.0.1") as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def guarded(request: BaseHTTPRequestHandler) -> int:
@@ -106,12 +108,11 @@ def test_a_prefect_api_that_takes_the_credentials_is_good(monkeypatch: pytest.Mo
         assert _prefect(load_settings()).level == "good"
 
 
-def test_a_prefect_api_that_is_nowhere_is_bad(monkeypatch: pytest.MonkeyPatch) -> None:
-    address = closed_address()
-    monkeypatch.setenv("TRIBUNE_PREFECT__API_URL", address)
+def test_a_prefect_api_that_is_nowhere_is_bad(monkeypatch: pytest.MonkeyPatch, closed_address: str) -> None:
+    monkeypatch.setenv("TRIBUNE_PREFECT__API_URL", closed_address)
     finding = _prefect(load_settings())
     assert finding.level == "bad"
-    assert finding.found == address
+    assert finding.found == closed_address
 
 
 def use(monkeypatch: pytest.MonkeyPatch, options: S3Options, *, bucket: str = "", secret_key: str = "") -> None:
@@ -152,8 +153,8 @@ def test_a_store_that_is_overloaded_is_bad(monkeypatch: pytest.MonkeyPatch) -> N
     assert "overloaded" in finding.to_do
 
 
-def test_a_store_that_is_nowhere_is_bad(monkeypatch: pytest.MonkeyPatch) -> None:
-    options = S3Options(bucket="tribune", endpoint_url=closed_address(), access_key="key", secret_key="secret")
+def test_a_store_that_is_nowhere_is_bad(monkeypatch: pytest.MonkeyPatch, closed_address: str) -> None:
+    options = S3Options(bucket="tribune", endpoint_url=closed_address, access_key="key", secret_key="secret")
     use(monkeypatch, options)
     finding = _store(load_settings())
     assert finding.level == "bad"

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from multiprocessing import AuthenticationError
@@ -209,13 +209,14 @@ def test_who_is_killed_in_the_queue_or_at_work_frees_the_engines_for_the_next(
     engines: SharedEngines, settings: Settings, clip: AudioFile, long: AudioFile, words: Recognition
 ) -> None:
     before = log(settings).count("whoever asked is gone")
-    with asking(long) as first, asking(clip) as queued:
-        assert line_of(first) == line_of(queued) == "asks"
+    with asking(long) as first:
+        assert line_of(first) == "asks"
         assert float(line_of(first)) < 1
-        time.sleep(0.3)
-        queued.kill()
-        first.kill()
-        assert ask(engines, clip) == words
+        with asking(clip) as queued:
+            until(partial(are_connected, settings, 2))
+            queued.kill()
+            first.kill()
+            assert ask(engines, clip) == words
     assert log(settings).count("whoever asked is gone") == before + 1
     assert f"session {FRENCH.id}: RuntimeError" not in log(settings)
 
@@ -243,8 +244,13 @@ def test_who_asks_while_the_engines_are_killed_gets_the_result_all_the_same(
 def test_engines_that_die_over_a_recording_each_time_are_told_as_worth_another_try(
     engines: SharedEngines, settings: Settings, clip: AudioFile, words: Recognition
 ) -> None:
+    def kill(_share: float) -> None:
+        # Shares that were on their way come after its end.
+        with suppress(ProcessLookupError):
+            os.kill(door(settings).pid, signal.SIGKILL)
+
     with pytest.raises(EngineUnavailable) as lost:
-        ask(engines, clip, lambda _share: os.kill(door(settings).pid, signal.SIGKILL))
+        ask(engines, clip, kill)
     assert lost.value.retryable
     assert ask(engines, clip) == words
 
@@ -259,10 +265,11 @@ def test_strangers_are_refused_and_hold_nobody_up_for_long(
         Client(address, authkey=b"guessed").close()
     with socket.create_connection(address) as scanner:
         scanner.sendall(b"GET / HTTP/1.1\r\n\r\n")
-    with socket.create_connection(address):
-        started = time.monotonic()
+    with socket.create_connection(address) as silent:
         assert ask(engines, clip) == words
-        assert time.monotonic() - started < 30
+        # Before that it was cut off: what it was asked is all that there is to read.
+        while silent.recv(1024):
+            pass
 
 
 @pytest.mark.engines
@@ -363,7 +370,8 @@ def test_a_failure_is_told_without_what_was_said_and_such_engines_are_not_used_a
 def test_who_says_nothing_when_its_turn_comes_loses_it(
     settings: Settings, clip: AudioFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_server, "_PROMPT_S", 0.3)
+    # The other has to say what it asks within this as well, beside whatever else the machine does.
+    monkeypatch.setattr(engine_server, "_PROMPT_S", 2.0)
     ours = settings.model_copy(update={"root": tmp_path})
     with serving(tmp_path), SharedEngines(ours).turn("speech"), pytest.raises(RecognitionFailed):
         ask(SharedEngines(ours), clip)

@@ -34,7 +34,7 @@ from pipeline.objectstore import (
 )
 from pipeline.ports import ObjectHeaders
 from pipeline.s3 import MIB, S3Options, open_store
-from pipeline.tcp import PORTS
+from pipeline.tcp import PORTS, held_port
 
 PLAIN = ObjectHeaders(content_type="text/plain", cache_control="no-cache")
 BODY = b"kept" * 100_000
@@ -283,21 +283,21 @@ def test_who_came_second_takes_it_over_when_its_owner_ends(tmp_path: Path) -> No
 def test_a_run_joins_the_store_of_the_settings_and_gives_out_its_public_address(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     monkeypatch.setenv("TRIBUNE_ROOT", str(tmp_path))
-    monkeypatch.setenv("TRIBUNE_STORE__PORT", str(port))
     monkeypatch.setenv("TRIBUNE_STORE__PUBLIC_URL", "https://talks.example.org/tribune")
-    settings = load_settings()
-    monkeypatch.setattr("flows.engines._STORE_WAIT_S", 0.1)
-    with pytest.raises(StoreUnavailable), running_store(settings, own=False):
-        pass
-    with running_store(settings) as owned:
-        with running_store(settings, own=False) as joined:
-            assert joined == owned
-        put(owned, "sessions/x")
-        assert owned.endpoint_url == f"http://127.0.0.1:{port}"
-        assert owned.base_url == "https://talks.example.org/tribune"
+    with held_port("127.0.0.1") as port:
+        monkeypatch.setenv("TRIBUNE_STORE__PORT", str(port))
+        settings = load_settings()
+        with monkeypatch.context() as patch:
+            patch.setattr("flows.engines._STORE_WAIT_S", 0.1)
+            with pytest.raises(StoreUnavailable), running_store(settings, own=False):
+                pass
+        with running_store(settings) as owned:
+            with running_store(settings, own=False) as joined:
+                assert joined == owned
+            put(owned, "sessions/x")
+            assert owned.endpoint_url == f"http://127.0.0.1:{port}"
+            assert owned.base_url == "https://talks.example.org/tribune"
     assert store_options(settings).folder == tmp_path / "store"
 
 
@@ -316,9 +316,10 @@ def test_a_port_that_is_taken_is_left_for_another_until_it_is_free(tmp_path: Pat
 
 
 def test_a_port_can_be_asked_for(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with start_object_store(options_for(tmp_path, port=port, capacity_bytes=200 * MIB)) as store:
+    with (
+        held_port("127.0.0.1") as port,
+        start_object_store(options_for(tmp_path, port=port, capacity_bytes=200 * MIB)) as store,
+    ):
         assert store.s3.endpoint_url == f"http://127.0.0.1:{port}"
 
 

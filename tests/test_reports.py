@@ -162,10 +162,11 @@ def test_what_is_too_long_is_cut() -> None:
 )
 @pytest.mark.parametrize("subtype", ["plain", "html"])
 def test_no_words_take_long(text: str, subtype: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     body = f"Tribune-Session: {ID}\nTribune-Text: x\n\n{text * (1_000_000 // len(text))} x"
     read_report(f"Content-Type: text/{subtype}\n\n{body}".encode(), MAIL)
-    assert time.perf_counter() - started < 10
+    # Of the processor: beside others it takes as long as they leave.
+    assert time.thread_time() - started < 10
 
 
 @pytest.mark.parametrize(

@@ -245,3 +245,27 @@ def test_a_file_that_is_still_being_written_is_left_alone(tmp_path: Path, desk: 
     take_returned(tmp_path / "review", tmp_path / "work", settle_ms=60_000, now=NOW)
     assert (tmp_path / "review" / "new.vtt").is_file()
     assert len(desk.history()) == 1
+
+
+def test_a_file_that_somebody_writes_again_as_it_is_read_is_read_when_it_is_whole(
+    tmp_path: Path, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = exported(desk.latest(), "webvtt").replace("fifth", "first")
+    path = tmp_path / "review" / "new.vtt"
+    path.parent.mkdir()
+    path.write_text(text.replace("first", "thirst"))
+    read = Path.read_bytes
+
+    def write_first(self: Path) -> bytes:
+        if self == path:
+            path.write_text(text[: text.index("first")])
+        return read(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", write_first)
+        take_returned(path.parent, tmp_path / "work", settle_ms=0, now=NOW)
+    assert len(desk.history()) == 1
+    path.write_text(text)
+    take_returned(path.parent, tmp_path / "work", settle_ms=0, now=NOW)
+    assert "first" in desk.latest().transcript.turns[0].text
+    assert (path.parent / "taken" / "new.vtt").is_file()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import subprocess
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,7 @@ from prefect.states import Cancelled, Crashed, Failed, Running
 
 from config.settings import load_settings
 from flows.prefect_server import PrefectAddress, apply_deployments, prefect_server
-from flows.runs import GRACE, MOST_TRIES, lock_path, retire_watchers, run_key, tend_runs
+from flows.runs import GRACE, MOST_TRIES, alone_with, lock_path, retire_watchers, run_key, tend_runs
 from flows.watch_inbox import watch, watch_inbox
 from pipeline.journal import (
     Claimed,
@@ -32,10 +34,11 @@ from pipeline.journal import (
     write_record,
 )
 from pipeline.journal import Failed as GivenUp
-from pipeline.locks import exclusive
+from pipeline.locks import Held, exclusive, is_held
 from pipeline.types import Bilingual, Recording, Session
 
 NOW = dt.timedelta(0)
+MOMENT = dt.timedelta(microseconds=1)
 
 
 @pytest.fixture(scope="module")
@@ -126,12 +129,37 @@ def test_a_run_whose_process_is_gone_is_queued_again(
     assert state_of(client, record).name == "AwaitingRetry"
 
 
+@pytest.mark.parametrize("died", [Crashed(), Running()], ids=["crashed", "still running"])
+def test_a_worker_is_given_time_to_let_go_of_a_run_before_that_is_queued_again(
+    died: State[object], client: SyncPrefectClient, record: SessionRecord, tmp_path: Path
+) -> None:
+    tend_runs(tmp_path)
+    put(client, record, Running(), died)
+    # Where the run is known to be dead at once.
+    tend_runs(tmp_path, grace=GRACE if died.type is StateType.CRASHED else MOMENT)
+    assert state_of(client, record).type is StateType.CRASHED
+    tend_runs(tmp_path, grace=MOMENT)
+    assert state_of(client, record).name == "AwaitingRetry"
+
+
 def test_a_run_that_lives_is_left_alone(client: SyncPrefectClient, record: SessionRecord, tmp_path: Path) -> None:
     tend_runs(tmp_path)
     put(client, record, Running())
     with exclusive(lock_path(tmp_path, record.session.id), wait=False):
         tend_runs(tmp_path, grace=NOW)
     assert state_of(client, record).type is StateType.RUNNING
+
+
+def test_a_watcher_that_asks_in_the_same_moment_keeps_no_run_from_its_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ExitStack() as asking:
+        asking.enter_context(exclusive(lock_path(tmp_path, "a" * 16), wait=False))
+        monkeypatch.setattr(time, "sleep", lambda _s: asking.close())
+        with alone_with(tmp_path, "a" * 16):
+            assert is_held(lock_path(tmp_path, "a" * 16))
+            with pytest.raises(Held), alone_with(tmp_path, "a" * 16):
+                pass
 
 
 def test_a_run_that_has_just_been_handed_over_is_given_time_to_start(
@@ -141,6 +169,22 @@ def test_a_run_that_has_just_been_handed_over_is_given_time_to_start(
     put(client, record, Running())
     tend_runs(tmp_path, grace=GRACE)
     assert state_of(client, record).type is StateType.RUNNING
+
+
+def test_a_run_whose_process_takes_its_time_to_start_is_left_alone_until_that_is_gone(
+    client: SyncPrefectClient, record: SessionRecord, tmp_path: Path
+) -> None:
+    tend_runs(tmp_path)
+    run = put(client, record, Running())
+    environment = {**os.environ, "PREFECT__FLOW_RUN_ID": str(run.id)}
+    with subprocess.Popen(["sleep", "600"], env=environment) as starting:
+        client.update_flow_run(run.id, infrastructure_pid=str(starting.pid))
+        tend_runs(tmp_path, grace=NOW)
+        assert state_of(client, record).type is StateType.RUNNING
+        starting.kill()
+    client.update_flow_run(run.id, infrastructure_pid=str(os.getpid()))
+    tend_runs(tmp_path, grace=NOW)
+    assert state_of(client, record).name == "AwaitingRetry"
 
 
 def test_a_run_that_failed_for_want_of_something_is_not_tried_again_at_once(
