@@ -12,7 +12,6 @@ from __future__ import annotations
 import datetime as dt
 import hmac
 import logging
-import os
 import secrets
 import sys
 import threading
@@ -38,6 +37,7 @@ from config import glossary
 from config.settings import Settings, load_settings
 from flows.shared_engines import HOST
 from pipeline.approving import approve
+from pipeline.durable import write_whole
 from pipeline.editor.pages import EditorPages
 from pipeline.editor.wire import (
     ChapterMark,
@@ -160,14 +160,17 @@ def make_app(options: ReviewOptions) -> Asgi:
 def read_key(root: Path) -> str:
     """Return the key of this data folder's pages, made at the first call.
 
-    It outlives the server, so that a page that is open goes on with the next one.
+    It outlives the server, so that a page that is open goes on with the next one. One server at a time asks for it.
     """
     path = root / "review.key"
-    with suppress(FileExistsError):
-        root.mkdir(parents=True, exist_ok=True)
-        with open(path, "x", encoding="ascii", opener=partial(os.open, mode=0o600)) as file:
-            file.write(secrets.token_hex(32))
-    return path.read_text(encoding="ascii")
+    with suppress(FileNotFoundError):
+        # An empty one would let in whoever comes without any.
+        if key := path.read_text(encoding="ascii"):
+            return key
+    root.mkdir(parents=True, exist_ok=True)
+    key = secrets.token_hex(32)
+    write_whole(path, key.encode("ascii"), private=True)
+    return key
 
 
 class _Room:

@@ -315,6 +315,9 @@ def test_the_key_is_secret_and_outlives_the_server(tmp_path: Path) -> None:
     assert len(key) == 64
     assert (tmp_path / "review.key").stat().st_mode & 0o777 == 0o600
     assert read_key(tmp_path) == key
+    # What a power cut left of one is none.
+    (tmp_path / "review.key").write_bytes(b"")
+    assert len(read_key(tmp_path)) == 64
 
 
 def test_the_command_serves_the_pages_until_it_is_ended_and_only_once(tmp_path: Path) -> None:
