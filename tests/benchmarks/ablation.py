@@ -128,6 +128,9 @@ FIGURES: Final[Mapping[str, Lever]] = {
     **{f"batch-{size}": Lever(what=f"batches of {size}", speech={"batch_size": size}) for size in (1, 8)},
     **{f"beam-{size}": Lever(what=f"beam of {size}", whisper={"beam_size": size}) for size in (1, 2, 3)},
     "pad-30": Lever(what="every window padded to 30 s", engine={"_padded_frames": _padded_to()}),
+    "pad-10": Lever(
+        what="windows up to 9 s padded to 10 s", engine={"_padded_frames": _padded_to(1_000, 1_500, 2_000)}
+    ),
     "pad-20": Lever(what="no window padded to 15 s", engine={"_padded_frames": _padded_to(2_000)}),
     **{
         f"pad-by-{s}": Lever(what=f"every batch padded by {s} s", engine={"_padded_frames": _padded_by(s * 100)})
