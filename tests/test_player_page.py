@@ -217,16 +217,10 @@ def test_captions_can_be_switched_off_and_on_by_menu_and_by_key(page: Page) -> N
 
 def test_the_first_caption_is_seen_within_300_ms_of_its_moment(page: Page) -> None:
     open_session(page)
-    # What is promised is the player's own time; what else a busy machine does meanwhile is not in all of these.
-    assert any(first_caption_ms(page) <= 300 for _ in range(5))
-
-
-def first_caption_ms(page: Page) -> float:
-    """Return how long after the recording begins to play its first caption is seen, ms."""
+    start_s = make_published().cues[0].start_ms / 1000
     # From before its moment, so that what is measured is the player and not the silence at the beginning.
-    pause_at(page, make_published().cues[0].start_ms / 1000 - 0.02)
-    expect(page.locator(".vjs-text-track-cue")).to_have_count(0)
-    waited: float = page.evaluate(
+    pause_at(page, start_s - 0.02)
+    waited = page.evaluate(
         """() => new Promise(done => {
         const video = document.getElementById("video"), display = document.querySelector(".vjs-text-track-display");
         let began = null;
@@ -238,7 +232,7 @@ def first_caption_ms(page: Page) -> float:
         video.play();
         look() })"""
     )
-    return waited
+    assert waited <= 300
 
 
 def test_captions_that_the_browser_has_read_are_not_loaded_again(page: Page) -> None:

@@ -668,18 +668,8 @@ def test_nothing_typed_is_lost_when_the_server_is_killed(
     edit_and_kill(chromium, server, sessions["en"], random.Random(seed))  # noqa: S311 - to be the same again
 
 
-def edit_and_kill(
-    browser: Browser, server: Server, desk: Desk, dice: random.Random, *, after_ms: int | None = None
-) -> None:
-    """Type at random, kill the server and the browser, and see that everything is there.
-
-    Args:
-        browser: Of the person.
-        server: Is killed and started again.
-        desk: Of the session.
-        dice: Say what is typed where.
-        after_ms: So long after the last key it is killed; otherwise as soon as the page says that all is kept.
-    """
+def edit_and_kill(browser: Browser, server: Server, desk: Desk, dice: random.Random) -> None:
+    """Type at random, kill the server and the browser, and see that all older than two seconds is there."""
     one = Reviewer(browser, server)
     one.open(desk.session_id)
     typed = [f"w{number}{dice.randrange(1000)}" for number in range(dice.randint(2, 5))]
@@ -690,10 +680,7 @@ def edit_and_kill(
         if dice.random() < 0.4:
             one.page.keyboard.press("Enter")
         one.page.wait_for_timeout(dice.randrange(250))
-    if after_ms is None:
-        one.is_kept()
-    else:
-        one.page.wait_for_timeout(after_ms)
+    one.page.wait_for_timeout(2000 - 500)
     server.kill()
     # The browser goes as well, with its own store: only what lies on the server's disk is left.
     one.context.close()
@@ -1291,8 +1278,7 @@ def test_a_passage_in_doubt_is_heard_and_then_it_is_quiet(reviewer: Reviewer, se
     until(page, "document.getElementById('media').paused")
     words = sessions["en"].latest().transcript.words
     heard = page.evaluate("document.getElementById('media').currentTime * 1000")
-    # A machine that is busy looks late; otherwise it would end with the recording, after 70 s.
-    assert words[4].end_ms <= heard < words[4].end_ms + 10_000
+    assert words[4].end_ms <= heard < words[4].end_ms + 1500
 
 
 def test_a_cut_is_heard_and_seen_before_it_is_made_and_reaches_the_very_end(
@@ -1317,8 +1303,7 @@ def test_a_cut_is_heard_and_seen_before_it_is_made_and_reaches_the_very_end(
     page.get_by_label("To", exact=True).fill("0:15")
     page.get_by_role("button", name="Preview").click()
     until(page, "document.getElementById('media').currentTime > 15.2")
-    # A machine that is busy looks late where it is passed over.
-    heard = page.evaluate("heard.map(([at]) => at).filter((at) => at > 8 && at < 14.9)")
+    heard = page.evaluate("heard.map(([at]) => at).filter((at) => at > 5.1 && at < 14.9)")
     assert heard == []
     page.get_by_label("Mask it").check()
     page.get_by_label("Seen instead").select_option("black")

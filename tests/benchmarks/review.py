@@ -1,7 +1,7 @@
 """The review editor at its limits: three hours of words, and a server that is killed while people type.
 
 Prints how long 30,000 words take to open and each keystroke to be on screen, in the browser of this machine, and what
-of random edits is lost when the server and the browser are killed less than two seconds after the last one.
+of random edits is lost when the server and the browser are killed two seconds after the last one.
 
     python -m tests.benchmarks.review --sequences 20
 """
@@ -23,8 +23,6 @@ from tests.pages import TURNS, make_transcript
 from tests.test_review_editor import Reviewer, edit_and_kill, measure_long
 
 _WORDS = 30_000
-_KEPT_MS = 1500
-"""Within what is promised, two seconds."""
 
 
 def main() -> None:
@@ -61,8 +59,7 @@ def _kill_often(browser: Browser, server: Server, sequences: int) -> None:
         session, _ = reviewable("en", id=f"{seed + 100:016x}")
         desk = lay_out(server.root / "work", session, make_transcript(session, TURNS["en"]))
         try:
-            dice = random.Random(seed)  # noqa: S311 - to be the same again
-            edit_and_kill(browser, server, desk, dice, after_ms=_KEPT_MS)
+            edit_and_kill(browser, server, desk, random.Random(seed))  # noqa: S311 - to be the same again
         except AssertionError as missing:
             lost += 1
             say(f"  sequence {seed}: {missing}")
