@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.gpu import fitting, free_memory
+from models.levels import REACH_S, even_out
 from models.parallel import keep_memory, map_in_order, return_memory, threads_given
 from pipeline.errors import OutOfMemory, RecognitionFailed, SetUpError, TribuneError
 from pipeline.ports import SAMPLE_RATE, Clip, Decoded, Waveform
@@ -45,6 +46,12 @@ _SHORT_FRAMES: Final = (_FRAMES // 2, _FRAMES * 2 // 3)
 _PADDING_FRAMES: Final = 100
 _VAD_FRAME: Final = 512
 _VAD_FRAME_MS: Final = _VAD_FRAME * 1000 // SAMPLE_RATE
+_VAD_ANEW: Final = 62
+"""Frames after which the detector begins anew, 2 s."""
+
+_VAD_LISTENS: Final = 4 * _VAD_ANEW
+"""For so many frames it then listens, 8 s."""
+
 _OPENING: Final = "\"'“¿([{«-–—"
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -329,11 +336,13 @@ def gpu_count() -> int:
     return int(ctranslate2.get_cuda_device_count())
 
 
-def speech_probabilities(waveform: Waveform, block_s: int = 600, workers: int = 1) -> NDArray[np.float32]:
+def speech_probabilities(waveform: Waveform, block_s: int = 32, workers: int = 1) -> NDArray[np.float32]:
     """Return how likely each 32 ms frame is speech, from Silero's detector.
 
-    Works through the recording in blocks, each warmed up on the two seconds before it, so that hours of sound take no
-    more memory than minutes.
+    The detector remembers what it has heard: after ten seconds of one voice it takes another, softer or hoarse, for
+    noise. So what is quiet is made louder first, and the detector begins anew every few seconds, overlapping; of what
+    it says of a frame, the likelier counts. Works through the recording in blocks, so that hours of sound take no more
+    memory than minutes.
 
     Args:
         waveform: The whole recording.
@@ -343,15 +352,22 @@ def speech_probabilities(waveform: Waveform, block_s: int = 600, workers: int = 
     from faster_whisper.vad import get_vad_model
 
     detector = get_vad_model()
-    block, warm_up = (seconds * SAMPLE_RATE // _VAD_FRAME for seconds in (block_s, 2))
     frames = -(-len(waveform) // _VAD_FRAME)
+    block = max(1, block_s * SAMPLE_RATE // (_VAD_FRAME * _VAD_ANEW)) * _VAD_ANEW
+    reach = -(-int(REACH_S * SAMPLE_RATE) // _VAD_FRAME)
 
     def hear(first: int) -> NDArray[np.float32]:
-        start = max(0, first - warm_up)
-        sound = waveform[start * _VAD_FRAME : (first + block) * _VAD_FRAME]
+        start, stop = max(0, first - _VAD_LISTENS + _VAD_ANEW), min(frames, first + block)
+        before = max(0, start - reach)
+        evened = even_out(waveform[before * _VAD_FRAME : (stop + reach) * _VAD_FRAME])
+        sound = evened[(start - before) * _VAD_FRAME : (stop - before) * _VAD_FRAME]
         sound = np.pad(sound, (0, -len(sound) % _VAD_FRAME))
-        heard: NDArray[np.float32] = np.ravel(detector(sound))[first - start :]
-        return heard
+        found = np.zeros(stop - start, dtype=np.float32)
+        for begin in range(0, stop - start, _VAD_ANEW):
+            heard = np.ravel(detector(sound[begin * _VAD_FRAME : (begin + _VAD_LISTENS) * _VAD_FRAME]))
+            part = found[begin : begin + len(heard)]
+            np.maximum(part, heard, out=part)
+        return found[first - start :]
 
     found = list(map_in_order(hear, range(0, frames, block), workers))
     return np.concatenate(found) if found else np.zeros(0, dtype=np.float32)

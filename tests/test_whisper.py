@@ -142,6 +142,20 @@ def test_speech_is_found_and_silence_is_not(recognizer: WhisperRecognizer, engli
 
 
 @pytest.mark.engines
+@pytest.mark.parametrize("share", [0.5, 0.25])
+def test_a_hoarse_voice_far_from_the_microphone_is_found(
+    recognizer: WhisperRecognizer, english: Clip, share: float
+) -> None:
+    hoarse = read_clip("en-hoarse.flac")
+    near = sum(found.duration_ms for found in recognizer.detect_speech(hoarse))
+    start_ms = len(english) // 16
+    speech = recognizer.detect_speech(np.concatenate([english, share * hoarse, english]))
+    far = sum(found.overlap_ms(span(start_ms, start_ms + len(hoarse) // 16)) for found in speech)
+    # Without levels evened out, 0.5 s and nothing.
+    assert far > 0.6 * near > 3_000
+
+
+@pytest.mark.engines
 def test_hours_are_searched_in_blocks_that_join_without_a_seam(english: Clip) -> None:
     long = np.tile(english, 3)
     whole_way, in_blocks = speech_probabilities(long), speech_probabilities(long, block_s=10, workers=2)

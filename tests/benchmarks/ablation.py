@@ -50,7 +50,7 @@ class Lever:
         speech: Options of the stage to change.
         screening: Options of the guards to change.
         steps: Functions of ``pipeline.speech`` to put others in the place of.
-        engine: Functions of ``models.whisper`` to put others in the place of.
+        engine: Functions and figures of ``models.whisper`` to put others in the place of.
     """
 
     what: str
@@ -58,7 +58,7 @@ class Lever:
     speech: Mapping[str, Any] = field(default_factory=dict)
     screening: Mapping[str, Any] = field(default_factory=dict)
     steps: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
-    engine: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    engine: Mapping[str, Any] = field(default_factory=dict)
 
     @contextmanager
     def pulled(self) -> Iterator[SpeechOptions]:
@@ -102,6 +102,8 @@ def _padded_by(padding: int) -> Callable[[int], int]:
 
 _ALL_FRAMES: Final = 3_000
 
+_ENDLESS: Final = {"_VAD_ANEW": 10**6, "_VAD_LISTENS": 10**6}
+
 GUARDS: Final[Mapping[str, Lever]] = {
     WHOLE: Lever(what="the whole system"),
     "no-second-look": Lever(what="no second look at all", steps={"_in_pieces": _second, "_alone": _second}),
@@ -115,6 +117,9 @@ GUARDS: Final[Mapping[str, Lever]] = {
     ),
     "no-silence": Lever(what="silence not doubted", screening={"most_no_speech": 1.0}),
     "no-hole": Lever(what="holes not doubted nor flagged", screening={"shortest_hole_ms": int(_NEVER)}),
+    "no-levels": Lever(what="quiet voices left quiet for the detector", engine={"even_out": _first}),
+    "no-anew": Lever(what="the detector never begins anew", engine=_ENDLESS),
+    "plain-detector": Lever(what="the detector as it comes", engine={"even_out": _first, **_ENDLESS}),
     "no-snap": Lever(what="edges of phrases not moved", steps={"snap": _first}),
     "no-tighten": Lever(what="long words left to begin early", steps={"tighten": _first}),
     "no-hysteresis": Lever(what="a change of language costs nothing", speech={"switch_cost": 0.0}),
