@@ -55,7 +55,7 @@ _PEOPLE: Final = {
     "held-out": {
         "en": (
             "fleurs_en/fleurs-en-00[234].ogg", "fleurs_en/fleurs-en-00[79].ogg", "fleurs_en/fleurs-en-006.ogg",
-            "librivox_en/shakespeare_*.mp3", "ljspeech/LJ*.*", "harvard_en/OSR_us_000_0034_8k.flac",
+            "librivox_en/shakespeare_*.mp3", "ljspeech/LJ*.[fw]*", "harvard_en/OSR_us_000_0034_8k.flac",
             "ibm_watson/en-GB_Broadband_sample1.flac", "azure_enrolment/enrollment_steve.flac",
         ),
         "fr": (
