@@ -96,6 +96,14 @@ so often that they were taken for one. Somebody else's is at most 0.76."""
 _ONE_AND_THE_SAME: Final = 0.99
 """Of two voices more alike than this, in cosine, there is no mixture to speak of."""
 
+_CHANGING_S: Final = 4.5
+"""Voices change quickly where each is the nearest for less than this at a stretch, in the mean: at most 3.2 s where
+turns last one to eight seconds, 7 s and more where they last at least five."""
+
+_TORN: Final = 0.6
+"""Where voices change quickly, two this alike, in cosine, are one person: what is heard of each at a time is too little
+to sound the same every time."""
+
 _UNLIKE: Final = 0.45
 """Whoever is less like every voice than this, in cosine, is somebody else: from half a second alone, one of the voices
 lies above, another at about 0.25."""
@@ -210,7 +218,8 @@ class VoiceClustering(BaseClustering):
     Agglomerative clustering by the average of all cosine distances between two groups, in which two speakers of one
     window are never the same voice. A group is a voice of its own when it is heard for long enough. A window's speaker
     may be two people taken for one, and a voice made of such would sound like both: so a voice that is a mixture of
-    two others is left out, and voices are made anew of the moments nearest to them. In a short recording somebody may
+    two others is left out, and voices are made anew of the moments nearest to them. Where voices change quickly, two
+    that are much alike are one person. In a short recording somebody may
     say one word: a speaker of a window who is unlike every voice is one more. Every speaker of every window then goes
     to the nearest voice, two speakers of one window to two voices.
 
@@ -266,6 +275,7 @@ class VoiceClustering(BaseClustering):
         members = [groups == group for group in range(groups.max() + 1)]
         voices = _unmixed(_unit(np.stack([evidence_s[m] @ vectors[m] for m in members])), least)
         voices = _unmixed(_purified(voices, self.moments), least)
+        voices = _mended(voices, self.moments, least)
         shortest_s = self._shortest_in(segmentations)
         brief_s = np.where(np.arange(len(alone_s))[:, None] % every == 0, alone_s, 0.0)
         brief = _unlike_all(embeddings, brief_s, voices, shortest_s)
@@ -359,6 +369,29 @@ def _likeness_to_mixtures(voices: NDArray[np.float64]) -> NDArray[np.float64]:
         squares = (near[:, None] * share + near * other_share)[mixes] / (1 - between[mixes] ** 2)
         found[voice] = np.sqrt(squares.max(initial=0.0))
     return found
+
+
+def _mended(voices: NDArray[np.float64], moments: NDArray[np.float32], least: int) -> NDArray[np.float64]:
+    """Return the voices, (voices, dimension), one for each person where they change quickly; at least so many."""
+    if len(voices) <= max(2, least) or _mean_stretch_s(voices, moments) >= _CHANGING_S:
+        return voices
+    while len(voices) > max(2, least):
+        alike = np.triu(voices @ voices.T, 1)
+        if alike.max() < _TORN:
+            break
+        one, other = np.unravel_index(alike.argmax(), alike.shape)
+        voices = voices.copy()
+        voices[one] = _unit(voices[one] + voices[other])
+        # Moments that lay between the two say now how the one sounds.
+        voices = _purified(np.delete(voices, other, axis=0), moments)
+    return voices
+
+
+def _mean_stretch_s(voices: NDArray[np.float64], moments: NDArray[np.float32]) -> float:
+    """Return for how long, in the mean, one voice stays the nearest to the moments; for ever where there are none."""
+    nearest = np.concatenate([(heard @ voices.T).argmax(axis=1) for heard in _unit_blocks(moments)] or [np.zeros(0)])
+    stretches = 1 + np.count_nonzero(np.diff(nearest))
+    return len(nearest) / stretches * MOMENT / FRAMES_A_SECOND if len(nearest) else np.inf
 
 
 def _unlike_all(

@@ -213,6 +213,33 @@ def test_people_taken_for_one_where_they_change_often_make_no_further_voice(voic
     assert set(found[:5, 0].tolist()) != set(found[5:10, 0].tolist())
 
 
+def torn(turn: int) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """Make two voices of one person and one of another, and moments in which each has the turn for so many."""
+    one, other, further = directions(3)
+    voices = np.stack([one, 0.65 * one + 0.76 * further, other])
+    voices /= np.linalg.norm(voices, axis=1, keepdims=True)
+    blur = np.random.default_rng(4).normal(scale=0.02, size=(120, 192))
+    return voices, (voices[np.arange(120) // turn % 3] + blur).astype(np.float32)
+
+
+def test_two_voices_alike_are_one_person_where_voices_change_quickly(voices: ModuleType) -> None:
+    three, moments = torn(turn=10)
+    mended = voices._mended(three, moments, 1)
+    assert len(mended) == 2
+    assert (mended @ three.T).argmax(axis=1)[1] == 2
+    assert len(voices._mended(three, moments, 3)) == 3
+
+
+def test_two_voices_alike_are_two_people_where_voices_change_slowly(voices: ModuleType) -> None:
+    three, moments = torn(turn=40)
+    assert (voices._mended(three, moments, 1) == three).all()
+
+
+def test_voices_without_a_moment_stay(voices: ModuleType) -> None:
+    three, _ = torn(turn=10)
+    assert (voices._mended(three, np.zeros((0, 192), dtype=np.float32), 1) == three).all()
+
+
 def test_a_stretch_clearly_of_another_voice_goes_to_it(voices: ModuleType) -> None:
     activity = np.zeros((200, 3))
     activity[20:180, 0] = 1.0

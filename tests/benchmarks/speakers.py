@@ -181,7 +181,7 @@ def report(bench: Bench, systems: Sequence[str] = SYSTEMS) -> list[str]:
     rows = [[f"**{name}**", *(_sum_cell(groups[each].get(name)) for each in systems)] for name in named]
     everything = {system: together(list(scores[system].values())) if scores[system] else None for system in systems}
     rows.append(["**all**", *(_sum_cell(everything[each]) for each in systems)])
-    rows.append(["numbers of voices right, off by one, worse", *(_numbers(everything[each]) for each in systems)])
+    rows.append(["numbers of voices right, off by one, worse", *(numbers(everything[each]) for each in systems)])
     rows.append(["RTF", *(_rtf(everything[each]) for each in systems)])
     lines += table(["set", *titles], rows)
     lines += [f"{TITLES[each]}: not run: {why}" for each in systems if (why := bench.failure(MEASURE, each))]
@@ -227,7 +227,8 @@ def _sum_cell(row: Measured | None) -> str:
     return f"{row.error:.2f} (" + " + ".join(f"{row.share(part):.2f}" for part in PARTS) + ")"
 
 
-def _numbers(row: Measured | None) -> str:
+def numbers(row: Measured | None) -> str:
+    """Return how many numbers of voices are right, off by one and worse, in words of a table."""
     if row is None:
         return "–"
     right, near = (row.off_by.count(by) for by in (0, 1))
