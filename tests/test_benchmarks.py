@@ -338,7 +338,7 @@ def test_every_lever_moves_something_that_is_there() -> None:
 
 def test_other_paddings_are_even_and_hold_every_window() -> None:
     for lever in ablation.LEVERS.values():
-        for pad in lever.engine.values():
+        if pad := lever.engine.get("_padded_frames"):
             assert all(pad(frames) % 2 == 0 and frames <= pad(frames) <= 3_000 for frames in range(3_001))
     tiers = ablation.FIGURES["pad-20"].engine["_padded_frames"]
     assert [tiers(frames) for frames in (1_400, 1_900, 1_901)] == [2_000, 2_000, 3_000]
