@@ -54,7 +54,8 @@ def even_out(sound: Clip) -> Clip:
 def _gains(energy: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the gain of each frame from the mean square of each."""
     around = round(AROUND_S * SAMPLE_RATE / FRAME) | 1
-    loudest = np.sqrt(maximum_filter1d(uniform_filter1d(energy, _SYLLABLE), around))
-    gains = np.clip(_WANTED / np.maximum(loudest, _WANTED / _MOST), 1.0, _MOST)
+    loudest = maximum_filter1d(uniform_filter1d(energy, _SYLLABLE), around)
+    # A running mean of what has fallen silent may come out a rounding error below nothing.
+    gains = np.clip(_WANTED / np.sqrt(np.maximum(loudest, (_WANTED / _MOST) ** 2)), 1.0, _MOST)
     glided: NDArray[np.float32] = uniform_filter1d(gains.astype(np.float32), around)
     return glided

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,6 +40,16 @@ def test_a_pause_between_words_is_not_made_loud_by_itself() -> None:
 def test_silence_stays_silent_and_nothing_is_no_trouble() -> None:
     assert not even_out(np.zeros(SAMPLE_RATE, np.float32)).any()
     assert not len(even_out(np.zeros(0, np.float32)))
+
+
+@pytest.mark.parametrize("faint", [1e-5, 1e-6, 1e-7, 1e-8])
+def test_a_fade_into_digital_silence_leaves_what_follows_as_loud_as_ever(faint: float) -> None:
+    seconds = SAMPLE_RATE
+    for seed in range(8):
+        drawn = np.random.default_rng(seed)
+        gated = np.concatenate([drawn.uniform(-1, 1, seconds), faint * drawn.uniform(-1, 1, seconds // 4)])
+        sound = np.concatenate([gated, np.zeros(8 * seconds), hum(8, 0.4)]).astype(np.float32)
+        assert np.allclose(even_out(sound)[-4 * seconds :], sound[-4 * seconds :])
 
 
 @given(
