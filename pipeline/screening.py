@@ -31,9 +31,6 @@ _FIGURE: Final = 6
 _SPELLED: Final = 3
 """Letters in the name of a letter, as abbreviations are spelled."""
 
-_LONGEST_PHRASE: Final = 8
-"""Words that come again and again together, where a text loops."""
-
 NO_TEXT_BELIEF: Final = -1.0
 """What having no words is worth, as a log-probability: the point where Whisper itself stops believing its words."""
 
@@ -47,7 +44,9 @@ class ScreeningRules:
         least_log_probability: Mean log-probability of a token under which a text is not believed.
         most_no_speech: Probability of silence over which a text that is not believed is dropped.
         least_word_probability: Mean over the words of a stretch under which it is not believed.
-        most_repeats: A phrase may come this often in a row.
+        most_repeats: A phrase may come this often in a row …
+        most_repeated: … and so many words in a row may only say again what was just said: hardly anybody says a whole
+            sentence twice, word for word.
         shortest_hole_ms: Detected speech without text that matters.
         margin_ms: Word times may be off by this much against detected speech.
         usual_ms: A word usually takes no longer than this …
@@ -57,8 +56,9 @@ class ScreeningRules:
     most_compression: float = 2.4
     least_log_probability: float = -1.0
     most_no_speech: float = 0.6
-    least_word_probability: float = 0.4
+    least_word_probability: float = 0.55
     most_repeats: int = 4
+    most_repeated: int = 9
     shortest_hole_ms: int = 900
     margin_ms: int = 300
     usual_ms: int = 60
@@ -67,6 +67,8 @@ class ScreeningRules:
     def __post_init__(self) -> None:
         if self.most_repeats < 1:
             raise ValueError(f"a phrase comes at least once: {self.most_repeats}")
+        if self.most_repeated < 0:
+            raise ValueError(f"words said again are at least 0: {self.most_repeated}")
         times = (
             self.shortest_hole_ms,
             self.margin_ms,
@@ -100,7 +102,9 @@ def find_doubts(decoded: Decoded, speech: Sequence[Span], rules: ScreeningRules)
 
 def is_repetitive(words: Sequence[Word], rules: ScreeningRules) -> bool:
     """Say whether the text loops."""
-    return compression(words) > rules.most_compression or longest_run(words) > rules.most_repeats
+    repeats, repeated = longest_run(words)
+    looping = repeats > rules.most_repeats or repeated > rules.most_repeated
+    return looping or compression(words) > rules.most_compression
 
 
 def is_unsure(decoded: Decoded, rules: ScreeningRules) -> bool:
@@ -130,8 +134,8 @@ def compression(words: Sequence[Word]) -> float:
     return len(raw) / len(zlib.compress(raw)) if raw else 1.0
 
 
-def longest_run(words: Sequence[Word]) -> int:
-    """Return how often the most repeated phrase, of eight words at most, comes in a row; 0 for no words.
+def longest_run(words: Sequence[Word]) -> tuple[int, int]:
+    """Return how often the most repeated phrase comes in a row, and how many words in a row say again what came before.
 
     Args:
         words: In order.
@@ -140,16 +144,18 @@ def longest_run(words: Sequence[Word]) -> int:
         >>> from pipeline.types import Word
         >>> said = "yes and so and so and so".split()
         >>> longest_run([Word(text=text, start_ms=0, end_ms=1, probability=1, language="en") for text in said])
-        3
+        (3, 4)
     """
     texts = [bare(word.text) for word in words]
-    best = min(1, len(texts))
-    for size in range(1, min(_LONGEST_PHRASE, len(texts) // 2) + 1):
+    repeats, repeated = min(1, len(texts)), 0
+    for size in range(1, len(texts) // 2 + 1):
         same = 0
         for at in range(size, len(texts)):
             same = same + 1 if texts[at] == texts[at - size] else 0
-            best = max(best, 1 + same // size)
-    return best
+            repeats = max(repeats, 1 + same // size)
+            # Less than a whole phrase is chance: figures and articles come at regular distances.
+            repeated = max(repeated, same if same >= size else 0)
+    return repeats, repeated
 
 
 def bare(text: str) -> str:

@@ -72,9 +72,22 @@ def test_a_phrase_over_and_over_is_repetitive() -> None:
     assert "repetitive" in find_doubts(decode(say("uh huh " * 5)), SPOKEN, RULES)
 
 
+def test_a_sentence_said_again_word_for_word_is_repetitive_and_a_refrain_is_not() -> None:
+    again = say("we went to see what was made of the old mill " * 2)
+    assert "repetitive" in find_doubts(decode(again), [span(0, again[-1].end_ms)], RULES)
+    refrain = say("row row row your boat gently down the stream " * 2)
+    assert find_doubts(decode(refrain), [span(0, refrain[-1].end_ms)], RULES) == frozenset()
+
+
 def test_a_text_that_the_model_does_not_believe_is_unsure() -> None:
     assert "unsure" in find_doubts(decode(GOOD.words, belief=-1.1), SPOKEN, RULES)
     assert "unsure" in find_doubts(decode(say("you", probability=0.1)), [span(0, 400)], RULES)
+
+
+def test_words_that_are_hardly_likelier_than_not_are_unsure() -> None:
+    text = " ".join(word.text for word in GOOD.words)
+    assert "unsure" in find_doubts(decode(say(text, probability=0.5)), SPOKEN, RULES)
+    assert find_doubts(decode(say(text, probability=0.6)), SPOKEN, RULES) == frozenset()
 
 
 def test_a_voice_without_a_word_is_a_hole() -> None:
@@ -133,9 +146,10 @@ def test_a_hole_reaches_as_far_as_the_word_stretched_over_it() -> None:
 
 
 def test_the_longest_run_counts_whole_phrases() -> None:
-    assert longest_run(say("a b a b a b c")) == 3
-    assert longest_run(say("a b c d")) == 1
-    assert longest_run(()) == 0
+    assert longest_run(say("a b a b a b c")) == (3, 4)
+    assert longest_run(say("a b c d")) == (1, 0)
+    assert longest_run(say("a b c d a b c")) == (1, 0)
+    assert longest_run(()) == (0, 0)
 
 
 def test_a_better_text_scores_higher() -> None:
@@ -158,7 +172,9 @@ def test_nothing_joins_into_an_empty_result() -> None:
     assert join((), span(0, 10)).words == ()
 
 
-@pytest.mark.parametrize("bad", [{"most_repeats": 0}, {"shortest_hole_ms": -1}, {"margin_ms": -1}])
+@pytest.mark.parametrize(
+    "bad", [{"most_repeats": 0}, {"most_repeated": -1}, {"shortest_hole_ms": -1}, {"margin_ms": -1}]
+)
 def test_rules_that_make_no_sense_are_refused(bad: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="at least"):
         ScreeningRules(**bad)

@@ -110,8 +110,10 @@ GUARDS: Final[Mapping[str, Lever]] = {
     "no-pieces": Lever(what="no second look in pieces", steps={"_in_pieces": _second}),
     "no-alone": Lever(what="no careful look alone", steps={"_alone": _second}),
     "no-repetitive": Lever(
-        what="loops not doubted", screening={"most_compression": _NEVER, "most_repeats": int(_NEVER)}
+        what="loops not doubted",
+        screening={"most_compression": _NEVER, "most_repeats": int(_NEVER), "most_repeated": int(_NEVER)},
     ),
+    "no-repeated": Lever(what="a sentence said again not doubted", screening={"most_repeated": int(_NEVER)}),
     "no-unsure": Lever(
         what="low belief not doubted", screening={"least_log_probability": -_NEVER, "least_word_probability": 1e-9}
     ),
@@ -129,6 +131,13 @@ GUARDS: Final[Mapping[str, Lever]] = {
 
 FIGURES: Final[Mapping[str, Lever]] = {
     **{f"margin-{ms}": Lever(what=f"{ms} ms of sound around speech", speech={"margin_ms": ms}) for ms in (0, 200, 500)},
+    **{
+        f"unsure-{hundredths}": Lever(
+            what=f"words doubted under a probability of 0.{hundredths} in the mean",
+            screening={"least_word_probability": hundredths / 100},
+        )
+        for hundredths in (40, 50, 60, 65)
+    },
     "window-19": Lever(what="no window over 19 s", speech={"window_ms": 19_000}),
     **{f"batch-{size}": Lever(what=f"batches of {size}", speech={"batch_size": size}) for size in (1, 8)},
     **{f"beam-{size}": Lever(what=f"beam of {size}", whisper={"beam_size": size}) for size in (1, 2, 3)},
