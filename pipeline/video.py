@@ -14,6 +14,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from importlib.resources import files
 from math import ceil
 from pathlib import Path
@@ -75,6 +76,8 @@ _BURNED_IN: Final = "FontName=DejaVu Sans,FontSize=15,BorderStyle=3,Outline=1,Sh
 _CARD_WIDTH, _CARD_HEIGHT, _MARGIN = 1280, 720, 96
 _CARD_COLOUR, _ACCENT_COLOUR, _TEXT_COLOUR, _DETAIL_COLOUR = "0x1b3a4b", "0xe0a030", "0xffffff", "0xd5e3ea"
 _TITLE_SIZE, _DETAIL_SIZE = 60, 34
+_STILL_PICTURES: Final = 30
+"""After so many, half a minute, comes one that can be jumped to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,16 +177,13 @@ def write_title_card_video(
         TemporaryDirectory(dir=target.parent, prefix=".card-") as folder,
         _sound(media, stream, target, limits) as (sound, options),
     ):
-        card = _write_card(label, Path(folder), limits)
-        pictures = max(1, ceil(media.duration_ms / 1000))
-        # About one a second, stretched so that the last ends with the sound.
-        rate = f"{pictures * 1000}/{max(1, media.duration_ms)}"
-        picture = ffmpeg.input(file_url(card), f="image2", pattern_type="none", framerate=rate)
-        # Decoded once, then shown again and again.
-        picture = picture.filter("format", "yuv420p").filter("loop", pictures - 1, 1).filter("setpts", "N")
-        still = {**ENCODED, "tune": "stillimage", "g": 30, "force_key_frames": "0"}
+        still, rate, pictures = _write_still(label, media.duration_ms, Path(folder), limits)
+        # Encoded once, then the same bytes again and again; half a picture less, lest rounding let one more in.
+        picture = ffmpeg.input(
+            file_url(still), f="mp4", stream_loop=-1, t=(pictures - 0.5) / rate, protocol_whitelist="file"
+        )["v:0"]
         with written(target) as part:
-            output = _mp4(picture, sound, tracks, part, label=label, options={**still, **options})
+            output = _mp4(picture, sound, tracks, part, label=label, options={"c:v": "copy", **options})
             run_ffmpeg(output, limits, duration_ms=media.duration_ms, progress=progress)
     progress(1.0)
 
@@ -363,7 +363,7 @@ def _sound(
         sound = _raw_sound(raw, channels, weights=() if even else weights)
         if loudness_lufs is not None:
             sound = _normalised(sound, loudness_lufs, limits)
-        yield sound, {"c:a": "aac", "b:a": f"{64 * channels if even else 64}k", "ar": _RATE}
+        yield sound, {"c:a": "aac", "aac_coder": "fast", "b:a": f"{64 * channels if even else 64}k", "ar": _RATE}
 
 
 def _raw_sound(raw: Path, channels: int, *, weights: Sequence[float]) -> Node:
@@ -444,6 +444,24 @@ def _write_card(label: Label, folder: Path, limits: MediaLimits) -> Path:
     output = card.output(file_url(target), f="image2pipe", vcodec="png", **{"frames:v": 1}, **_plain_picture())
     run_ffmpeg(output, limits)
     return target
+
+
+def _write_still(label: Label, duration_ms: int, folder: Path, limits: MediaLimits) -> tuple[Path, Fraction, int]:
+    """Encode half a minute of the title card; return it, its pictures a second, and how many a recording takes.
+
+    About one a second, stretched so that the last ends with the sound.
+    """
+    pictures = max(1, ceil(duration_ms / 1000))
+    rate = Fraction(pictures * 1000, max(1, duration_ms))
+    card = _write_card(label, folder, limits)
+    picture = ffmpeg.input(file_url(card), f="image2", pattern_type="none", framerate=str(rate))
+    # Read once, then shown again and again.
+    picture = picture.filter("format", "yuv420p").filter("loop", _STILL_PICTURES - 1, 1).filter("setpts", "N")
+    # One picture that stands alone, none that waits for a later one: so every copy follows the one before.
+    options = {**ENCODED, "tune": "stillimage", "g": _STILL_PICTURES, "bf": 0, "force_key_frames": "0"}
+    target = folder / "still.mp4"
+    run_ffmpeg(picture.output(file_url(target), f="mp4", **_PLAIN, **options), limits)
+    return target, rate, pictures
 
 
 def _lay_out(title: str, details: Sequence[str]) -> tuple[_Row, ...]:

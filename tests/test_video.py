@@ -310,6 +310,20 @@ def test_title_card_lasts_as_long_as_the_sound(tmp_path: Path, captions: tuple[C
     assert beeps_s(listen(target, tmp_path)[1]) == [pytest.approx(beeps_s(listen(sound, tmp_path)[1])[0], abs=0.02)]
 
 
+def test_pictures_of_a_title_card_come_evenly_until_the_sound_ends(tmp_path: Path) -> None:
+    """Longer than what is encoded once and then repeated, and no whole number of seconds."""
+    media, target = publish(make(tmp_path / "x.wav", *beep(seconds=75.333)), tmp_path)
+    times = frame_times(target)
+    assert times[0] == 0
+    assert len(times) == 76
+    assert all(two - one == pytest.approx(75.333 / 76, abs=0.001) for one, two in pairwise(times))
+    length = describe(target, "-select_streams", "v", "-show_entries", "stream=duration")["streams"][0]["duration"]
+    assert float(length) * 1000 == pytest.approx(media.duration_ms, abs=60)
+    shown = describe(target, "-select_streams", "v", "-show_entries", "packet=flags")["packets"]
+    assert [place for place, picture in enumerate(shown) if "K" in picture["flags"]] == [0, 30, 60]
+    assert not ask("-v", "warning", "-xerror", "-i", target, "-f", "null", "-").stderr
+
+
 HOSTILE_TITLES = (
     "a':x=0,movie=/etc/passwd[b];[b]overlay",
     "%{pts} %{localtime} %{e\\:1} \\n \\",
