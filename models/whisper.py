@@ -178,15 +178,19 @@ class WhisperRecognizer:
             sound = _cut(waveform, span)
             with _failures():
                 features = self._features(sound, _padded(len(sound)))[None]
-                found = self._engine.model.detect_language(self._engine.encode(features))[0]
-            heard = {token.strip("<|>"): probability for token, probability in found}
-            total = sum(heard[language] for language in languages)
-            return {language: heard[language] / total for language in languages}
+                return self._languages(self._engine.encode(features), languages)[0]
 
         yield from map_in_order(detect, spans, self._workers)
 
     def decode_batch(
-        self, waveform: Waveform, spans: Sequence[Span], *, language: str, hotwords: str | None, batch_size: int
+        self,
+        waveform: Waveform,
+        spans: Sequence[Span],
+        *,
+        language: str,
+        hotwords: str | None,
+        batch_size: int,
+        asked: Sequence[str] = (),
     ) -> Iterator[Decoded]:
         """Decode stretches of at most 30 s each, several at once; one result a stretch, in order.
 
@@ -202,7 +206,7 @@ class WhisperRecognizer:
 
         def decode(batch: Sequence[Span]) -> list[Decoded]:
             with _failures():
-                return self._decode(waveform, batch, tokenizer, hotwords)
+                return self._decode(waveform, batch, tokenizer, hotwords, asked)
 
         for results in map_in_order(decode, batches, self._workers):
             yield from results
@@ -304,13 +308,28 @@ class WhisperRecognizer:
 
         return Tokenizer(self._engine.hf_tokenizer, multilingual=True, task="transcribe", language=language)
 
+    def _languages(self, encoded: StorageView, asked: Sequence[str]) -> list[dict[str, float]]:
+        """Return the probability of each of these languages in each encoded window, summing to 1."""
+        found = []
+        for probabilities in self._engine.model.detect_language(encoded):
+            heard = {token.strip("<|>"): probability for token, probability in probabilities}
+            total = sum(heard[language] for language in asked)
+            found.append({language: heard[language] / total for language in asked})
+        return found
+
     def _decode(
-        self, waveform: Waveform, spans: Sequence[Span], tokenizer: Tokenizer, hotwords: str | None
+        self,
+        waveform: Waveform,
+        spans: Sequence[Span],
+        tokenizer: Tokenizer,
+        hotwords: str | None,
+        asked: Sequence[str],
     ) -> list[Decoded]:
-        """Encode, generate and align one batch."""
+        """Encode, generate and align one batch, and tell how likely these languages are."""
         frames = [min(_FRAMES, -(-span.duration_ms // _FRAME_MS)) for span in spans]
         padded = _padded_frames(max(frames))
         encoded = self._encode([self._features(_cut(waveform, span), padded) for span in spans])
+        languages = self._languages(encoded, asked) if asked else [{}] * len(spans)
         prompt = self._engine.get_prompt(tokenizer, [], without_timestamps=True, hotwords=hotwords)
         results = self._engine.model.generate(
             encoded,
@@ -324,8 +343,8 @@ class WhisperRecognizer:
         tokens = [[token for token in result.sequences_ids[0] if token < tokenizer.eot] for result in results]
         aligned = self._engine.find_alignment(tokenizer, tokens, encoded, frames)
         return [
-            _decoded(span, result, tokenizer.decode(text), pieces, tokenizer.language_code)
-            for span, result, text, pieces in zip(spans, results, tokens, aligned, strict=True)
+            _decoded(span, result, tokenizer.decode(text), pieces, tokenizer.language_code, heard)
+            for span, result, text, pieces, heard in zip(spans, results, tokens, aligned, languages, strict=True)
         ]
 
 
@@ -515,7 +534,14 @@ def compression_ratio(text: str) -> float:
     return len(raw) / len(zlib.compress(raw))
 
 
-def _decoded(span: Span, result: Any, text: str, pieces: Iterable[Mapping[str, Any]], language: str) -> Decoded:  # noqa: ANN401
+def _decoded(
+    span: Span,
+    result: Any,  # noqa: ANN401
+    text: str,
+    pieces: Iterable[Mapping[str, Any]],
+    language: str,
+    heard: Mapping[str, float],
+) -> Decoded:
     """Make a result of the engine ours."""
     length = len(result.sequences_ids[0])
     parts = [(piece["word"], piece["start"], piece["end"], piece["probability"]) for piece in pieces]
@@ -527,6 +553,7 @@ def _decoded(span: Span, result: Any, text: str, pieces: Iterable[Mapping[str, A
         average_log_probability=result.scores[0] * length / (length + 1),
         no_speech_probability=result.no_speech_prob,
         compression_ratio=compression_ratio(text.strip()),
+        languages=heard,
     )
 
 

@@ -8,7 +8,7 @@ must be invented.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -54,12 +54,14 @@ class Decoded(Span):
         average_log_probability: Mean over the tokens, natural logarithm.
         no_speech_probability: The model's own, 0 to 1.
         compression_ratio: Of the text; over 2.4 it repeats itself.
+        languages: Probability of each language that was asked for, summing to 1; empty where none was.
     """
 
     words: tuple[Word, ...]
     average_log_probability: float
     no_speech_probability: float
     compression_ratio: float
+    languages: Mapping[str, float] = field(default_factory=dict)
 
 
 class Recognizer(Protocol):
@@ -91,9 +93,24 @@ class Recognizer(Protocol):
         ...
 
     def decode_batch(
-        self, waveform: Waveform, spans: Sequence[Span], *, language: str, hotwords: str | None, batch_size: int
+        self,
+        waveform: Waveform,
+        spans: Sequence[Span],
+        *,
+        language: str,
+        hotwords: str | None,
+        batch_size: int,
+        asked: Sequence[str] = (),
     ) -> Iterator[Decoded]:
         """Decode stretches of at most 30 s each, several at once, without fallback; in order.
+
+        Args:
+            waveform: The whole recording.
+            spans: What to decode.
+            language: In which.
+            hotwords: Names and terms to expect.
+            batch_size: How many at once.
+            asked: Languages of which each stretch tells how likely they are: the same encoding serves for both.
 
         Raises:
             OutOfMemory: The device is too small for the batch.

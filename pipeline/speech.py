@@ -67,7 +67,9 @@ class SpeechOptions:
         switch_cost: What a change of language costs, in units of log-probability: one word alone does not flip it.
         sure_after_ms: Speech from which a stretch's language counts in full.
         other_languages: Heard for, beside those of the house, so that they are flagged rather than forced into English.
-        other_probability: From which one of these is flagged, or a language that nobody named is looked for.
+        other_probability: From which one of these is flagged.
+        unnamed_probability: Of a whole window, from which a language that nobody named is looked for in and around it.
+            Over a quarter of a window in another raises it as far.
         screening: Where suspicion starts.
     """
 
@@ -83,6 +85,7 @@ class SpeechOptions:
     sure_after_ms: int = 1_500
     other_languages: tuple[str, ...] = ("ar", "de", "es", "it", "pt", "zh")
     other_probability: float = 0.8
+    unnamed_probability: float = 0.25
     screening: ScreeningRules = field(default_factory=ScreeningRules)
 
     def __post_init__(self) -> None:
@@ -143,9 +146,14 @@ def recognize(
         progress(1.0)
         return Recognition(words=(), speech=(), notices=(Notice(code="speech.none"),), model=recognizer.model)
     engine = _Engine(recognizer, waveform, choose_hotwords(session, options.hotwords_length), options.batch_size)
-    stretches, heard = _hear_languages(engine, speech, session, options)
-    windows = pack(stretches, Span(start_ms=0, end_ms=length_ms), options.window_ms, options)
-    passages = _first_pass(engine, windows, speech, options.screening, lambda share: progress(0.8 * share))
+    bounds = Span(start_ms=0, end_ms=length_ms)
+    named = _as_named(engine, speech, session, bounds, options, lambda share: progress(0.7 * share))
+    stretches, heard = _hear_languages(engine, speech, session, named, options)
+    windows = pack(stretches, bounds, options.window_ms, options)
+    done = 0.7 if named else 0.0
+    passages = _first_pass(
+        engine, windows, named, speech, options.screening, lambda share: progress(done + (0.8 - done) * share)
+    )
     passages = _in_pieces(engine, passages, speech, options, lambda share: progress(0.8 + 0.1 * share))
     passages = _alone(engine, passages, speech, options.screening, lambda share: progress(0.9 + 0.1 * share))
     words, doubtful = _settle(passages, speech, length_ms, options.screening)
@@ -333,12 +341,17 @@ class _Engine:
         elif self._batch_size < self._wanted:
             yield Notice(code="speech.smaller_batch", data=(("size", str(self._batch_size)),))
 
-    def decode(self, windows: Sequence[Stretch], progress: Progress) -> tuple[Decoded, ...]:
-        """Decode many windows, each in its language; one result each, in order."""
+    def decode(self, windows: Sequence[Stretch], progress: Progress, asked: Sequence[str] = ()) -> tuple[Decoded, ...]:
+        """Decode many windows, each in its language; one result each, in order, with how likely these languages are."""
 
         def batch(spans: Sequence[Span], language: str) -> Iterator[Decoded]:
             return self.recognizer.decode_batch(
-                self.waveform, spans, language=language, hotwords=self._hotwords, batch_size=self._batch_size
+                self.waveform,
+                spans,
+                language=language,
+                hotwords=self._hotwords,
+                batch_size=self._batch_size,
+                asked=asked,
             )
 
         return self._each(batch, windows, progress)
@@ -433,52 +446,69 @@ def _may_share(first: Stretch, second: Stretch, last: Stretch, longest_ms: int, 
     return first.language == second.language and pause_ms <= options.longest_pause_ms and total_ms <= longest_ms
 
 
+def _candidates(session: Session) -> tuple[Language, ...]:
+    """Return the languages of the house, the session's own first."""
+    return tuple(dict.fromkeys((*session.languages, *LANGUAGES)))
+
+
+def _as_named(
+    engine: _Engine,
+    speech: Sequence[Span],
+    session: Session,
+    bounds: Span,
+    options: SpeechOptions,
+    progress: Progress,
+) -> Mapping[Stretch, Decoded]:
+    """Decode everything in the one language that a person named, and ask each window what is heard in it.
+
+    Nothing where no person named any, or more than one: then every stretch is asked before anything is decoded.
+    """
+    if not session.languages_given or len(session.languages) > 1:
+        return {}
+    whole = cut_long(engine.waveform, speech, options.window_ms - 2 * options.margin_ms)
+    windows = pack(_in_languages(whole, [session.language] * len(whole)), bounds, options.window_ms, options)
+    results = engine.decode(windows, progress, asked=(*_candidates(session), *options.other_languages))
+    return dict(zip(windows, results, strict=True))
+
+
 def _hear_languages(
-    engine: _Engine, speech: Sequence[Span], session: Session, options: SpeechOptions
+    engine: _Engine,
+    speech: Sequence[Span],
+    session: Session,
+    named: Mapping[Stretch, Decoded],
+    options: SpeechOptions,
 ) -> tuple[tuple[Stretch, ...], tuple[Notice, ...]]:
     """Give each stretch its language among those of the house, the session's own first.
 
-    Where a person named one only, it is taken for granted wherever no other is surely heard.
+    What a person named is taken for granted wherever no other is heard.
     """
-    languages = tuple(dict.fromkeys((*session.languages, *LANGUAGES)))
-    only = languages[:1] if session.languages_given and len(session.languages) == 1 else ()
-    taken = _foreign(engine, speech, languages, options) if only else speech
+    languages = _candidates(session)
+    taken = _foreign(speech, named, options) if named else speech
     # Shorter than a window needs, for the language may change where nobody pauses.
     asked = cut_long(engine.waveform, taken, options.piece_ms)
     starts = [_start_of(span, options.language_ms) for span in asked]
     heard = engine.languages(starts, (*languages, *options.other_languages))
     known = cut_long(engine.waveform, subtract(speech, taken), options.window_ms - 2 * options.margin_ms)
     evidence = [(span, _among(probabilities, languages)) for span, probabilities in zip(asked, heard, strict=True)]
-    evidence += [(span, {language: float(language in only) for language in languages}) for span in known]
+    evidence += [(span, {language: float(language == languages[0]) for language in languages}) for span in known]
     evidence.sort(key=lambda each: each[0].start_ms)
     weights = [min(1.0, span.duration_ms / max(1, options.sure_after_ms)) for span, _ in evidence]
     chosen = choose_languages([each for _, each in evidence], weights, languages, options.switch_cost)
     return _in_languages([span for span, _ in evidence], chosen), _strangers(asked, heard, options)
 
 
-def _foreign(
-    engine: _Engine, speech: Sequence[Span], languages: Sequence[str], options: SpeechOptions
-) -> tuple[Span, ...]:
-    """Return the speech around which the first language is not what is heard; one look a window.
+def _foreign(speech: Sequence[Span], named: Mapping[Stretch, Decoded], options: SpeechOptions) -> tuple[Span, ...]:
+    """Return the speech around which another language than the one that was named is heard.
 
     A person may name one language and overlook that part of the session, or all of it, is in another.
     """
-    whole = cut_long(engine.waveform, speech, options.window_ms - 2 * options.margin_ms)
-    bounds = Span(start_ms=0, end_ms=whole[-1].end_ms + options.margin_ms)
-    windows = pack(_in_languages(whole, [languages[0]] * len(whole)), bounds, options.window_ms, options)
-    longest = [(window, max(clip(speech, window), key=lambda span: span.duration_ms)) for window in windows]
-    asked = [(window, span) for window, span in longest if span.duration_ms >= options.sure_after_ms]
-    starts = [_start_of(span, options.language_ms) for _, span in asked]
-    probabilities = engine.languages(starts, (*languages, *options.other_languages))
-    foreign = [
-        window
-        for (window, _), heard in zip(asked, probabilities, strict=True)
-        if max(heard[other] for other in heard if other != languages[0]) >= options.other_probability
-    ]
     # Where it begins and ends may lie in the windows before and after.
     around = [
-        Span(start_ms=max(0, span.start_ms - options.window_ms), end_ms=span.end_ms + options.window_ms)
-        for span in foreign
+        Span(start_ms=max(0, window.start_ms - options.window_ms), end_ms=window.end_ms + options.window_ms)
+        for window, decoded in named.items()
+        if max(span.duration_ms for span in clip(speech, window)) >= options.sure_after_ms
+        and max(decoded.languages[other] for other in decoded.languages if other != window.language)
+        >= options.unnamed_probability
     ]
     return tuple(span for span in speech if any(span.overlap_ms(each) for each in around))
 
@@ -513,13 +543,19 @@ def _strangers(
 
 
 def _first_pass(
-    engine: _Engine, windows: Sequence[Stretch], speech: Sequence[Span], rules: ScreeningRules, progress: Progress
+    engine: _Engine,
+    windows: Sequence[Stretch],
+    named: Mapping[Stretch, Decoded],
+    speech: Sequence[Span],
+    rules: ScreeningRules,
+    progress: Progress,
 ) -> tuple[_Passage, ...]:
-    """Decode every window once, many at a time, and doubt each."""
-    results = engine.decode(windows, progress)
+    """Decode every window that was not decoded yet, many at a time, and doubt each."""
+    others = [window for window in windows if window not in named]
+    results = {**named, **dict(zip(others, engine.decode(others, progress), strict=True))}
     return tuple(
-        _Passage(window=window, decoded=decoded, doubts=find_doubts(decoded, speech, rules))
-        for window, decoded in zip(windows, results, strict=True)
+        _Passage(window=window, decoded=results[window], doubts=find_doubts(results[window], speech, rules))
+        for window in windows
     )
 
 

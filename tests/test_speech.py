@@ -87,6 +87,7 @@ class Scripted:
     loop: bool = False
     heard: Mapping[str, float] = field(default_factory=lambda: {"en": 0.98, "fr": 0.01})
     batches: list[int] = field(default_factory=list)
+    windows: list[Span] = field(default_factory=list)
     hotwords: list[str | None] = field(default_factory=list)
     careful: list[Span] = field(default_factory=list)
     windows_at_once: int | None = None
@@ -97,20 +98,32 @@ class Scripted:
     def detect_languages(
         self, waveform: Waveform, spans: Sequence[Span], languages: Sequence[str]
     ) -> Iterator[Mapping[str, float]]:
-        for _ in spans:
+        for one in spans:
             self._perhaps_fail(0)
-            yield {language: self.heard.get(language, 0.001) for language in languages}
+            yield self.languages_in(one, languages)
+
+    def languages_in(self, stretch: Span, languages: Sequence[str]) -> Mapping[str, float]:
+        return {language: self.heard.get(language, 0.001) for language in languages}
 
     def decode_batch(
-        self, waveform: Waveform, spans: Sequence[Span], *, language: str, hotwords: str | None, batch_size: int
+        self,
+        waveform: Waveform,
+        spans: Sequence[Span],
+        *,
+        language: str,
+        hotwords: str | None,
+        batch_size: int,
+        asked: Sequence[str] = (),
     ) -> Iterator[Decoded]:
         self.hotwords.append(hotwords)
         for first in range(0, len(spans), batch_size):
             batch = spans[first : first + batch_size]
             self._perhaps_fail(batch_size)
             self.batches.append(len(batch))
+            self.windows.extend(batch)
             for window in batch:
-                yield self._decode(window, language, self.deaf, "no" if self.loop else "w{}")
+                decoded = self._decode(window, language, self.deaf, "no" if self.loop else "w{}")
+                yield replace(decoded, languages=self.languages_in(window, asked))
 
     def decode_careful(
         self, waveform: Waveform, spans: Sequence[Span], *, language: str, hotwords: str | None
@@ -331,21 +344,49 @@ def test_a_third_language_is_flagged() -> None:
     ]
 
 
-def test_one_language_named_by_a_person_is_questioned_once_a_window_and_kept_unless_another_is_heard() -> None:
+def test_one_language_named_by_a_person_is_decoded_at_once_and_kept_unless_another_is_heard() -> None:
     looks: list[int] = []
 
     def count(device: str, size: int) -> None:
         looks.extend([size] if not size else [])
 
     speech = tuple(span(at, at + 7_800) for at in range(0, 80_000, 8_000))
-    likely = {"fr": 0.5, "en": 0.3}
-    found = recognize(silence(80), session("fr"), Scripted(speech=speech, heard=likely, fail=count))
-    assert len(looks) == 4
+    sure = Scripted(speech=speech, heard={"fr": 0.7, "en": 0.2}, fail=count)
+    found = recognize(silence(80), session("fr"), sure)
+    assert whole_windows(sure) == [0, 23_900, 47_900]
+    assert not looks
     assert {one.language for one in found.words} == {"fr"}
     assert "speech.language_unnamed" not in {notice.code for notice in found.notices}
-    found = recognize(silence(80), session("fr"), Scripted(speech=speech))
+    shares: list[float] = []
+    other = Scripted(speech=speech, fail=count)
+    found = recognize(silence(80), session("fr"), other, progress=shares.append)
+    assert len(looks) == len(speech)
     assert {one.language for one in found.words} == {"en"}
     assert "speech.language_unnamed" in {notice.code for notice in found.notices}
+    assert shares == sorted(shares)
+
+
+def whole_windows(engine: Scripted) -> list[int]:
+    """Return where everything begins that was decoded and is longer than the pieces of a second look."""
+    return sorted(window.start_ms for window in engine.windows if window.duration_ms > SpeechOptions().piece_ms)
+
+
+def test_only_what_lies_around_another_language_is_decoded_again() -> None:
+    french = span(96_000, 116_000)
+
+    class Switching(Scripted):
+        """Hears French in one turn and English in the others."""
+
+        def languages_in(self, stretch: Span, languages: Sequence[str]) -> Mapping[str, float]:
+            there = "fr" if stretch.overlap_ms(french) > stretch.duration_ms / 2 else "en"
+            return {language: float(language == there) for language in languages}
+
+    turns = tuple(span(at, at + 20_000) for at in range(0, 240_000, 24_000))
+    engine = Switching(speech=turns)
+    found = recognize(silence(240), session("en"), engine)
+    assert {one.start_ms // 24_000 for one in found.words if one.language == "fr"} == {4}
+    starts = [max(0, turn.start_ms - 300) for turn in turns]
+    assert whole_windows(engine) == sorted([*starts, starts[4]])
 
 
 def test_glossary_and_names_reach_the_recogniser() -> None:

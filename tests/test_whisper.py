@@ -189,6 +189,11 @@ def test_languages_are_told_apart_among_those_asked_for(
     assert first["en"] > 0.9
     assert second["fr"] > 0.8
     assert sum(second.values()) == pytest.approx(1.0)
+    asked = recognizer.decode_batch(both, spans, language="en", hotwords=None, batch_size=2, asked=("en", "fr", "es"))
+    first, second = (decoded.languages for decoded in asked)
+    assert first["en"] > 0.9
+    assert second["fr"] > 0.8
+    assert sum(second.values()) == pytest.approx(1.0)
     with pytest.raises(ValueError, match="30 s"):
         list(recognizer.detect_languages(both, [span(0, 30_001)], ("en",)))
 

@@ -138,6 +138,13 @@ FIGURES: Final[Mapping[str, Lever]] = {
         )
         for hundredths in (40, 50, 60, 65)
     },
+    **{
+        f"unnamed-{hundredths}": Lever(
+            what=f"another language looked for from 0.{hundredths} of a window",
+            speech={"unnamed_probability": hundredths / 100},
+        )
+        for hundredths in (10, 80)
+    },
     "window-19": Lever(what="no window over 19 s", speech={"window_ms": 19_000}),
     **{f"batch-{size}": Lever(what=f"batches of {size}", speech={"batch_size": size}) for size in (1, 8)},
     **{f"beam-{size}": Lever(what=f"beam of {size}", whisper={"beam_size": size}) for size in (1, 2, 3)},
@@ -207,14 +214,21 @@ class Remembering:
         )
 
     def decode_batch(
-        self, waveform: Waveform, spans: Sequence[Span], *, language: str, hotwords: str | None, batch_size: int
+        self,
+        waveform: Waveform,
+        spans: Sequence[Span],
+        *,
+        language: str,
+        hotwords: str | None,
+        batch_size: int,
+        asked: Sequence[str] = (),
     ) -> Iterator[Decoded]:
         """Decode stretches; what is decoded together is remembered together, for it decides what comes out."""
         yield from self._once(
-            (_places(spans), language, hotwords, batch_size),
+            (_places(spans), language, hotwords, batch_size, tuple(asked)),
             lambda: tuple(
                 self._recognizer.decode_batch(
-                    waveform, spans, language=language, hotwords=hotwords, batch_size=batch_size
+                    waveform, spans, language=language, hotwords=hotwords, batch_size=batch_size, asked=asked
                 )
             ),
         )
