@@ -68,8 +68,8 @@ class SpeechOptions:
         sure_after_ms: Speech from which a stretch's language counts in full.
         other_languages: Heard for, beside those of the house, so that they are flagged rather than forced into English.
         other_probability: From which one of these is flagged.
-        unnamed_probability: Of a whole window, from which a language that nobody named is looked for in and around it.
-            Over a quarter of a window in another raises it as far.
+        unnamed_probability: Of a whole window, from which a language that nobody named is looked for in and around it;
+            a window of two languages is believed to be in each in part.
         screening: Where suspicion starts.
     """
 
