@@ -2,10 +2,11 @@
 
 A waveform and what is known of the session go in, a :class:`pipeline.types.Recognition` comes out. Speech is found
 first; each stretch of it gets its language, among those of the session; windows of at most 30 s are decoded many at
-once; what ``pipeline.screening`` doubts is decoded again, alone and carefully, and the better of the two is kept;
-speech without text is decoded once more by itself, and flagged if it stays empty. It stands alone because it knows no
-engine: whatever satisfies :class:`pipeline.ports.Recognizer` will do, and a failing one is lowered (smaller batch, then
-the CPU) before it is given up.
+once (where a person named one language, in that, and only what lies around another gets its own); what
+``pipeline.screening`` doubts is decoded again, alone and carefully, and the better of the two is kept; speech without
+text is decoded once more by itself, and flagged if it stays empty. It stands alone because it knows no engine: whatever
+satisfies :class:`pipeline.ports.Recognizer` will do, and a failing one is lowered (smaller batch, then the CPU) before
+it is given up.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ class SpeechOptions:
         other_languages: Heard for, beside those of the house, so that they are flagged rather than forced into English.
         other_probability: From which one of these is flagged.
         unnamed_probability: Of a whole window, from which a language that nobody named is looked for in and around it;
-            a window of two languages is believed to be in each in part.
+            a window of two languages is often believed to be in each in part.
         screening: Where suspicion starts.
     """
 

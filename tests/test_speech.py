@@ -357,6 +357,11 @@ def test_one_language_named_by_a_person_is_decoded_at_once_and_kept_unless_anoth
     assert not looks
     assert {one.language for one in found.words} == {"fr"}
     assert "speech.language_unnamed" not in {notice.code for notice in found.notices}
+    found = recognize(silence(80), session("fr"), Scripted(speech=speech, heard={"fr": 0.5, "en": 0.3}, fail=count))
+    assert len(looks) == len(speech)
+    assert {one.language for one in found.words} == {"fr"}
+    assert "speech.language_unnamed" not in {notice.code for notice in found.notices}
+    looks.clear()
     shares: list[float] = []
     other = Scripted(speech=speech, fail=count)
     found = recognize(silence(80), session("fr"), other, progress=shares.append)

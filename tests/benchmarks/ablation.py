@@ -138,13 +138,6 @@ FIGURES: Final[Mapping[str, Lever]] = {
         )
         for hundredths in (40, 50, 60, 65)
     },
-    **{
-        f"unnamed-{hundredths}": Lever(
-            what=f"another language looked for from 0.{hundredths} of a window",
-            speech={"unnamed_probability": hundredths / 100},
-        )
-        for hundredths in (10, 80)
-    },
     "window-19": Lever(what="no window over 19 s", speech={"window_ms": 19_000}),
     **{f"batch-{size}": Lever(what=f"batches of {size}", speech={"batch_size": size}) for size in (1, 8)},
     **{f"beam-{size}": Lever(what=f"beam of {size}", whisper={"beam_size": size}) for size in (1, 2, 3)},
