@@ -24,7 +24,7 @@ from models.gpu import fitting, free_memory
 from models.levels import REACH_S, even_out
 from models.parallel import keep_memory, map_in_order, return_memory, threads_given
 from pipeline.errors import OutOfMemory, RecognitionFailed, SetUpError, TribuneError
-from pipeline.ports import SAMPLE_RATE, Clip, Decoded, Waveform
+from pipeline.ports import SAMPLE_RATE, Clip, Decoded, LanguageQuestion, Waveform
 from pipeline.types import ModelUse, Span, Word
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ FILES: Final = ("model.bin", "config.json", "tokenizer.json")
 
 _FRAME_MS: Final = 10
 _FRAMES: Final = WINDOW_MS // _FRAME_MS
+_POSITION_MS: Final = 2 * _FRAME_MS
 _SHORT_FRAMES: Final = (_FRAMES // 2, _FRAMES * 2 // 3)
 _PADDING_FRAMES: Final = 100
 _VAD_FRAME: Final = 512
@@ -190,7 +191,7 @@ class WhisperRecognizer:
         language: str,
         hotwords: str | None,
         batch_size: int,
-        asked: Sequence[str] = (),
+        asked: LanguageQuestion | None = None,
     ) -> Iterator[Decoded]:
         """Decode stretches of at most 30 s each, several at once; one result a stretch, in order.
 
@@ -298,10 +299,7 @@ class WhisperRecognizer:
         """Encode windows of one length: together on a GPU, one by one on a CPU, where a batch outgrows the cache."""
         if self._model.device != "cpu" or len(windows) == 1:
             return self._engine.encode(np.stack(windows))
-        from ctranslate2 import StorageView
-
-        encoded = [np.asarray(self._engine.encode(window[None])) for window in windows]
-        return StorageView.from_array(np.concatenate(encoded))
+        return _view(np.concatenate([np.asarray(self._engine.encode(window[None])) for window in windows]))
 
     def _tokenizer(self, language: str) -> Tokenizer:
         from faster_whisper.tokenizer import Tokenizer
@@ -309,13 +307,29 @@ class WhisperRecognizer:
         return Tokenizer(self._engine.hf_tokenizer, multilingual=True, task="transcribe", language=language)
 
     def _languages(self, encoded: StorageView, asked: Sequence[str]) -> list[dict[str, float]]:
-        """Return the probability of each of these languages in each encoded window, summing to 1."""
+        """Return the probability of each of these languages in each encoded stretch, summing to 1."""
         found = []
-        for probabilities in self._engine.model.detect_language(encoded):
+        for probabilities in self._engine.model.detect_language(self._not_features(encoded)):
             heard = {token.strip("<|>"): probability for token, probability in probabilities}
             total = sum(heard[language] for language in asked)
             found.append({language: heard[language] / total for language in asked})
         return found
+
+    def _not_features(self, encoded: StorageView) -> StorageView:
+        """Return encoded stretches without their last position where they have as many as there are mels.
+
+        The engine would take them for features and encode them once more; what it then says of their languages is
+        about nothing that was heard.
+        """
+        if encoded.shape[1] != self._engine.model.n_mels:
+            return encoded
+        return _view(self._positions(encoded)[:, :-1])
+
+    def _positions(self, encoded: StorageView) -> NDArray[Any]:
+        """Return encoded stretches as an array of shape (stretches, positions of 20 ms, width)."""
+        from ctranslate2 import Device
+
+        return np.asarray(encoded if self._model.device == "cpu" else encoded.to_device(Device.cpu))
 
     def _decode(
         self,
@@ -323,13 +337,12 @@ class WhisperRecognizer:
         spans: Sequence[Span],
         tokenizer: Tokenizer,
         hotwords: str | None,
-        asked: Sequence[str],
+        asked: LanguageQuestion | None,
     ) -> list[Decoded]:
-        """Encode, generate and align one batch, and tell how likely these languages are."""
+        """Encode, generate and align one batch, and tell what is asked of its languages."""
         frames = [min(_FRAMES, -(-span.duration_ms // _FRAME_MS)) for span in spans]
         padded = _padded_frames(max(frames))
         encoded = self._encode([self._features(_cut(waveform, span), padded) for span in spans])
-        languages = self._languages(encoded, asked) if asked else [{}] * len(spans)
         prompt = self._engine.get_prompt(tokenizer, [], without_timestamps=True, hotwords=hotwords)
         results = self._engine.model.generate(
             encoded,
@@ -342,9 +355,27 @@ class WhisperRecognizer:
         )
         tokens = [[token for token in result.sequences_ids[0] if token < tokenizer.eot] for result in results]
         aligned = self._engine.find_alignment(tokenizer, tokens, encoded, frames)
+        decoded = [
+            _decoded(span, result, tokenizer.decode(text), pieces, tokenizer.language_code)
+            for span, result, text, pieces in zip(spans, results, tokens, aligned, strict=True)
+        ]
+        return self._asked(decoded, encoded, asked) if asked else decoded
+
+    def _asked(self, decoded: Sequence[Decoded], encoded: StorageView, question: LanguageQuestion) -> list[Decoded]:
+        """Add what is asked of the languages of each window and of the stretches in it, cut out of its encoding."""
+        languages = self._languages(encoded, question.languages)
+        positions = self._positions(encoded)
+        inner = [
+            tuple(
+                self._languages(_view(heard[None, _part(stretch, window)]), question.languages)[0]
+                for stretch in question.stretches
+                if window.start_ms <= stretch.start_ms and stretch.end_ms <= window.end_ms
+            )
+            for window, heard in zip(decoded, positions, strict=True)
+        ]
         return [
-            _decoded(span, result, tokenizer.decode(text), pieces, tokenizer.language_code, heard)
-            for span, result, text, pieces, heard in zip(spans, results, tokens, aligned, languages, strict=True)
+            replace(window, languages=whole, inner_languages=parts)
+            for window, whole, parts in zip(decoded, languages, inner, strict=True)
         ]
 
 
@@ -540,7 +571,6 @@ def _decoded(
     text: str,
     pieces: Iterable[Mapping[str, Any]],
     language: str,
-    heard: Mapping[str, float],
 ) -> Decoded:
     """Make a result of the engine ours."""
     length = len(result.sequences_ids[0])
@@ -553,8 +583,19 @@ def _decoded(
         average_log_probability=result.scores[0] * length / (length + 1),
         no_speech_probability=result.no_speech_prob,
         compression_ratio=compression_ratio(text.strip()),
-        languages=heard,
     )
+
+
+def _view(array: NDArray[Any]) -> StorageView:
+    from ctranslate2 import StorageView
+
+    return StorageView.from_array(np.ascontiguousarray(array))
+
+
+def _part(stretch: Span, window: Span) -> slice:
+    """Return which positions of an encoded window, of 20 ms each, a stretch in it takes: at least one."""
+    first, last = ((ms - window.start_ms) // _POSITION_MS for ms in (stretch.start_ms, stretch.end_ms))
+    return slice(first, max(last, first + 1))
 
 
 def _quality(parts: Sequence[Decoded]) -> float:

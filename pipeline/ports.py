@@ -55,6 +55,7 @@ class Decoded(Span):
         no_speech_probability: The model's own, 0 to 1.
         compression_ratio: Of the text; over 2.4 it repeats itself.
         languages: Probability of each language that was asked for, summing to 1; empty where none was.
+        inner_languages: The same for each stretch in it that was asked by itself, in order.
     """
 
     words: tuple[Word, ...]
@@ -62,6 +63,20 @@ class Decoded(Span):
     no_speech_probability: float
     compression_ratio: float
     languages: Mapping[str, float] = field(default_factory=dict)
+    inner_languages: tuple[Mapping[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LanguageQuestion:
+    """What is to be told of languages while windows are decoded: the same encoding serves for both.
+
+    Attributes:
+        languages: How likely these are, in each window as a whole.
+        stretches: And in each of these that lies in a window.
+    """
+
+    languages: tuple[str, ...]
+    stretches: tuple[Span, ...] = ()
 
 
 class Recognizer(Protocol):
@@ -100,7 +115,7 @@ class Recognizer(Protocol):
         language: str,
         hotwords: str | None,
         batch_size: int,
-        asked: Sequence[str] = (),
+        asked: LanguageQuestion | None = None,
     ) -> Iterator[Decoded]:
         """Decode stretches of at most 30 s each, several at once, without fallback; in order.
 
@@ -110,7 +125,7 @@ class Recognizer(Protocol):
             language: In which.
             hotwords: Names and terms to expect.
             batch_size: How many at once.
-            asked: Languages of which each stretch tells how likely they are: the same encoding serves for both.
+            asked: What each stretch tells of its languages, too.
 
         Raises:
             OutOfMemory: The device is too small for the batch.

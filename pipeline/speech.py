@@ -16,13 +16,13 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Final, TypeVar
 
 import numpy as np
 
 from pipeline.errors import EngineError, OutOfMemory
-from pipeline.ports import SAMPLE_RATE, Decoded, Progress, Recognizer, Waveform, no_progress
+from pipeline.ports import SAMPLE_RATE, Decoded, LanguageQuestion, Progress, Recognizer, Waveform, no_progress
 from pipeline.screening import (
     Doubt,
     ScreeningRules,
@@ -71,6 +71,8 @@ class SpeechOptions:
         other_probability: From which one of these is flagged.
         unnamed_probability: Of a whole window, from which a language that nobody named is looked for in and around it;
             a window of two languages is often believed to be in each in part.
+        unnamed_inner_probability: Of a stretch in a window, from which the other language of the house is looked for:
+            English in a French window is not heard in the window as a whole.
         screening: Where suspicion starts.
     """
 
@@ -87,6 +89,7 @@ class SpeechOptions:
     other_languages: tuple[str, ...] = ("ar", "de", "es", "it", "pt", "zh")
     other_probability: float = 0.8
     unnamed_probability: float = 0.25
+    unnamed_inner_probability: float = 0.5
     screening: ScreeningRules = field(default_factory=ScreeningRules)
 
     def __post_init__(self) -> None:
@@ -342,8 +345,10 @@ class _Engine:
         elif self._batch_size < self._wanted:
             yield Notice(code="speech.smaller_batch", data=(("size", str(self._batch_size)),))
 
-    def decode(self, windows: Sequence[Stretch], progress: Progress, asked: Sequence[str] = ()) -> tuple[Decoded, ...]:
-        """Decode many windows, each in its language; one result each, in order, with how likely these languages are."""
+    def decode(
+        self, windows: Sequence[Stretch], progress: Progress, asked: LanguageQuestion | None = None
+    ) -> tuple[Decoded, ...]:
+        """Decode many windows, each in its language; one result each, in order, with what is asked of languages."""
 
         def batch(spans: Sequence[Span], language: str) -> Iterator[Decoded]:
             return self.recognizer.decode_batch(
@@ -468,8 +473,14 @@ def _as_named(
         return {}
     whole = cut_long(engine.waveform, speech, options.window_ms - 2 * options.margin_ms)
     windows = pack(_in_languages(whole, [session.language] * len(whole)), bounds, options.window_ms, options)
-    results = engine.decode(windows, progress, asked=(*_candidates(session), *options.other_languages))
-    return dict(zip(windows, results, strict=True))
+    # What is all there is in a window tells no more by itself.
+    parts = [cut_long(engine.waveform, clip(whole, window), options.piece_ms) for window in windows]
+    stretches = tuple(chain.from_iterable(each for each in parts if len(each) > 1))
+    question = LanguageQuestion(
+        languages=(*_candidates(session), *options.other_languages),
+        stretches=tuple(span for span in stretches if span.duration_ms >= options.sure_after_ms),
+    )
+    return dict(zip(windows, engine.decode(windows, progress, question), strict=True))
 
 
 def _hear_languages(
@@ -508,10 +519,16 @@ def _foreign(speech: Sequence[Span], named: Mapping[Stretch, Decoded], options: 
         Span(start_ms=max(0, window.start_ms - options.window_ms), end_ms=window.end_ms + options.window_ms)
         for window, decoded in named.items()
         if max(span.duration_ms for span in clip(speech, window)) >= options.sure_after_ms
-        and max(decoded.languages[other] for other in decoded.languages if other != window.language)
-        >= options.unnamed_probability
+        and _sounds_foreign(window, decoded, options)
     ]
     return tuple(span for span in speech if any(span.overlap_ms(each) for each in around))
+
+
+def _sounds_foreign(window: Stretch, decoded: Decoded, options: SpeechOptions) -> bool:
+    """Say whether another language than the window's is heard in all of it, or the house's other one in a part."""
+    whole = max(decoded.languages[other] for other in decoded.languages if other != window.language)
+    parts = (part[other] for part in decoded.inner_languages for other in LANGUAGES if other != window.language)
+    return whole >= options.unnamed_probability or max(parts, default=0.0) >= options.unnamed_inner_probability
 
 
 def _in_languages(speech: Sequence[Span], languages: Sequence[str]) -> tuple[Stretch, ...]:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from models.whisper import WhisperRecognizer
 from pipeline.errors import OutOfMemory, RecognitionFailed
 from pipeline.messages import message
-from pipeline.ports import Clip, Decoded, Waveform
+from pipeline.ports import Clip, Decoded, LanguageQuestion, Waveform
 from pipeline.speech import (
     SpeechOptions,
     Stretch,
@@ -113,7 +113,7 @@ class Scripted:
         language: str,
         hotwords: str | None,
         batch_size: int,
-        asked: Sequence[str] = (),
+        asked: LanguageQuestion | None = None,
     ) -> Iterator[Decoded]:
         self.hotwords.append(hotwords)
         for first in range(0, len(spans), batch_size):
@@ -123,7 +123,15 @@ class Scripted:
             self.windows.extend(batch)
             for window in batch:
                 decoded = self._decode(window, language, self.deaf, "no" if self.loop else "w{}")
-                yield replace(decoded, languages=self.languages_in(window, asked))
+                yield self._answer(decoded, asked) if asked else decoded
+
+    def _answer(self, window: Decoded, asked: LanguageQuestion) -> Decoded:
+        inside = [part for part in asked.stretches if part.overlap_ms(window) == part.duration_ms]
+        return replace(
+            window,
+            languages=self.languages_in(window, asked.languages),
+            inner_languages=tuple(self.languages_in(part, asked.languages) for part in inside),
+        )
 
     def decode_careful(
         self, waveform: Waveform, spans: Sequence[Span], *, language: str, hotwords: str | None
@@ -392,6 +400,38 @@ def test_only_what_lies_around_another_language_is_decoded_again() -> None:
     assert {one.start_ms // 24_000 for one in found.words if one.language == "fr"} == {4}
     starts = [max(0, turn.start_ms - 300) for turn in turns]
     assert whole_windows(engine) == sorted([*starts, starts[4]])
+
+
+def test_the_other_language_is_looked_for_where_only_a_part_of_a_window_is_in_it() -> None:
+    english = span(40_000, 46_000)
+
+    class Overhearing(Scripted):
+        """Hears the English of a few seconds only where it is asked about them alone."""
+
+        def languages_in(self, stretch: Span, languages: Sequence[str]) -> Mapping[str, float]:
+            there = "en" if english.overlap_ms(stretch) > stretch.duration_ms / 2 else "fr"
+            return {language: float(language == there) for language in languages}
+
+    phrases = (*(span(at, at + 9_000) for at in (0, 10_000, 20_000, 30_000)), english, span(47_000, 56_000))
+    engine = Overhearing(speech=phrases)
+    found = recognize(silence(60), session("fr"), engine)
+    assert {one.language for one in found.words if english.covers(one.middle_ms)} == {"en"}
+    assert {one.language for one in found.words if not english.covers(one.middle_ms)} == {"fr"}
+    assert "speech.language_unnamed" in {notice.code for notice in found.notices}
+
+
+def test_a_third_language_in_a_part_of_a_window_alone_is_not_believed() -> None:
+    class Doubtful(Scripted):
+        """Takes a short phrase for German, and anything longer for French."""
+
+        def languages_in(self, stretch: Span, languages: Sequence[str]) -> Mapping[str, float]:
+            there = "de" if stretch.duration_ms < 5_000 else "fr"
+            return {language: float(language == there) for language in languages}
+
+    engine = Doubtful(speech=(span(0, 9_000), span(10_000, 14_000), span(15_000, 24_000)))
+    found = recognize(silence(25), session("fr"), engine)
+    assert whole_windows(engine) == [0]
+    assert "speech.other_language" not in {notice.code for notice in found.notices}
 
 
 def test_glossary_and_names_reach_the_recogniser() -> None:

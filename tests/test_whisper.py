@@ -24,7 +24,7 @@ from models.whisper import (
     speech_spans,
 )
 from pipeline.errors import OutOfMemory, RecognitionFailed, SetUpError
-from pipeline.ports import Clip, Recognizer
+from pipeline.ports import Clip, LanguageQuestion, Recognizer
 from pipeline.types import ModelUse, Span
 
 CLIPS = Path(__file__).parent / "data"
@@ -189,13 +189,49 @@ def test_languages_are_told_apart_among_those_asked_for(
     assert first["en"] > 0.9
     assert second["fr"] > 0.8
     assert sum(second.values()) == pytest.approx(1.0)
-    asked = recognizer.decode_batch(both, spans, language="en", hotwords=None, batch_size=2, asked=("en", "fr", "es"))
-    first, second = (decoded.languages for decoded in asked)
-    assert first["en"] > 0.9
-    assert second["fr"] > 0.8
-    assert sum(second.values()) == pytest.approx(1.0)
     with pytest.raises(ValueError, match="30 s"):
         list(recognizer.detect_languages(both, [span(0, 30_001)], ("en",)))
+
+
+@pytest.mark.engines
+def test_a_window_tells_the_languages_of_itself_and_of_stretches_in_it_while_it_is_decoded(
+    recognizer: WhisperRecognizer, english: Clip, french: Clip
+) -> None:
+    both = np.concatenate([french, english])
+    change_ms, end_ms = len(french) // 16, len(both) // 16
+    windows = [span(0, change_ms), span(change_ms, end_ms)]
+    parts = (span(0, change_ms), span(change_ms + 1_000, change_ms + 4_000), span(0, end_ms))
+    asked = LanguageQuestion(languages=("en", "fr", "es"), stretches=parts)
+    first, second = recognizer.decode_batch(both, windows, language="fr", hotwords=None, batch_size=2, asked=asked)
+    assert first.languages["fr"] > 0.8
+    assert second.languages["en"] > 0.9
+    assert [part["fr"] > 0.8 for part in first.inner_languages] == [True]
+    assert [part["en"] > 0.8 for part in second.inner_languages] == [True]
+    assert sum(second.languages.values()) == pytest.approx(1.0)
+    (plain,) = recognizer.decode_batch(both, windows[:1], language="fr", hotwords=None, batch_size=2)
+    assert not plain.languages
+    assert not plain.inner_languages
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize("length_ms", [580, 600, 620])
+def test_a_stretch_of_as_many_positions_as_there_are_mels_is_not_taken_for_features(
+    recognizer: WhisperRecognizer, french: Clip, length_ms: int
+) -> None:
+    """With a second of padding 600 ms give 80 positions; what the engine said of them was about nothing heard."""
+    (heard,) = recognizer.detect_languages(french, [span(3_500, 3_500 + length_ms)], ("en", "fr", "es", "de"))
+    assert heard["fr"] > 0.9
+
+
+@pytest.mark.engines
+def test_nor_is_such_a_stretch_in_a_window(recognizer: WhisperRecognizer, french: Clip) -> None:
+    parts = tuple(span(3_500, 3_500 + length) for length in (1_580, 1_600, 1_620))
+    asked = LanguageQuestion(languages=("en", "fr", "es", "de"), stretches=parts)
+    whole = [span(0, len(french) // 16)]
+    (decoded,) = recognizer.decode_batch(french, whole, language="fr", hotwords=None, batch_size=1, asked=asked)
+    likely = [part["fr"] for part in decoded.inner_languages]
+    assert likely == pytest.approx([likely[0]] * 3, abs=0.15)
+    assert min(likely) > 0.5
 
 
 @pytest.mark.engines

@@ -23,7 +23,7 @@ from typing import Any, Final, TypeVar
 from models import whisper
 from models.whisper import WhisperOptions
 from pipeline import speech
-from pipeline.ports import SAMPLE_RATE, Clip, Decoded, Recognizer, Waveform
+from pipeline.ports import SAMPLE_RATE, Clip, Decoded, LanguageQuestion, Recognizer, Waveform
 from pipeline.screening import ScreeningRules
 from pipeline.speech import SpeechOptions
 from pipeline.types import ModelUse, Span
@@ -125,6 +125,9 @@ GUARDS: Final[Mapping[str, Lever]] = {
     "no-snap": Lever(what="edges of phrases not moved", steps={"snap": _first}),
     "no-tighten": Lever(what="long words left to begin early", steps={"tighten": _first}),
     "no-hysteresis": Lever(what="a change of language costs nothing", speech={"switch_cost": 0.0}),
+    "whole-windows": Lever(
+        what="another language heard in whole windows only", speech={"unnamed_inner_probability": _NEVER}
+    ),
     "any-cut": Lever(what="windows cut at any pause", speech={"phrase_pause_ms": 1}),
 }
 """What is turned off, one at a time."""
@@ -214,11 +217,11 @@ class Remembering:
         language: str,
         hotwords: str | None,
         batch_size: int,
-        asked: Sequence[str] = (),
+        asked: LanguageQuestion | None = None,
     ) -> Iterator[Decoded]:
         """Decode stretches; what is decoded together is remembered together, for it decides what comes out."""
         yield from self._once(
-            (_places(spans), language, hotwords, batch_size, tuple(asked)),
+            (_places(spans), language, hotwords, batch_size, asked),
             lambda: tuple(
                 self._recognizer.decode_batch(
                     waveform, spans, language=language, hotwords=hotwords, batch_size=batch_size, asked=asked
