@@ -89,7 +89,7 @@ class SpeechOptions:
     other_languages: tuple[str, ...] = ("ar", "de", "es", "it", "pt", "zh")
     other_probability: float = 0.8
     unnamed_probability: float = 0.25
-    unnamed_inner_probability: float = 0.5
+    unnamed_inner_probability: float = 0.7
     screening: ScreeningRules = field(default_factory=ScreeningRules)
 
     def __post_init__(self) -> None:
@@ -478,7 +478,9 @@ def _as_named(
     stretches = tuple(chain.from_iterable(each for each in parts if len(each) > 1))
     question = LanguageQuestion(
         languages=(*_candidates(session), *options.other_languages),
-        stretches=tuple(span for span in stretches if span.duration_ms >= options.sure_after_ms),
+        stretches=tuple(
+            _start_of(span, options.language_ms) for span in stretches if span.duration_ms >= options.sure_after_ms
+        ),
     )
     return dict(zip(windows, engine.decode(windows, progress, question), strict=True))
 

@@ -6,7 +6,7 @@ of one loudness: a detector that takes a soft voice for noise shows here, and no
 
 Run it with ``python -m tests.benchmarks.mixed [--sessions 6] [--systems tribune,sequential] [--levers NAMES]``; levers
 are those of ``tests.benchmarks.ablation``. ``--named en`` makes sessions of English clips with a short French one after
-every third, of which the details name English only; ``--named fr`` the other way round.
+every seventh, of which the details name English only; ``--named fr`` the other way round.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ _PAUSES_S: Final = (0.05, 0.15, 0.3, 0.6, 1.2)
 _LOUDNESS: Final = (0.5, 0.25, 0.125)
 _NOISE: Final = (0.0, 0.0, 0.002)
 _LOST: Final = 0.5
-_EVERY: Final = 4
-"""Each fourth clip is in the other language where one is named."""
+_EVERY: Final = 8
+"""Each eighth clip is in the other language where one is named."""
 
 _SHORT_S: Final = (3, 9)
 """Of such a clip: shorter than a window, longer than a word."""
@@ -94,7 +94,7 @@ def compose(clips: Sequence[Sample], seed: int, named: Language | None = None) -
 
 
 def _mostly(clips: Sequence[Sample], named: Language) -> list[Sample]:
-    """Return the clips of a language, in their order, with a short one of the other after every third."""
+    """Return the clips of a language, in their order, with a short one of the other after every seventh."""
     main = [clip for clip in clips if clip.languages == (named,)]
     other = [
         clip
