@@ -327,9 +327,10 @@ class WhisperRecognizer:
 
     def _positions(self, encoded: StorageView) -> NDArray[Any]:
         """Return encoded stretches as an array of shape (stretches, positions of 20 ms, width)."""
-        from ctranslate2 import Device
+        from ctranslate2 import DataType, Device
 
-        return np.asarray(encoded if self._model.device == "cpu" else encoded.to_device(Device.cpu))
+        here = encoded if self._model.device == "cpu" else encoded.to_device(Device.cpu)
+        return np.asarray(here.to(DataType.float32) if here.dtype == DataType.bfloat16 else here)
 
     def _decode(
         self,

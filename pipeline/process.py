@@ -80,7 +80,7 @@ _TO_LOOK_AT: Final = frozenset(
         "speakers.tracks_uneven",
     }
 )
-"""Notices about a whole session that a facilitator can do something about; the review pages show passages in doubt."""
+"""Notices that a facilitator can do something about, each told once; the review pages show passages in doubt."""
 
 
 def process(work: Work, session: Session, *, complete: Callable[[Tags], Session]) -> Publication:
@@ -336,7 +336,8 @@ def _publish(
     )
     if cuts:
         withdraw_earlier(bundle.session.id, store)
-    lowered = tuple(notice for notice in bundle.transcript.notices if notice.code in _TO_LOOK_AT)
+    noticed = (replace(one, span=None) for one in bundle.transcript.notices if one.code in _TO_LOOK_AT)
+    lowered = dict.fromkeys(noticed)
     return replace(done, notes=(*_ends_early(media), *lowered, *proposal_notices(bundle.transcript)))
 
 

@@ -217,7 +217,7 @@ def find_holes(words: Sequence[Word], speech: Sequence[Span], rules: ScreeningRu
     was left out.
 
     Args:
-        words: In order of start.
+        words: In any order.
         speech: Where a voice was heard, in order, apart.
         rules: What matters.
     """
@@ -240,7 +240,7 @@ def stretched_holes(words: Sequence[Word], speech: Sequence[Span], rules: Screen
 
 
 def tighten(words: Sequence[Word], rules: ScreeningRules) -> tuple[Word, ...]:
-    """Return the words with those that last unusually long starting later.
+    """Return the words in order of start, those that last unusually long starting later.
 
     An aligner lets a word begin where the one before it ends, whatever pause, breath or "uh" lies between; where a word
     ends, it is right more often.
@@ -249,7 +249,21 @@ def tighten(words: Sequence[Word], rules: ScreeningRules) -> tuple[Word, ...]:
         words: In any order.
         rules: How long a word usually takes.
     """
-    return tuple(replace(word, start_ms=max(word.start_ms, word.end_ms - _usual_ms(word, rules))) for word in words)
+    later = (replace(word, start_ms=max(word.start_ms, word.end_ms - _usual_ms(word, rules))) for word in words)
+    return tuple(sorted(later, key=lambda word: word.start_ms))
+
+
+def split_words(words: Sequence[Word], piece: Span, rules: ScreeningRules) -> tuple[tuple[Word, ...], tuple[Word, ...]]:
+    """Return the words that are said in a piece of the sound, and the others, each in order.
+
+    By the middle of the time that a word usually takes: the first one after a pause claims the pause before it as well,
+    which may lie in another piece.
+    """
+    inside = [piece.covers(tighten([word], rules)[0].middle_ms) for word in words]
+    return (
+        tuple(word for word, is_inside in zip(words, inside, strict=True) if is_inside),
+        tuple(word for word, is_inside in zip(words, inside, strict=True) if not is_inside),
+    )
 
 
 def _usual_ms(word: Word, rules: ScreeningRules) -> int:

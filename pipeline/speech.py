@@ -16,7 +16,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain, pairwise
+from itertools import chain, groupby, pairwise
 from typing import Final, TypeVar
 
 import numpy as np
@@ -33,6 +33,7 @@ from pipeline.screening import (
     join,
     score,
     snap,
+    split_words,
     stretched_holes,
     subtract,
     tighten,
@@ -93,14 +94,17 @@ class SpeechOptions:
     screening: ScreeningRules = field(default_factory=ScreeningRules)
 
     def __post_init__(self) -> None:
-        if not 1_000 <= self.piece_ms <= self.window_ms <= 30_000:
-            raise ValueError(f"not a piece and a window: {self.piece_ms} and {self.window_ms} ms")
         if self.phrase_pause_ms < 1:
             raise ValueError(f"not a pause: {self.phrase_pause_ms} ms")
         if self.batch_size < 1:
             raise ValueError(f"not a batch: {self.batch_size}")
         if min(self.longest_pause_ms, self.margin_ms, self.hotwords_length, self.language_ms, self.sure_after_ms) < 0:
             raise ValueError("lengths are at least 0")
+        margins_ms = 2 * self.margin_ms
+        if not 1_000 + margins_ms <= self.piece_ms <= self.window_ms - margins_ms <= 30_000 - margins_ms:
+            raise ValueError(
+                f"not a piece and a window: {self.piece_ms} and {self.window_ms} ms, with margins of {self.margin_ms}"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -360,7 +364,7 @@ class _Engine:
                 asked=asked,
             )
 
-        return self._each(batch, windows, progress)
+        return self._each(batch, windows, progress, batched=True)
 
     def careful(self, windows: Sequence[Stretch], progress: Progress) -> tuple[Decoded, ...]:
         """Decode each window by itself, with every guard; one result each, in order."""
@@ -368,11 +372,16 @@ class _Engine:
         def alone(spans: Sequence[Span], language: str) -> Iterator[tuple[Decoded, ...]]:
             return self.recognizer.decode_careful(self.waveform, spans, language=language, hotwords=self._hotwords)
 
-        parts = self._each(alone, windows, progress)
+        parts = self._each(alone, windows, progress, batched=False)
         return tuple(join(found, window) for found, window in zip(parts, windows, strict=True))
 
     def _each(
-        self, decode: Callable[[Sequence[Span], str], Iterator[T]], windows: Sequence[Stretch], progress: Progress
+        self,
+        decode: Callable[[Sequence[Span], str], Iterator[T]],
+        windows: Sequence[Stretch],
+        progress: Progress,
+        *,
+        batched: bool,
     ) -> tuple[T, ...]:
         """Decode the windows of each language; after a failure go on where it came, lowered."""
         found: dict[int, T] = {}
@@ -386,7 +395,7 @@ class _Engine:
                         found[places.pop(0)] = decoded
                         progress(len(found) / len(windows))
                 except EngineError as error:
-                    self._lower(error)
+                    self._lower(error, batched=batched)
         return tuple(found[place] for place in range(len(windows)))
 
     def languages(self, spans: Sequence[Span], languages: Sequence[str]) -> list[Mapping[str, float]]:
@@ -397,12 +406,12 @@ class _Engine:
                 # What comes before a failure is kept.
                 found.extend(self.recognizer.detect_languages(self.waveform, spans[len(found) :], languages))
             except EngineError as error:
-                self._lower(error)
+                self._lower(error, batched=False)
         return found
 
-    def _lower(self, error: EngineError) -> None:
+    def _lower(self, error: EngineError, *, batched: bool) -> None:
         """Make the next attempt easier, or raise where nothing is left to try."""
-        if isinstance(error, OutOfMemory) and self._batch_size > 1:
+        if isinstance(error, OutOfMemory) and batched and self._batch_size > 1:
             self._batch_size //= 2
         elif self.recognizer.model.device != "cpu":
             self.recognizer = self.recognizer.to_cpu()
@@ -643,11 +652,11 @@ def _with_better(
 ) -> _Passage:
     """Return the passage with other words in a piece of it, if they score higher than those there."""
     heard = clip(speech, piece)
-    there = [word for word in passage.decoded.words if piece.covers(word.middle_ms)]
+    there, kept = split_words(passage.decoded.words, piece, rules)
     if score(words, heard, rules) <= score(there, heard, rules):
         return passage
-    kept = [word for word in passage.decoded.words if not piece.covers(word.middle_ms)]
-    mixed = tuple(sorted((*kept, *words), key=lambda word: word.start_ms))
+    # Where a word begins may lie in the pause before it; where it ends is surer.
+    mixed = tuple(sorted((*kept, *words), key=lambda word: word.end_ms))
     decoded = replace(passage.decoded, words=mixed, average_log_probability=belief(mixed))
     return replace(passage, decoded=decoded, doubts=find_doubts(decoded, speech, rules))
 
@@ -669,7 +678,7 @@ def _settle(
 ) -> tuple[tuple[Word, ...], tuple[Notice, ...]]:
     """Leave out what the model itself takes for silence, place the words, and flag what stays in doubt."""
     believed = [passage for passage in passages if "silence" not in passage.doubts]
-    said = sorted((word for passage in believed for word in passage.decoded.words), key=lambda word: word.start_ms)
+    said = [word for passage in believed for word in passage.decoded.words]
     words = tidy(snap(tighten(said, rules), speech, rules), length_ms)
     notices = [
         Notice(code="speech.doubtful", span=_span(passage.window)) for passage in believed if passage.doubts - {"hole"}
@@ -687,13 +696,22 @@ def _position(notice: Notice) -> int:
 
 
 def _language_notices(words: Sequence[Word], session: Session) -> tuple[Notice, ...]:
-    """Say so when what is heard is not the language that the session was thought to be in."""
+    """Say so when what is heard is not the language that the session was thought to be in: where, if it is little."""
     heard = languages_heard(words, session)
     if not session.languages_given:
         data = (("heard", heard[0]), ("expected", session.language))
         return () if heard[0] == session.language else (Notice(code="speech.language_heard", data=data),)
-    more = [language for language in heard if language not in session.languages]
     expected = ", ".join(session.languages)
-    return tuple(
-        Notice(code="speech.language_unnamed", data=(("heard", language), ("expected", expected))) for language in more
+    unnamed = {
+        language: Notice(code="speech.language_unnamed", data=(("heard", language), ("expected", expected)))
+        for language in LANGUAGES
+        if language not in session.languages
+    }
+    in_all = (unnamed[language] for language in heard if language in unnamed)
+    passages = [(language, tuple(run)) for language, run in groupby(words, key=lambda word: word.language)]
+    in_places = (
+        replace(unnamed[language], span=Span(start_ms=run[0].start_ms, end_ms=run[-1].end_ms))
+        for language, run in passages
+        if language in unnamed and language not in heard
     )
+    return (*in_all, *in_places)

@@ -17,6 +17,7 @@ from pipeline.screening import (
     longest_run,
     score,
     snap,
+    split_words,
     stretched_holes,
     subtract,
     tighten,
@@ -138,6 +139,20 @@ def test_a_word_that_lasts_unusually_long_begins_later_and_ends_as_it_did() -> N
 def test_a_word_in_the_middle_of_speech_stays_where_it_is() -> None:
     assert snap(say("oui", start_ms=2_000), [span(0, 9_000)], RULES) == say("oui", start_ms=2_000)
     assert snap(say("oui"), [], RULES) == say("oui")
+
+
+def test_words_are_in_the_piece_in_which_they_are_heard_not_in_the_pause_that_they_claim() -> None:
+    words = (*say("before a pause"), Word(text="I", start_ms=1_200, end_ms=5_000, probability=0.9, language="en"))
+    inside, outside = split_words(words, span(2_000, 6_000), RULES)
+    assert [one.text for one in inside] == ["I"]
+    assert [one.text for one in outside] == ["before", "a", "pause"]
+
+
+def test_a_word_that_claims_to_begin_before_others_hides_no_hole_and_makes_none() -> None:
+    claims = Word(text="I", start_ms=0, end_ms=4_000, probability=0.9, language="en")
+    words = (claims, *say("one two three four five six seven eight"))
+    assert find_holes(words, [span(0, 4_000)], RULES) == ()
+    assert [one.text for one in tighten(words, RULES)][-1] == "I"
 
 
 def test_a_hole_reaches_as_far_as_the_word_stretched_over_it() -> None:

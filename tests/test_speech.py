@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Self
 
 import numpy as np
@@ -47,6 +48,12 @@ def stretch(start_ms: int, end_ms: int, language: str = "en") -> Stretch:
 
 def word(text: str, start_ms: int, end_ms: int, language: str = "en") -> Word:
     return Word(text=text, start_ms=start_ms, end_ms=end_ms, probability=0.9, language=language)
+
+
+def paced(start_ms: int, end_ms: int) -> tuple[Word, ...]:
+    """Say a word of its own every 400 ms."""
+    times = range(start_ms, end_ms - 399, 400)
+    return tuple(word("".join(np.random.default_rng(at).choice([*ascii_lowercase], 5)), at, at + 400) for at in times)
 
 
 def session(*languages: Language, given: bool = True, glossary: tuple[str, ...] = ()) -> Session:
@@ -320,6 +327,20 @@ def test_memory_that_does_not_do_even_for_one_window_on_the_cpu_is_said() -> Non
         recognize(silence(3), session("en"), Scripted(speech=(span(0, 2_000),), fail=full))
 
 
+def test_what_takes_no_batch_is_not_tried_again_in_a_smaller_one() -> None:
+    asked: list[str] = []
+
+    def fail(device: str, size: int) -> None:
+        if not size:
+            asked.append(device)
+            raise OutOfMemory("speech.out_of_memory", {"detail": "of a single stretch"})
+
+    engine = Scripted(model=replace(GPU_LESS, device="cuda"), speech=(span(0, 5_000),), fail=fail, windows_at_once=64)
+    with pytest.raises(OutOfMemory):
+        recognize(silence(6), session("en", "fr"), engine)
+    assert asked == ["cuda", "cpu"]
+
+
 def test_an_engine_that_fails_on_the_cpu_is_not_tried_for_ever() -> None:
     def broken(device: str, size: int) -> None:
         raise RecognitionFailed("speech.engine_failed", {"detail": "broken"})
@@ -335,6 +356,41 @@ def test_speech_that_stays_without_text_is_flagged_with_its_place() -> None:
     assert notice.code == "speech.hole"
     assert notice.span is not None
     assert notice.span.overlap_ms(span(3_000, 6_000)) > 2_000
+
+
+@pytest.mark.parametrize(
+    ("speech", "first", "again"),
+    [
+        # The pause before "I", in which it claims to begin, lies in the piece that is decoded again.
+        (
+            (span(0, 5_000), span(5_600, 13_000)),
+            (word("one", 0, 400), *paced(2_600, 4_600), word("I", 4_600, 5_800), *paced(5_800, 13_000)),
+            paced(0, 5_000),
+        ),
+        # The pause before "I" lies in the piece that stays, "I" itself in the one that is decoded again.
+        (
+            (span(0, 8_000), span(10_000, 18_000)),
+            (*paced(0, 8_000), word("I", 8_000, 10_300), word("see", 10_300, 13_000), *paced(13_000, 18_000)),
+            (word("I", 10_000, 10_300), *paced(10_400, 18_000)),
+        ),
+    ],
+    ids=["lost", "doubled"],
+)
+def test_a_word_after_a_pause_is_neither_lost_nor_doubled_where_a_piece_is_decoded_again(
+    speech: tuple[Span, ...], first: tuple[Word, ...], again: tuple[Word, ...]
+) -> None:
+    class Dictated(Scripted):
+        """Leaves a hole in the window and hears all of the piece around it."""
+
+        def _decode(self, window: Span, language: str, deaf: tuple[Span, ...], says: str) -> Decoded:
+            said = first if window.duration_ms > SpeechOptions().piece_ms else again
+            return replace(super()._decode(window, language, deaf, says), words=said)
+
+    engine = Dictated(speech=speech)
+    found = recognize(silence(20), session("en"), engine)
+    assert len(engine.windows) == 2
+    assert [one.text for one in found.words].count("I") == 1
+    assert not found.notices
 
 
 def test_a_looping_window_is_decoded_again_and_the_better_text_kept() -> None:
@@ -412,12 +468,14 @@ def test_the_other_language_is_looked_for_where_only_a_part_of_a_window_is_in_it
             there = "en" if english.overlap_ms(stretch) > stretch.duration_ms / 2 else "fr"
             return {language: float(language == there) for language in languages}
 
-    phrases = (*(span(at, at + 9_000) for at in (0, 10_000, 20_000, 30_000)), english, span(47_000, 56_000))
-    engine = Overhearing(speech=phrases)
-    found = recognize(silence(60), session("fr"), engine)
+    before = (span(at, at + 9_000) for at in range(0, 40_000, 10_000))
+    after = (span(at, at + 9_000) for at in range(47_000, 197_000, 10_000))
+    engine = Overhearing(speech=(*before, english, *after))
+    found = recognize(silence(200), session("fr"), engine)
     assert {one.language for one in found.words if english.covers(one.middle_ms)} == {"en"}
     assert {one.language for one in found.words if not english.covers(one.middle_ms)} == {"fr"}
-    assert "speech.language_unnamed" in {notice.code for notice in found.notices}
+    told = [notice for notice in found.notices if notice.code == "speech.language_unnamed"]
+    assert [(notice.data, notice.span) for notice in told] == [((("heard", "en"), ("expected", "fr")), english)]
 
 
 def test_a_third_language_in_a_part_of_a_window_alone_is_not_believed() -> None:
@@ -502,6 +560,8 @@ def test_windows_are_few_and_cut_at_the_longest_pauses() -> None:
     [
         {"window_ms": 30_001},
         {"piece_ms": 30_000},
+        {"piece_ms": 30_000, "window_ms": 30_000},
+        {"piece_ms": 1_000, "margin_ms": 500},
         {"window_ms": 10},
         {"batch_size": 0},
         {"margin_ms": -1},

@@ -1,8 +1,8 @@
 """The whole bench: every measure, one after the other, and the page of results.
 
 ``make bench`` runs ``python -m tests.benchmarks``; ``--quick`` takes a few short recordings, ``--again`` measures anew
-what is already there, ``--measures`` takes only some. What was measured stays in ``var/bench``, so that a run that was
-interrupted goes on where it stopped.
+what is already there, ``--measures`` takes only some, ``--page`` writes elsewhere. What was measured stays in
+``var/bench``, so that a run that was interrupted goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import argparse
 import shlex
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from tests.benchmarks import attribution, captions, cost, editing, limits, speakers, times, words
 from tests.benchmarks.bench import Bench, say
@@ -39,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--remark", default="", help="what a reader must know of the run: other work on the machine, say"
     )
+    parser.add_argument("--page", type=Path, default=PAGE, help="the page to write: another one for another machine")
     options = parser.parse_args(arguments)
     bench = Bench.asked(options)
     for name in filter(None, options.again.split(",")):
@@ -52,10 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         *times.bars(bench), *editing.bars(bench), *cost.bars(bench)
     ]  # fmt: skip
     asked = shlex.join(sys.argv[1:] if arguments is None else arguments)
-    PAGE.write_text(
+    options.page.write_text(
         page(bench, sections, found, f"python -m tests.benchmarks {asked}".strip(), options.remark), encoding="utf-8"
     )
-    say(f"{sum(bar.met is True for bar in found)} of {len(found)} bars met; written to {PAGE}")
+    say(f"{sum(bar.met is True for bar in found)} of {len(found)} bars met; written to {options.page}")
 
 
 if __name__ == "__main__":
