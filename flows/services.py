@@ -84,7 +84,7 @@ def running_services(settings: Settings, slow: Slow) -> Iterator[Services]:
 def _temporary(settings: Settings) -> Iterator[None]:
     """Begin with an empty folder for what is needed for a moment: a run that was killed left its things there."""
     shutil.rmtree(settings.temporary, ignore_errors=True)
-    settings.temporary.mkdir(mode=0o700)
+    settings.temporary.mkdir(mode=0o700, exist_ok=True)
     try:
         yield
     finally:

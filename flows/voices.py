@@ -91,10 +91,10 @@ def _add(settings: Settings, name: str, clip: Path, programme: str, consent: str
 
 
 def _read(settings: Settings, clip: Path) -> Clip:
-    """Return a clip's sound; nothing of it stays on disk."""
+    """Return a clip's sound; nothing of it stays on disk, at the latest once Tribune starts again."""
     limits = process_options(settings).media
-    settings.root.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=settings.root, prefix="clip-") as folder:
+    settings.temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=settings.temporary, prefix="clip-") as folder:
         media = probe(clip, limits)
         return read_waveform(write_audio_file(media, media.audio[0], Path(folder) / "sound.wav", limits))[:]
 

@@ -265,10 +265,9 @@ class VoiceClustering(BaseClustering):
         if not len(window):
             self.voices = np.zeros((1, embeddings.shape[2]))
             return np.zeros(embeddings.shape[:2], dtype=np.int64), None, self.voices
-        # Windows overlap, so each second is heard in several.
-        evidence_s = (
-            alone_s[window, speaker] * segmentations.sliding_window.step / segmentations.sliding_window.duration
-        )
+        # Windows overlap, so each second is heard in several; those passed over count with those looked at.
+        share = every * segmentations.sliding_window.step / segmentations.sliding_window.duration
+        evidence_s = alone_s[window, speaker] * share
         least, most = num_clusters or min_clusters or 1, num_clusters or max_clusters or np.inf
         vectors = _unit(embeddings[window, speaker])
         groups = self._group(vectors, window, evidence_s, least, most)
@@ -290,6 +289,7 @@ class VoiceClustering(BaseClustering):
     def forget(self) -> None:
         """Let go of what is known of a recording."""
         self.moments = np.zeros((0, DIMENSION), dtype=np.float32)
+        self.voices = np.zeros((1, DIMENSION))
 
     def _group(
         self,

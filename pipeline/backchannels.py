@@ -36,5 +36,5 @@ def answer_length(texts: Sequence[str]) -> int:
         >>> answer_length(["Bien", "sûr,", "mais"]), answer_length(["Mm-hm."]), answer_length(["may", "justly"])
         (2, 1, 0)
     """
-    said = tuple(plain(text).replace("’", "'").strip(_MARKS) for text in texts[:_LONGEST])
+    said = tuple(plain(text).strip(_MARKS) for text in texts[:_LONGEST])
     return next((length for length in range(len(said), 0, -1) if said[:length] in _ANSWERS), 0)

@@ -137,8 +137,8 @@ def enrolled_for(folder: Path | None, programme: Bilingual | None) -> tuple[Enro
     """
     if folder is None or programme is None:
         return ()
-    names = {plain(name.strip()) for name in (programme.en, programme.fr) if name}
-    return tuple(voice for voice in read_enrolled(folder) if plain(voice.programme.strip()) in names)
+    names = {_key(name) for name in (programme.en, programme.fr) if name}
+    return tuple(voice for voice in read_enrolled(folder) if _key(voice.programme) in names)
 
 
 def remove(folder: Path, name: str, programme: str) -> bool:
@@ -203,5 +203,10 @@ def _likeness(one: Sequence[float], other: Sequence[float]) -> float:
 
 
 def _file_name(name: str, programme: str) -> str:
-    key = "\0".join(plain(" ".join(text.split())) for text in (programme, name))
+    key = "\0".join(map(_key, (programme, name)))
     return f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
+
+
+def _key(text: str) -> str:
+    """Return a name as it is compared: however it was typed, it is the same person's or programme's."""
+    return plain(" ".join(text.split()))

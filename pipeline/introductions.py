@@ -140,6 +140,8 @@ def _proposal(
     after = first + length
     if not length or (opening.close and opening.close.isdisjoint(tokens[after : after + 2])):
         return None
+    if _is_somebody_elses(words[first:last], length):
+        return None
     heard = " ".join(_name_part(word.text) for word in words[first:after])
     return NameProposal(
         start_ms=words[at].start_ms,
@@ -150,6 +152,13 @@ def _proposal(
     )
 
 
+def _is_somebody_elses(clause: Sequence[Word], length: int) -> bool:
+    """Say whether the name that a clause begins with says whose somebody is: "I'm Anna's manager", "Anna Roy's"."""
+    rest = clause[length : length + 1]
+    ends = [clause[length - 1], *(word for word in rest if _is_capitalised(word.text))]
+    return any(_plain_word(word.text).endswith("'s") for word in ends)
+
+
 def _name_part(text: str) -> str:
     """Return a word of a name without the marks around it, an initial with its full stop."""
     bare = without_marks(text)
@@ -157,7 +166,7 @@ def _name_part(text: str) -> str:
 
 
 def _plain_word(text: str) -> str:
-    return without_marks(plain(text.replace("’", "'")))
+    return without_marks(plain(text))
 
 
 def _last_of_clause(words: Sequence[Word], first: int) -> int:
@@ -195,22 +204,26 @@ def _announced_name(heard: Sequence[str], opening: _Opening, announced: Sequence
         sure = opening.says_name or length > 1 or _is_capitalised(heard[0])
         if sure:
             found += [(_likeness(heard[:length], name), length, name) for name in announced]
-    best = max(found, default=None)
-    if best is None or best[0] < _ALIKE or any(each[0] == best[0] and each[2] != best[2] for each in found):
+    alike = [each for each in found if each[0] >= _ALIKE]
+    # The whole name where it was said, rather than the first name alone, which others may share.
+    alike = [each for each in alike if each[1] > 1] or alike
+    likeness, length, name = max(alike, default=(0.0, 0, ""))
+    if not length or any(each[0] == likeness and each[2] != name for each in alike):
         return None
-    # The whole name where it was said, rather than the first name alone, however much surer that is.
-    whole = max(found, key=lambda each: (each[2] == best[2] and each[0] >= _ALIKE, each[1] > 1, each[0]))
-    return best[2], whole[1]
+    return name, length
 
 
 def _likeness(heard: Sequence[str], name: str) -> float:
-    """Return how alike a name as heard is to one announced, or to one of its parts where a single word was heard."""
+    """Return how alike a name as heard is to one announced, or to one of its parts where a single word was heard.
+
+    Not alike where what is heard without its first word is more so: "not Anna Roy", « avec Anna Roy ».
+    """
     parts = [letters(part) for part in name.split()]
     said = [letters(part) for part in heard]
     whole = _ratio("".join(said), "".join(parts))
-    if len(said) != 1:
-        return whole
-    return max(whole, *(_part_likeness(said[0], part) for part in parts))
+    if len(said) == 1:
+        return max(whole, *(_part_likeness(said[0], part) for part in parts))
+    return whole if whole >= _ratio("".join(said[1:]), "".join(parts)) else 0.0
 
 
 def _part_likeness(heard: str, part: str) -> float:

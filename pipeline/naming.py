@@ -69,13 +69,13 @@ def _shown(character: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Return a text in lower case without accents, to compare what people type.
+    """Return a text in lower case, without accents and with straight apostrophes, to compare what people type.
 
     Example:
-        >>> plain("Mots-Clés")
-        'mots-cles'
+        >>> plain("Mots-Clés"), plain("L’ÉTÉ")
+        ('mots-cles', "l'ete")
     """
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    decomposed = unicodedata.normalize("NFKD", text.casefold().replace("’", "'"))
     return "".join(character for character in decomposed if not unicodedata.combining(character))
 
 

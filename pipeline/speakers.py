@@ -195,9 +195,9 @@ def speaker_label(speaker: Speaker, language: Language) -> str:
 
 def _speakers(keys: Mapping[str, str], names: Mapping[str, str], session: Session) -> tuple[Speaker, ...]:
     """Name a voice that is known to be somebody's, or where there is no choice: one person announced, one voice."""
-    people = session.people
+    people = {person.name for person in session.people}
     if len(keys) == 1 and len(people) == 1 and not names:
-        return tuple(Speaker(key=key, name=people[0].name) for key in keys.values())
+        return tuple(Speaker(key=key, name=name) for key, name in zip(keys.values(), people, strict=True))
     return tuple(Speaker(key=key, name=names.get(voice)) for voice, key in keys.items())
 
 
@@ -308,8 +308,9 @@ def _absorb_strays(words: Sequence[Word], voices: Sequence[str | None], options:
     """Give the words of a short run within another voice's to that voice, but for those that are an answer to it."""
     settled = list(voices)
     runs = _runs(voices)
-    for (before, _, _), (_, start, stop), (after, _, _) in zip(runs, runs[1:], runs[2:], strict=False):
-        if before == after:
+    for (_, start, stop), (after, _, _) in pairwise(runs[1:]):
+        before = settled[start - 1]  # As settled so far: what stood there may have been a stray itself.
+        if before is not None and before == after:
             own = start + _own_words(words, start, stop, options)
             settled[own:stop] = [before] * (stop - own)
     return settled
@@ -333,13 +334,14 @@ def _own_words(words: Sequence[Word], start: int, stop: int, options: SpeakerOpt
 
 def _move_changes(breaks: Sequence[bool], voices: list[str | None], options: SpeakerOptions) -> list[str | None]:
     """Move each change of voice to the nearest break, if one is near and leaves both voices some words."""
-    settled = list(voices)
-    for (before, first, change), (after, _, last) in pairwise(_runs(voices)):
+    settled, first = list(voices), 0
+    for (before, _, change), (after, _, last) in pairwise(_runs(voices)):
         reach = options.boundary_words
         near = [at for at in range(max(first + 1, change - reach), min(last, change + reach + 1)) if breaks[at]]
         to = min(near, key=lambda at: abs(at - change), default=change)
         settled[to:change] = [after] * (change - to)
         settled[change:to] = [before] * (to - change)
+        first = to
     return settled
 
 

@@ -28,13 +28,26 @@ _SMOOTH_MS: Final = 200
 """Over how long the level of a frame is averaged: about a syllable."""
 
 _SPEECH_PERCENTILE: Final = 90.0
-"""Level of a track's own speech among its frames where anybody speaks."""
+"""Level of speech among the frames that hold it."""
+
+_LEAST_MS: Final = 500
+"""Whoever speaks for less on a track of their own is not told from the neighbours in it."""
+
+_LOUD_DB: Final = 12.0
+"""How much quieter than speech on its own track a moment may be to say whose it is."""
+
+_APART_DB: Final = 7.0
+"""By so much more, at the least, is a track ahead of the others while its own person speaks than while others do. On
+the track of somebody silent, near and far neighbours make less of a difference."""
+
+_RISE_DB: Final = 3.0
+"""By so much, at the least, does it get louder then: a track of mere hiss is ahead whenever the others are quiet."""
+
+_ROUNDS: Final = 3
+"""So often each track is compared with the others at the levels found for them: a second time changes little."""
 
 _BLEED_DB: Final = 6.0
 """Who is so much quieter than the loudest, each against their own speech, is only heard through."""
-
-_GAIN_DB: Final = 12.0
-"""Microphones differ by so much at most; a track that is quieter still holds nobody but the neighbours."""
 
 _FLOOR_DB: Final = 30.0
 """So far below a track's own speech there is none."""
@@ -86,12 +99,60 @@ def _spoken(speech: Sequence[Span], frames: int) -> NDArray[np.bool_]:
 def _relative(
     tracks: Sequence[tuple[str, Waveform]], spoken: NDArray[np.bool_], frames: int
 ) -> Iterator[NDArray[np.float64]]:
-    """Yield each track's level in each frame against its own speech, dB, which is at most so far below the loudest."""
-    levels = [_level(waveform, frames) for _, waveform in tracks]
-    own = [float(np.percentile(level[spoken], _SPEECH_PERCENTILE)) if spoken.any() else 0.0 for level in levels]
-    least = max(own) - _GAIN_DB
-    for level, speech in zip(levels, own, strict=True):
-        yield np.where(level <= _LEAST_DB, -np.inf, level - max(speech, least))
+    """Yield each track's level in each frame against its own person's speech, dB; -inf where they say nothing."""
+    levels = np.stack([_level(waveform, frames) for _, waveform in tracks])
+    loud = spoken & (levels.max(axis=0) >= _speech_level(levels.max(axis=0)[spoken]) - _LOUD_DB)
+    speech = np.zeros(len(tracks))
+    for _ in range(_ROUNDS):
+        mine = [
+            _own_frames(level, _loudest_other(levels - speech[:, None], tracks, name), loud)
+            for (name, _), level in zip(tracks, levels, strict=True)
+        ]
+        if not any(own.any() for own in mine):
+            # Nobody takes turns with anybody: one person speaks, or all that there is is too short.
+            mine = list(loud & (levels == levels.max(axis=0)))
+        speech = np.array([_speech_level(level[own]) for level, own in zip(levels, mine, strict=True)])
+        loud = spoken & ((levels - speech[:, None]).max(axis=0) >= -_LOUD_DB)
+    for level, own in zip(levels, speech, strict=True):
+        yield np.where(level > _LEAST_DB, level - own, -np.inf)
+
+
+def _loudest_other(
+    levels: NDArray[np.float64], tracks: Sequence[tuple[str, Waveform]], name: str
+) -> NDArray[np.float64]:
+    """Return the highest of these levels of the tracks of other people, in each frame."""
+    others = [other != name for other, _ in tracks]
+    loudest: NDArray[np.float64] = levels[others].max(axis=0, initial=_LEAST_DB)
+    return loudest
+
+
+def _own_frames(level: NDArray[np.float64], others: NDArray[np.float64], loud: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return in which frames a track's own person surely speaks: none where the track only hears the neighbours.
+
+    How far a microphone is turned up moves all of its track, so nothing is asked but how far apart two kinds of moments
+    lie: those in which the track is most ahead of the others, and the rest.
+
+    Args:
+        level: The track's, dB.
+        others: The loudest of the other people's tracks, dB.
+        loud: Where somebody speaks loudly enough to tell.
+    """
+    ahead = level - others
+    place = min(int(np.count_nonzero(loud)), _LEAST_MS // _FRAME_MS)
+    if not place:
+        return loud
+    ordered = np.sort(ahead[loud])
+    own = loud & (ahead >= (ordered[place - 1] + ordered[-place]) / 2)
+    rest = loud & ~own
+    if not own.any() or not rest.any():
+        return np.zeros_like(loud)
+    apart = ahead[own].mean() - ahead[rest].mean() >= _APART_DB and level[own].mean() - level[rest].mean() >= _RISE_DB
+    return own if apart else np.zeros_like(loud)
+
+
+def _speech_level(levels: NDArray[np.float64]) -> float:
+    """Return how loud speech in these frames is, dB; infinite where there are none."""
+    return float(np.percentile(levels, _SPEECH_PERCENTILE)) if len(levels) else np.inf
 
 
 def _level(waveform: Waveform, frames: int) -> NDArray[np.float64]:

@@ -164,6 +164,14 @@ def test_a_voice_is_kept_for_its_owner_alone_and_deleted_for_good(tmp_path: Path
     assert all(b"Anna" not in file.read_bytes() for file in folder.iterdir())
 
 
+def test_a_name_is_the_same_whichever_apostrophe_was_typed(tmp_path: Path) -> None:
+    enrol(tmp_path, person("Zoé D’Amours", 0, programme="L’avenir  des données"))
+    (kept,) = enrolled_for(tmp_path, Bilingual(fr="L'avenir des données"))
+    assert kept.name == "Zoé D’Amours"
+    assert remove(tmp_path, "Zoé D'Amours", "L'avenir des données")
+    assert not read_enrolled(tmp_path)
+
+
 def test_a_second_clip_takes_the_place_of_the_first(tmp_path: Path) -> None:
     enrol(tmp_path, ANNA)
     again = replace(ANNA, vector=at(5))

@@ -95,6 +95,17 @@ def test_a_name_nearly_announced_is_spelled_as_announced(said: str, guest: str) 
         "I'm clear.",
         "I'm 42.",
         "Il s'appelle Éric Joanis.",
+        "I'm Anna's manager.",
+        "I’m Anna Roy’s colleague.",
+        "My name is not Claire Li.",
+        "I'm Claire's manager.",
+        "I'm Claire Li's colleague.",
+        "I'm Claire Li’s colleague.",
+        "I'm not Claire Li.",
+        "I'm here with Claire Li.",
+        "I'm with Claire Li today.",
+        "Je suis avec Claire Li.",
+        "Je suis chez Claire Li.",
     ],
 )
 def test_what_may_be_something_else_proposes_nothing(said: str) -> None:
@@ -103,6 +114,11 @@ def test_what_may_be_something_else_proposes_nothing(said: str) -> None:
 
 def test_a_first_name_that_two_people_share_is_neithers() -> None:
     assert proposed("I'm Anna.", "Anna Roy", "Anna Li") == []
+
+
+def test_the_whole_name_of_one_of_two_with_the_same_first_name_is_theirs() -> None:
+    assert proposed("I'm Anna Roy.", "Anna Roy", "Anna Li") == [("Anna Roy", "introduced_announced")]
+    assert proposed("My name is Anna Roi.", "Anna Li", "Anna Roy") == [("Anna Roy", "introduced_announced")]
 
 
 def test_the_announced_name_comes_first_and_each_name_once() -> None:
@@ -187,7 +203,7 @@ def test_proposals_quote_what_the_voice_itself_says(spoken: Transcript) -> None:
         assert len(speaker.proposals) <= 3
 
 
-def test_the_search_stays_linear_over_a_very_long_turn() -> None:
+def test_an_introduction_late_in_a_very_long_turn_is_found() -> None:
     spoken = transcript(("S1", "I'm here " * 5_000 + "my name is Anna Roy."), word_ms=100)
     (speaker,) = with_proposals(spoken.speakers, spoken.turns, session(*(f"Person {n} Name" for n in range(20))))
     assert [each.name for each in speaker.proposals] == ["Anna Roy"]

@@ -144,6 +144,28 @@ def test_a_word_in_the_middle_of_somebody_elses_sentence_does_not_tear_it_apart(
     assert lines(found) == [("S1", "I think yes that this works")]
 
 
+def test_a_stray_beside_a_stray_is_not_taken_for_the_sentence_around_it() -> None:
+    spans = (voice("a", 0, 700), voice("b", 740, 960), voice("a", 990, 1210), voice("b", 1240, 3000))
+    found = attribute(heard(*talk("we all saw that it went on")), diarization(*spans), session())
+    assert lines(found) == [("S1", "we all saw that it"), ("S2", "went on")]
+
+
+def test_a_word_between_words_that_nobody_said_keeps_its_voice() -> None:
+    words = (*talk("far off"), *talk("near", start_ms=5_000), *talk("far again", start_ms=10_000))
+    found = attribute(heard(*words), diarization(voice("a", 5_000, 5_200)), session())
+    assert lines(found) == [(None, "far off"), ("S1", "near"), (None, "far again")]
+
+
+def test_two_changes_do_not_meet_at_one_break() -> None:
+    words = talk("one two three four five. six seven eight nine")
+    spans = (voice("a", 0, 960), voice("b", 990, 1480), voice("a", 1490, 3000))
+    assert lines(attribute(heard(*words), diarization(*spans), session())) == [
+        ("S1", "one two three four five."),
+        ("S2", "six"),
+        ("S1", "seven eight nine"),
+    ]
+
+
 def test_an_answer_of_one_word_keeps_its_turn() -> None:
     words = (*talk("Is it done?"), *talk("Yes.", start_ms=1500), *talk("Then we go on.", start_ms=2500))
     found = attribute(
@@ -239,6 +261,7 @@ def test_notices_of_both_stages_are_kept() -> None:
         (ANNA, (), ["Anna Roy"]),
         (None, (BEN,), ["Ben Caron"]),
         (ANNA, (BEN,), [None]),
+        (ANNA, (ANNA,), ["Anna Roy"]),
         (None, (), [None]),
     ],
 )
@@ -297,7 +320,7 @@ def test_every_word_is_in_the_transcript_once_and_in_order(
     assert all(a.speaker != b.speaker or a.speaker is None for a, b in neighbours)
 
 
-def test_the_sweep_stays_linear_over_a_very_long_session() -> None:
+def test_every_word_of_a_very_long_session_keeps_its_place() -> None:
     words = tuple(word("w", i * 300, i * 300 + 250) for i in range(60_000))
     voices = tuple(voice(f"v{i % 7}", i * 900, i * 900 + 900) for i in range(20_000))
     found = attribute(heard(*words), diarization(*voices), session())

@@ -20,8 +20,9 @@ from pipeline.ports import Clip, Diarizer
 from pipeline.render.json import read_transcript
 from pipeline.s3 import S3Store
 from pipeline.tracks import who_spoke
-from pipeline.types import Diarization, Recording, Span, SpeakerTrack, TrackFile, Transcript
+from pipeline.types import Diarization, Recording, Span, SpeakerSpan, SpeakerTrack, TrackFile, Transcript
 from tests.clips import LIMITS, beep, beeps_s, make, pictures
+from tests.panels import Panel, tell
 from tests.test_process import RealEngines, go, take
 
 CLIPS = Path(__file__).parent / "data"
@@ -67,6 +68,46 @@ def test_who_says_nothing_is_not_heard_through_the_others_microphone() -> None:
     found = who_spoke([("Anna Roy", anna), ("Zoé Côté", silent)], speech((0, 8)), 10_000)
     assert seconds(found, "Zoé Côté") == []
     assert dict(found.names)["T1"] == "Anna Roy"
+
+
+@pytest.mark.parametrize("bleed_db", [-7, -10, -16])
+def test_who_says_nothing_is_nobody_however_loud_the_neighbours_are_in_their_track(bleed_db: float) -> None:
+    heard = np.float32(10 ** (bleed_db / 20))
+    anna, ben = talking(20, (0, 8)), talking(20, (9, 19))
+    tracks = [("Anna Roy", anna + heard * ben), ("Zoé Côté", heard * (anna + ben)), ("Ben Li", ben + heard * anna)]
+    found = who_spoke(tracks, speech((0, 8), (9, 19)), 20_000)
+    assert seconds(found, "Zoé Côté") == []
+    assert near(seconds(found, "Anna Roy"), [(0, 8)])
+    assert near(seconds(found, "Ben Li"), [(9, 19)])
+
+
+def test_who_says_little_is_heard_and_is_nobody_for_the_rest() -> None:
+    anna, ben = talking(60, (0, 56)), talking(60, (56, 59))
+    tracks = [("Anna Roy", anna + np.float32(0.3) * ben), ("Ben Li", ben + np.float32(0.3) * anna)]
+    found = who_spoke(tracks, speech((0, 59)), 60_000)
+    assert near(seconds(found, "Anna Roy"), [(0, 56)])
+    assert near(seconds(found, "Ben Li"), [(56, 59)])
+
+
+def test_a_microphone_of_mere_hiss_is_nobody() -> None:
+    hiss = 0.001 * np.random.default_rng(3).normal(size=10 * SECOND).astype(np.float32)
+    quiet, loud = talking(10, (0, 1), (2, 3), level=0.01), talking(10, (4, 8))
+    found = who_spoke([("Anna Roy", quiet + loud), ("Zoé Côté", hiss)], speech((0, 8)), 10_000)
+    assert seconds(found, "Zoé Côté") == []
+
+
+@pytest.mark.parametrize("silent", [False, True])
+@pytest.mark.parametrize("gains_db", [(0, 0, 0, 0), (-12, 0, -4, 0), (0, -12, 0, -12)])
+@pytest.mark.parametrize("bleed_db", [-6, -10, -20])
+def test_real_voices_on_a_panel_keep_their_words(bleed_db: float, gains_db: tuple[float, ...], silent: bool) -> None:
+    rows = [line.split() for line in (CLIPS / "en-four-voices.rttm").read_text().splitlines()]
+    starts = [(round(1000 * float(row[3])), round(1000 * float(row[4])), row[7]) for row in rows]
+    turns = [SpeakerSpan(start_ms=start, end_ms=start + length, speaker=name) for start, length, name in starts]
+    panel = Panel(bleed_db=bleed_db, gains_db=gains_db, silent=silent)
+    told = tell(decode_audio(str(CLIPS / "en-four-voices.ogg")), turns, panel)
+    assert told.wrong < 0.005
+    assert told.right > 0.85
+    assert bleed_db > -10 or told.together < 0.01
 
 
 def test_two_at_once_are_both_heard_and_one_is_the_louder() -> None:

@@ -123,8 +123,13 @@ def test_nothing_heard_is_one_voice_that_nobody_has(voices: ModuleType) -> None:
     assert centroids.shape == (1, 192)
 
 
-def test_a_session_of_hours_is_grouped_in_bounded_time(voices: ModuleType) -> None:
+def test_a_session_of_hours_is_grouped_as_a_short_one_is(voices: ModuleType) -> None:
     talk = [[(number // 40) % 6] for number in range(9_000)]
+    assert grouped(voices, talk) == talk
+
+
+def test_somebody_who_says_little_in_four_hours_is_a_voice(voices: ModuleType) -> None:
+    talk = [[1] if 3_000 <= number < 3_015 else [0] for number in range(7_200)]
     assert grouped(voices, talk) == talk
 
 
@@ -143,6 +148,7 @@ def test_four_hours_are_grouped_in_little_memory(voices: ModuleType) -> None:
     assert grown < 2 * 3_000**2 / 2 * 8 + 60e6
     clustering.forget()
     assert not len(clustering.moments)
+    assert not clustering.voices.any()
 
 
 def test_as_many_voices_are_marked_as_speak_and_the_first_of_two_alike(voices: ModuleType) -> None:

@@ -51,7 +51,7 @@ def in_place(text: str, before: Sequence[Slot]) -> str:
 @lru_cache(maxsize=WORDS_KEPT)
 def fold(text: str) -> str:
     """Return letters as they are compared: without case, accents or curled apostrophes."""
-    return plain(text.replace("’", "'"))
+    return plain(text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
