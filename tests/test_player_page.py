@@ -373,6 +373,30 @@ def test_sound_only_plays_the_sound_from_the_same_moment_with_captions_and_is_ke
     expect(page.locator(".vjs-sound-only")).to_have_attribute("aria-pressed", "false")
 
 
+def test_sound_only_goes_on_where_it_was_though_a_busy_page_hears_late_that_the_sound_is_there(page: Page) -> None:
+    open_session(page)
+    pause_at(page, 20)
+    play(page)
+    page.evaluate(
+        """() => document.addEventListener("loadedmetadata", event => {
+        const video = event.target;
+        if (!event.isTrusted) return;
+        event.stopImmediatePropagation();
+        video.addEventListener("timeupdate", function late() {
+            if (video.currentTime < 0.3) return;
+            video.removeEventListener("timeupdate", late);
+            window.heardAt = video.currentTime;
+            video.dispatchEvent(new Event("loadedmetadata"));
+        }) }, { capture: true })"""
+    )
+    press(page, ".vjs-sound-only")
+    until(page, "window.heardAt")
+    assert 0.3 <= page.evaluate("window.heardAt") < 10
+    assert state(page, "currentTime") >= 20
+    until(page, "document.getElementById('video').currentTime > 20.5")
+    assert not page.evaluate("document.getElementById('video').paused")
+
+
 @pytest.mark.parametrize("choice", ["We tested forty pages", "Good morning."])
 def test_a_moment_that_is_chosen_while_the_sound_is_on_its_way_is_gone_to(page: Page, choice: str) -> None:
     session = ENGLISH if choice.startswith("We") else PROMPT

@@ -181,8 +181,10 @@ function changeSource(source) {
   video.src = source.src;
   // Not sooner: WebKit may stand still at a moment that it is told before it knows the recording.
   const goOn = () => {
-    // Whoever has gone elsewhere meanwhile is not brought back.
-    if (due.seconds && !video.currentTime) video.currentTime = due.seconds;
+    // Whoever has gone elsewhere meanwhile is not brought back; a busy page may have begun to play from the start.
+    const { currentTime, played } = video;
+    const atStart = !currentTime || (played.length && !played.start(0));
+    if (due.seconds && atStart) video.currentTime = due.seconds;
     due.seconds = 0;
   };
   video.addEventListener("loadedmetadata", goOn, { once: true });
