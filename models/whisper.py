@@ -3,19 +3,18 @@
 A folder with a converted model goes in, a :class:`pipeline.ports.Recognizer` comes out. It stands alone because it is
 the only module that knows CTranslate2: batches, tokens, alignments, device names and the messages of its failures end
 here, and what leaves is the vocabulary of ``pipeline.types``. The stretches of a batch are decoded together by our own
-call of the engine, one pass without fallback; one stretch alone is decoded by faster-whisper's sequential loop with all
-its guards. Nothing is downloaded: the tokenizer lies beside the weights.
+call of the engine, in one pass; one stretch alone is decoded by faster-whisper's sequential loop with all its
+guards. Nothing is downloaded: the tokenizer lies beside the weights.
 """
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,16 +57,8 @@ _OPENING: Final = "\"'“¿([{«-–—"
 Device = Literal["auto", "cpu", "cuda"]
 
 
-class _Rung(NamedTuple):
-    """One step of the fallback: how hard repetition is held down."""
-
-    repetition_penalty: float
-    no_repeat_ngram_size: int
-
-
-_LADDER: Final = (_Rung(1.0, 0), _Rung(1.1, 4), _Rung(1.3, 3))
-_BELIEVED: Final = -1.0
-_LOOPS: Final = 2.4
+_CAREFUL: Final[Mapping[str, Any]] = {"repetition_penalty": 1.1, "no_repeat_ngram_size": 4}
+"""How repetition is held down where a stretch is decoded by itself: what came without has been doubted twice."""
 
 _MOST_AT_ONCE: Final = 64
 """Windows on a GPU; more gain nothing."""
@@ -216,10 +207,10 @@ class WhisperRecognizer:
     def decode_careful(
         self, waveform: Waveform, spans: Sequence[Span], *, language: str, hotwords: str | None
     ) -> Iterator[tuple[Decoded, ...]]:
-        """Decode each stretch by itself, with fallback and every guard of the sequential loop; in order.
+        """Decode each stretch by itself, with every guard of the sequential loop and repetition held down; in order.
 
-        The fallback tries stronger penalties on repetition, never a random sample: the engine's generators belong to
-        its threads and cannot be seeded anew, so a sample would differ from one recording to the next.
+        There is no fallback to random samples: the engine's generators belong to its threads and cannot be seeded anew,
+        so a sample would differ from one recording to the next.
 
         Raises:
             OutOfMemory: The device is too small.
@@ -227,15 +218,8 @@ class WhisperRecognizer:
         """
 
         def decode(span: Span) -> tuple[Decoded, ...]:
-            best: tuple[Decoded, ...] = ()
             with _failures():
-                for place, rung in enumerate(_LADDER):
-                    parts = tuple(self._sequential(waveform, span, language, hotwords, rung))
-                    if place == 0 or _quality(parts) > _quality(best):
-                        best = parts
-                    if parts and _quality(parts) > _BELIEVED:
-                        break
-            return best
+                return tuple(self._sequential(waveform, span, language, hotwords))
 
         yield from map_in_order(decode, spans, self._workers)
 
@@ -267,18 +251,15 @@ class WhisperRecognizer:
         found: NDArray[np.float32] = self._engine.feature_extractor(sound)[:, :-1][:, :frames]
         return np.pad(found, ((0, 0), (0, frames - found.shape[1])))
 
-    def _sequential(
-        self, waveform: Waveform, span: Span, language: str, hotwords: str | None, rung: _Rung
-    ) -> Iterator[Decoded]:
-        """Run the engine's own loop over one stretch, with time stamps in the text and one rung's penalties."""
+    def _sequential(self, waveform: Waveform, span: Span, language: str, hotwords: str | None) -> Iterator[Decoded]:
+        """Run the engine's own loop over one stretch, with time stamps in the text."""
         found, _ = self._engine.transcribe(
             _cut(waveform, span),
             language=language,
             hotwords=hotwords,
             beam_size=self._options.beam_size,
             temperature=0.0,
-            repetition_penalty=rung.repetition_penalty,
-            no_repeat_ngram_size=rung.no_repeat_ngram_size,
+            **_CAREFUL,
             condition_on_previous_text=False,
             word_timestamps=True,
             hallucination_silence_threshold=2.0,
@@ -292,7 +273,6 @@ class WhisperRecognizer:
                 words=join_pieces(pieces, span.start_ms, language),
                 average_log_probability=part.avg_logprob,
                 no_speech_probability=part.no_speech_prob,
-                compression_ratio=part.compression_ratio,
             )
 
     def _encode(self, windows: Sequence[NDArray[np.float32]]) -> StorageView:
@@ -357,8 +337,8 @@ class WhisperRecognizer:
         tokens = [[token for token in result.sequences_ids[0] if token < tokenizer.eot] for result in results]
         aligned = self._engine.find_alignment(tokenizer, tokens, encoded, frames)
         decoded = [
-            _decoded(span, result, tokenizer.decode(text), pieces, tokenizer.language_code)
-            for span, result, text, pieces in zip(spans, results, tokens, aligned, strict=True)
+            _decoded(span, result, pieces, tokenizer.language_code)
+            for span, result, pieces in zip(spans, results, aligned, strict=True)
         ]
         return self._asked(decoded, encoded, asked) if asked else decoded
 
@@ -556,21 +536,9 @@ def spans_of(texts: Sequence[str], pieces: Iterable[tuple[str, float, float]], w
     return tuple(found)
 
 
-def compression_ratio(text: str) -> float:
-    """Return how many times smaller a text gets when compressed: over 2.4 it repeats itself.
-
-    Example:
-        >>> compression_ratio("no " * 100) > 2.4
-        True
-    """
-    raw = text.encode()
-    return len(raw) / len(zlib.compress(raw))
-
-
 def _decoded(
     span: Span,
     result: Any,  # noqa: ANN401
-    text: str,
     pieces: Iterable[Mapping[str, Any]],
     language: str,
 ) -> Decoded:
@@ -584,7 +552,6 @@ def _decoded(
         # The engine's score is a mean over the tokens without the one that ends the text.
         average_log_probability=result.scores[0] * length / (length + 1),
         no_speech_probability=result.no_speech_prob,
-        compression_ratio=compression_ratio(text.strip()),
     )
 
 
@@ -598,14 +565,6 @@ def _part(stretch: Span, window: Span) -> slice:
     """Return which positions of an encoded window, of 20 ms each, a stretch in it takes: at least one."""
     first, last = ((ms - window.start_ms) // _POSITION_MS for ms in (stretch.start_ms, stretch.end_ms))
     return slice(first, max(last, first + 1))
-
-
-def _quality(parts: Sequence[Decoded]) -> float:
-    """Return the mean log-probability, less 1 where the text loops: Whisper's own two tests in one figure."""
-    if not parts:
-        return _BELIEVED
-    loops = any(part.compression_ratio > _LOOPS for part in parts)
-    return float(np.mean([part.average_log_probability for part in parts])) - loops
 
 
 def _suppressed(tokenizer: Tokenizer) -> list[int]:

@@ -53,7 +53,6 @@ class Decoded(Span):
         words: In order; times from the start of the recording.
         average_log_probability: Mean over the tokens, natural logarithm.
         no_speech_probability: The model's own, 0 to 1.
-        compression_ratio: Of the text; over 2.4 it repeats itself.
         languages: Probability of each language that was asked for, summing to 1; empty where none was.
         inner_languages: The same for each stretch in it that was asked by itself, in order.
     """
@@ -61,7 +60,6 @@ class Decoded(Span):
     words: tuple[Word, ...]
     average_log_probability: float
     no_speech_probability: float
-    compression_ratio: float
     languages: Mapping[str, float] = field(default_factory=dict)
     inner_languages: tuple[Mapping[str, float], ...] = ()
 
@@ -117,7 +115,7 @@ class Recognizer(Protocol):
         batch_size: int,
         asked: LanguageQuestion | None = None,
     ) -> Iterator[Decoded]:
-        """Decode stretches of at most 30 s each, several at once, without fallback; in order.
+        """Decode stretches of at most 30 s each, several at once, in one pass; in order.
 
         Args:
             waveform: The whole recording.
@@ -136,7 +134,7 @@ class Recognizer(Protocol):
     def decode_careful(
         self, waveform: Waveform, spans: Sequence[Span], *, language: str, hotwords: str | None
     ) -> Iterator[tuple[Decoded, ...]]:
-        """Decode each stretch by itself, with fallback and every guard on; its parts for each stretch, in order.
+        """Decode each stretch by itself, with every guard on; its parts for each stretch, in order.
 
         Raises:
             OutOfMemory: The device is too small.

@@ -359,5 +359,4 @@ def join(parts: Sequence[Decoded], window: Span) -> Decoded:
         words=tuple(word for part in parts for word in part.words),
         average_log_probability=mean(part.average_log_probability for part in parts) if parts else NO_TEXT_BELIEF,
         no_speech_probability=mean(part.no_speech_probability for part in parts) if parts else 1.0,
-        compression_ratio=max((part.compression_ratio for part in parts), default=1.0),
     )

@@ -377,7 +377,6 @@ class Counting:
                 words=(),
                 average_log_probability=0.0,
                 no_speech_probability=0.0,
-                compression_ratio=1.0,
             )
 
 

@@ -52,7 +52,6 @@ def decode(words: tuple[Word, ...], *, belief: float = -0.3, silence: float = 0.
         words=words,
         average_log_probability=belief,
         no_speech_probability=silence,
-        compression_ratio=1.2,
     )
 
 

@@ -168,7 +168,6 @@ class Scripted:
             words=words,
             average_log_probability=-0.3,
             no_speech_probability=0.01,
-            compression_ratio=1.0,
         )
 
 

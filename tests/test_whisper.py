@@ -16,7 +16,6 @@ from models.whisper import (
     WhisperOptions,
     WhisperRecognizer,
     _failures,
-    compression_ratio,
     join_pieces,
     open_recognizer,
     share_out,
@@ -25,6 +24,7 @@ from models.whisper import (
 )
 from pipeline.errors import OutOfMemory, RecognitionFailed, SetUpError
 from pipeline.ports import Clip, LanguageQuestion, Recognizer
+from pipeline.screening import ScreeningRules, is_repetitive
 from pipeline.types import ModelUse, Span
 
 CLIPS = Path(__file__).parent / "data"
@@ -107,7 +107,6 @@ def test_a_stretch_that_would_lose_its_end_is_refused(recognizer: WhisperRecogni
 
 @pytest.mark.engines
 def test_careful_decoding_gives_the_same_words_each_time(recognizer: WhisperRecognizer, english: Clip) -> None:
-    # Noise drives the decoder through every fallback.
     noisy = (english + np.random.default_rng(0).normal(0, 0.15, len(english))).astype(np.float32)
     runs = [
         [
@@ -119,6 +118,16 @@ def test_careful_decoding_gives_the_same_words_each_time(recognizer: WhisperReco
         for _ in range(2)
     ]
     assert runs[0] == runs[1]
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize(("loudness", "seed"), [(0.05, 1), (0.1, 0)])
+def test_careful_decoding_does_not_loop_in_noise(
+    recognizer: WhisperRecognizer, french: Clip, loudness: float, seed: int
+) -> None:
+    noisy = (french + np.random.default_rng(seed).normal(0, loudness, len(french))).astype(np.float32)
+    (parts,) = recognizer.decode_careful(noisy, [whole(noisy)], language="fr", hotwords=None)
+    assert not is_repetitive([word for part in parts for word in part.words], ScreeningRules())
 
 
 @pytest.mark.engines
@@ -322,7 +331,3 @@ def test_pieces_become_words_with_their_punctuation() -> None:
 
 def test_punctuation_alone_is_no_word() -> None:
     assert join_pieces([(" ...", 0.0, 1.0, 0.1), (" ...", 1.0, 2.0, 0.9)], 0, "fr") == ()
-
-
-def test_compression_tells_a_loop() -> None:
-    assert compression_ratio("so it goes " * 30) > 2.4 > compression_ratio("a plain sentence of several words")

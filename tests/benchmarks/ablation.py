@@ -109,6 +109,7 @@ GUARDS: Final[Mapping[str, Lever]] = {
     "no-second-look": Lever(what="no second look at all", steps={"_in_pieces": _second, "_alone": _second}),
     "no-pieces": Lever(what="no second look in pieces", steps={"_in_pieces": _second}),
     "no-alone": Lever(what="no careful look alone", steps={"_alone": _second}),
+    "careful-plain": Lever(what="repetition not held down in the careful look", engine={"_CAREFUL": {}}),
     "no-repetitive": Lever(
         what="loops not doubted",
         screening={"most_compression": _NEVER, "most_repeats": int(_NEVER), "most_repeated": int(_NEVER)},
