@@ -20,7 +20,6 @@ from pipeline.types import Diarization, Notice, Span, SpeakerSpan
 
 _LEAST_DB: Final = -100.0
 
-
 _FRAME_MS: Final = 20
 """What is measured as one."""
 
