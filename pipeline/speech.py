@@ -74,6 +74,8 @@ class SpeechOptions:
             a window of two languages is often believed to be in each in part.
         unnamed_inner_probability: Of a stretch in a window, from which the other language of the house is looked for:
             English in a French window is not heard in the window as a whole.
+        hardly_believed: Mean probability of the words of a stretch, in a language that a person named, under which the
+            stretch is asked by itself whether it is in one of the other languages.
         screening: Where suspicion starts.
     """
 
@@ -91,6 +93,7 @@ class SpeechOptions:
     other_probability: float = 0.8
     unnamed_probability: float = 0.25
     unnamed_inner_probability: float = 0.7
+    hardly_believed: float = 0.65
     screening: ScreeningRules = field(default_factory=ScreeningRules)
 
     def __post_init__(self) -> None:
@@ -510,14 +513,16 @@ def _hear_languages(
     # Shorter than a window needs, for the language may change where nobody pauses.
     asked = cut_long(engine.waveform, taken, options.piece_ms)
     starts = [_start_of(span, options.language_ms) for span in asked]
-    heard = engine.languages(starts, (*languages, *options.other_languages))
+    unbelieved = _hardly_believed(engine.waveform, speech, named, options)
+    answers = engine.languages([*starts, *unbelieved], (*languages, *options.other_languages))
+    heard = answers[: len(asked)]
     known = cut_long(engine.waveform, subtract(speech, taken), options.window_ms - 2 * options.margin_ms)
     evidence = [(span, _among(probabilities, languages)) for span, probabilities in zip(asked, heard, strict=True)]
     evidence += [(span, {language: float(language == languages[0]) for language in languages}) for span in known]
     evidence.sort(key=lambda each: each[0].start_ms)
     weights = [min(1.0, span.duration_ms / max(1, options.sure_after_ms)) for span, _ in evidence]
     chosen = choose_languages([each for _, each in evidence], weights, languages, options.switch_cost)
-    return _in_languages([span for span, _ in evidence], chosen), _strangers(asked, heard, options)
+    return _in_languages([span for span, _ in evidence], chosen), _strangers((*asked, *unbelieved), answers, options)
 
 
 def _foreign(speech: Sequence[Span], named: Mapping[Stretch, Decoded], options: SpeechOptions) -> tuple[Span, ...]:
@@ -542,6 +547,24 @@ def _sounds_foreign(window: Stretch, decoded: Decoded, options: SpeechOptions) -
     return whole >= options.unnamed_probability or max(parts, default=0.0) >= options.unnamed_inner_probability
 
 
+def _hardly_believed(
+    waveform: Waveform, speech: Sequence[Span], named: Mapping[Stretch, Decoded], options: SpeechOptions
+) -> tuple[Span, ...]:
+    """Return the speech for which there are no words in the named language, or hardly believed ones.
+
+    The encoding of a window seldom tells of a few seconds in a third language, but the words that are written for them
+    do.
+    """
+    least = math.log(options.hardly_believed)
+    return tuple(
+        span
+        for window, decoded in named.items()
+        for span in cut_long(waveform, clip(speech, window), options.piece_ms)
+        if span.duration_ms >= options.sure_after_ms
+        and belief([word for word in decoded.words if span.covers(word.middle_ms)]) < least
+    )
+
+
 def _in_languages(speech: Sequence[Span], languages: Sequence[str]) -> tuple[Stretch, ...]:
     return tuple(
         Stretch(start_ms=span.start_ms, end_ms=span.end_ms, language=language)
@@ -562,12 +585,16 @@ def _among(probabilities: Mapping[str, float], languages: Sequence[str]) -> dict
 def _strangers(
     speech: Sequence[Span], heard: Sequence[Mapping[str, float]], options: SpeechOptions
 ) -> tuple[Notice, ...]:
-    """Flag the stretches that are in none of the house's languages."""
-    return tuple(
-        Notice(code="speech.other_language", data=(("language", language),), span=span)
+    """Flag the stretches that are in none of the house's languages, each once."""
+    found = {
+        span: language
         for span, probabilities in zip(speech, heard, strict=True)
         for language in options.other_languages
         if span.duration_ms >= options.sure_after_ms and probabilities[language] >= options.other_probability
+    }
+    return tuple(
+        Notice(code="speech.other_language", data=(("language", language),), span=span)
+        for span, language in sorted(found.items(), key=lambda each: each[0].start_ms)
     )
 
 

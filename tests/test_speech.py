@@ -491,6 +491,38 @@ def test_a_third_language_in_a_part_of_a_window_alone_is_not_believed() -> None:
     assert "speech.other_language" not in {notice.code for notice in found.notices}
 
 
+@pytest.mark.parametrize("probability", [None, 0.5], ids=["no words", "hardly believed words"])
+def test_a_few_seconds_of_a_third_language_are_flagged_where_nothing_fits(probability: float | None) -> None:
+    spanish = span(10_000, 14_000)
+    asked: list[Span] = []
+
+    class Strange(Scripted):
+        """Hears Spanish only where it is asked about it alone, and finds nothing that fits for it."""
+
+        def detect_languages(
+            self, waveform: Waveform, spans: Sequence[Span], languages: Sequence[str]
+        ) -> Iterator[Mapping[str, float]]:
+            asked.extend(spans)
+            for one in spans:
+                there = "es" if one.overlap_ms(spanish) else "fr"
+                yield {language: float(language == there) for language in languages}
+
+        def _decode(self, window: Span, language: str, deaf: tuple[Span, ...], says: str) -> Decoded:
+            whole = super()._decode(window, language, (spanish,) if probability is None else (), says)
+            words = tuple(
+                replace(one, probability=probability or 0.0) if spanish.covers(one.middle_ms) else one
+                for one in whole.words
+            )
+            return replace(whole, words=words)
+
+    engine = Strange(speech=(span(0, 9_000), spanish, span(15_000, 24_000)), heard={"fr": 0.95, "es": 0.02})
+    found = recognize(silence(25), session("fr"), engine)
+    told = [notice for notice in found.notices if notice.code == "speech.other_language"]
+    assert [(notice.data, notice.span) for notice in told] == [((("language", "es"),), spanish)]
+    assert asked == [spanish]
+    assert whole_windows(engine) == [0]
+
+
 def test_glossary_and_names_reach_the_recogniser() -> None:
     engine = Scripted(speech=(span(0, 2_000),))
     recognize(silence(3), session("en", glossary=("Inuktitut",)), engine)

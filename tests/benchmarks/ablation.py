@@ -90,6 +90,10 @@ def _second(*given: Any) -> Any:  # noqa: ANN401 - whatever the step is given
     return tuple(given[1])
 
 
+def _nothing(*_: Any) -> tuple[()]:  # noqa: ANN401 - whatever the step is given
+    return ()
+
+
 def _padded_to(*lengths: int) -> Callable[[int], int]:
     """Return what pads windows to the first of these lengths that leaves a second, else to 30 s; in frames of 10 ms."""
     return lambda frames: next((length for length in lengths if frames + 100 <= length), _ALL_FRAMES)
@@ -128,6 +132,9 @@ GUARDS: Final[Mapping[str, Lever]] = {
     "no-hysteresis": Lever(what="a change of language costs nothing", speech={"switch_cost": 0.0}),
     "whole-windows": Lever(
         what="another language heard in whole windows only", speech={"unnamed_inner_probability": _NEVER}
+    ),
+    "no-unbelieved": Lever(
+        what="words that are hardly believed lead to no other language", steps={"_hardly_believed": _nothing}
     ),
     "any-cut": Lever(what="windows cut at any pause", speech={"phrase_pause_ms": 1}),
 }

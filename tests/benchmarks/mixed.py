@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -21,7 +21,7 @@ from typing import Final
 import numpy as np
 
 from pipeline.ports import SAMPLE_RATE, Clip, Waveform
-from pipeline.types import LANGUAGES, Language
+from pipeline.types import LANGUAGES, Language, Span
 from tests.benchmarks.ablation import LEVERS, WHOLE
 from tests.benchmarks.bench import Bench, say, table
 from tests.benchmarks.data import SaidTurn, Sample, read_samples, read_sound
@@ -38,7 +38,7 @@ _LOST: Final = 0.5
 _EVERY: Final = 8
 """Each eighth clip is in the other language where one is named."""
 
-_SHORT_S: Final = (3, 9)
+SHORT_S: Final = (3, 9)
 """Of such a clip: shorter than a window, longer than a word."""
 
 
@@ -73,24 +73,37 @@ def compose(clips: Sequence[Sample], seed: int, named: Language | None = None) -
     """
     drawn = np.random.default_rng(seed)
     languages: list[Language] = ["en", "fr"] if drawn.random() < 0.5 else ["fr", "en"]
-    parts: list[Clip] = []
-    turns: list[SaidTurn] = []
-    at = 0
     order = [clips[place] for place in drawn.permutation(len(clips))]
-    for number, clip in enumerate((_mostly(order, named) if named else order)[:_CLIPS]):
+    chosen = (_mostly(order, named) if named else order)[:_CLIPS]
+    sound, spans = lay_out([read_sound(clip.path) for clip in chosen], drawn)
+    turns = tuple(
+        SaidTurn(
+            start_ms=span.start_ms,
+            end_ms=span.end_ms,
+            speaker=f"{clip.languages[0].upper()}{number}",
+            text=clip.text,
+        )
+        for number, (clip, span) in enumerate(zip(chosen, spans, strict=True))
+    )
+    text = " ".join(turn.text for turn in turns)
+    name = Path(f"mixed-{seed}")
+    return sound, Sample(group="mixed", path=name, languages=tuple(languages), text=text, turns=turns)
+
+
+def lay_out(voices: Iterable[Clip], drawn: np.random.Generator) -> tuple[Clip, tuple[Span, ...]]:
+    """Return voices one after the other, each at a loudness of its own after a pause, in a little noise, and where."""
+    parts: list[Clip] = []
+    spans: list[Span] = []
+    at = 0
+    for voice in voices:
         pause = np.zeros(round(drawn.choice(_PAUSES_S) * SAMPLE_RATE), np.float32)
-        voice = read_sound(clip.path)
-        voice = voice * np.float32(drawn.choice(_LOUDNESS) / np.abs(voice).max())
+        parts += [pause, voice * np.float32(drawn.choice(_LOUDNESS) / np.abs(voice).max())]
         start_ms, stop_ms = ((at + len(pause) + after) * 1000 // SAMPLE_RATE for after in (0, len(voice)))
-        speaker = f"{clip.languages[0].upper()}{number}"
-        turns.append(SaidTurn(start_ms=start_ms, end_ms=stop_ms, speaker=speaker, text=clip.text))
-        parts += [pause, voice]
+        spans.append(Span(start_ms=start_ms, end_ms=stop_ms))
         at += len(pause) + len(voice)
     sound = np.concatenate(parts)
     sound += drawn.normal(0, drawn.choice(_NOISE), len(sound)).astype(np.float32)
-    text = " ".join(turn.text for turn in turns)
-    name = Path(f"mixed-{seed}")
-    return sound, Sample(group="mixed", path=name, languages=tuple(languages), text=text, turns=tuple(turns))
+    return sound, tuple(spans)
 
 
 def _mostly(clips: Sequence[Sample], named: Language) -> list[Sample]:
@@ -99,7 +112,7 @@ def _mostly(clips: Sequence[Sample], named: Language) -> list[Sample]:
     other = [
         clip
         for clip in clips
-        if clip.languages != (named,) and _SHORT_S[0] <= len(read_sound(clip.path)) / SAMPLE_RATE <= _SHORT_S[1]
+        if clip.languages != (named,) and SHORT_S[0] <= len(read_sound(clip.path)) / SAMPLE_RATE <= SHORT_S[1]
     ]
     found: list[Sample] = []
     while main and other:
@@ -130,7 +143,7 @@ def showed(sessions: Sequence[tuple[Clip, Sample]], hears: Hears, named: Languag
     return whole
 
 
-def _clips(data: Path) -> list[Sample]:
+def short_clips(data: Path) -> list[Sample]:
     """Return the short recordings of one person in one language."""
     found = [sample for sample in read_samples(data) if sample.group in _SETS and "diarization" not in sample.path.stem]
     return [sample for sample in found if len(read_sound(sample.path)) < _LONGEST_S * SAMPLE_RATE]
@@ -167,7 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--named", choices=LANGUAGES, help="the one language that is named; both without it")
     options = parser.parse_args(arguments)
     bench = Bench.asked(options)
-    clips = _clips(bench.data)
+    clips = short_clips(bench.data)
     sessions = [compose(clips, seed, options.named) for seed in range(options.sessions)]
     rows = []
     for title, hears in _ways(options.systems.split(","), options.levers.split(","), bench.threads):
