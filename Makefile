@@ -26,7 +26,7 @@ doctor: $(VENV)/.ready ## Say what this machine lacks and what to do about it
 
 test: $(VENV)/.ready-dev ## Set up what is missing and run the whole test suite
 	@$(BIN)/tribune models fetch
-	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 bench: $(VENV)/.ready $(BENCH)/.ready ## Measure Tribune beside its peers, into tests/benchmarks/RESULTS.md (QUICK=1: a few short recordings)
 	@$(BIN)/tribune models fetch
