@@ -74,8 +74,8 @@ class SpeechOptions:
             a window of two languages is often believed to be in each in part.
         unnamed_inner_probability: Of a stretch in a window, from which the other language of the house is looked for:
             English in a French window is not heard in the window as a whole.
-        hardly_believed: Mean probability of the words of a stretch, in a language that a person named, under which the
-            stretch is asked by itself whether it is in one of the other languages.
+        unbelieved_probability: Mean over the words of a stretch, in the one language that a person named, under which
+            it is asked by itself whether it is in one of the other languages.
         screening: Where suspicion starts.
     """
 
@@ -93,7 +93,7 @@ class SpeechOptions:
     other_probability: float = 0.8
     unnamed_probability: float = 0.25
     unnamed_inner_probability: float = 0.7
-    hardly_believed: float = 0.65
+    unbelieved_probability: float = 0.65
     screening: ScreeningRules = field(default_factory=ScreeningRules)
 
     def __post_init__(self) -> None:
@@ -555,13 +555,13 @@ def _hardly_believed(
     The encoding of a window seldom tells of a few seconds in a third language, but the words that are written for them
     do.
     """
-    least = math.log(options.hardly_believed)
     return tuple(
         span
         for window, decoded in named.items()
         for span in cut_long(waveform, clip(speech, window), options.piece_ms)
         if span.duration_ms >= options.sure_after_ms
-        and belief([word for word in decoded.words if span.covers(word.middle_ms)]) < least
+        and math.exp(belief([word for word in decoded.words if span.covers(word.middle_ms)]))
+        < options.unbelieved_probability
     )
 
 

@@ -85,6 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for path in sorted(folder.glob("*.wav"))
         if SHORT_S[0] <= len(read_sound(path)) / SAMPLE_RATE <= SHORT_S[1]
     ]
+    if len(strange) < _CLIPS // _EVERY:
+        parser.error(f"these folders hold {len(strange)} .wav files of {SHORT_S[0]} to {SHORT_S[1]} s, too few")
     clips = short_clips(bench.data)
     sessions = [
         compose([clip for clip in clips if clip.languages == (named,)], strange, named, seed)
